@@ -1,0 +1,51 @@
+// RawProbe: the floors under a durable put and under a get, on a file like a ring: same medium, same size, mapped the
+// same way.
+//
+//   write   192 bytes (the frame of a 16-byte key and a 100-byte value), line write-back and one fence
+//   read    a random line of a table of the size of the store's index, and the 100 bytes that this line names in the
+//           file: two misses, the second behind the first, as many records as the store has keys
+#pragma once
+
+#include <platform/file_io.h>
+#include <platform/mapping.h>
+#include <support/random.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+namespace zverse::bench {
+
+class RawProbe {
+public:
+    static constexpr std::size_t kRecordBytes = 192;
+    static constexpr std::uint64_t kWrites = 20'000;
+
+    RawProbe(const std::filesystem::path& path, std::uint64_t bytes, const std::string& granularity);
+
+    static constexpr std::uint64_t kReads = 50'000;
+    static constexpr std::uint64_t kRecords = 1'000'000;
+
+    /// Nanoseconds per record of the next kWrites ones, in ring order.
+    [[nodiscard]] double write();
+    /// Nanoseconds per record of kReads random ones; they are independent, so the CPU overlaps them as far as it can.
+    [[nodiscard]] double read();
+
+private:
+    void fill_table();
+
+    platform::AnonymousMemory table_;  // of lines; the first word of a line is where its record lies
+    test::Random random_{51};
+    std::unique_ptr<platform::FileIo> io_;
+    std::unique_ptr<platform::File> file_;
+    platform::Mapping mapping_;
+    std::array<std::byte, kRecordBytes> record_{};
+    std::size_t record_bytes_ = kRecordBytes;  // not a constant, so that the copy is the library's vector code
+    std::uint64_t position_ = 0;
+    std::uint64_t number_ = 0;
+};
+
+}  // namespace zverse::bench

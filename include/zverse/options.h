@@ -1,0 +1,78 @@
+// How a store is opened: every knob with its unit, default and limit.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace zverse {
+
+/// What a write has achieved when it returns.
+enum class Durability {
+    power,    ///< Survives power loss.
+    process,  ///< Survives the death of the process at once, power loss after the next sync (SyncPolicy).
+};
+
+/// For Durability::process: when writes reach class power by themselves.
+struct SyncPolicy {
+    std::chrono::milliseconds every{5};  ///< Background sync interval; 0 = off. At most one hour.
+    std::uint64_t every_writes = 0;      ///< And/or after this many writes; 0 = off.
+};
+
+/// Which ring takes a write.
+enum class Sharding {
+    by_core,  ///< The ring of the CPU that runs the writer; the fastest.
+    by_key,   ///< The ring of the key's hash; all versions of a key in one ring (a batch: of its first key).
+};
+
+/// What history may be forgotten. Neither set: every version is kept for ever.
+struct Retention {
+    std::optional<std::chrono::seconds> max_age;
+    std::optional<std::uint64_t> max_versions_behind;
+};
+
+/// Options of Store::open(). Fields marked "fixed at creation" are remembered by the store; opening with
+/// another non-zero value is invalid_argument.
+struct Options {
+    /// Create the store when the directory is missing or empty.
+    bool create_if_missing = true;
+    /// Fail with `exists` when a store is there already.
+    bool error_if_exists = false;
+    /// Change no byte; writes fail with `read_only`. A store that needs recovery is recovered in memory.
+    bool read_only = false;
+
+    /// What a write has achieved when it returns. May differ from open to open.
+    Durability durability = Durability::power;
+    SyncPolicy sync;
+
+    /// Where rings live, one directory per device or NUMA node; empty: <store>/hot. At most 64.
+    std::vector<std::filesystem::path> hot_paths;
+    /// Bytes of each ring: a power of two, 1 MiB .. 64 GiB. 0: 64 MiB, or as created. Fixed at creation.
+    std::uint64_t ring_bytes = 0;
+    /// Number of rings, 1 .. 1024. 0: one per core, or as created. Fixed at creation.
+    unsigned shards = 0;
+    Sharding sharding = Sharding::by_core;
+    /// Background workers, at most 256. 0: one per NUMA node.
+    unsigned workers = 0;
+    Retention retention;
+
+    /// Largest value accepted, in bytes. 0: what a frame holds (nearly a quarter of a ring, at most 4 GiB - 1).
+    std::uint64_t value_bytes_max = 0;
+    /// DRAM the engine may allocate for itself, in bytes. 0: a quarter of RAM. At least 16 MiB.
+    std::uint64_t memory_bytes_max = 0;
+    /// Rate limit of background work, in bytes per second. 0: none.
+    std::uint64_t background_bytes_per_second = 0;
+    /// How long a write waits for space in the hot tier before it fails with `full`. At most one hour.
+    std::chrono::milliseconds write_timeout{10'000};
+
+    // Force a fallback, for tests and support. Empty: the best this machine has. Unknown or unavailable
+    // names are invalid_argument, never ignored.
+    std::string force_kernel;       ///< "avx512", "avx2", "neon", "scalar"
+    std::string force_io;           ///< "uring", "posix"
+    std::string force_granularity;  ///< "byte", "cache_line", "page"
+};
+
+}  // namespace zverse

@@ -1,0 +1,240 @@
+// ZVerse: an embedded, versioned key-value store. Every write gets one version, and every read can name one.
+//
+//   auto store = zverse::Store::open("/srv/zv");
+//   auto v1 = store->put("color", "red");
+//   auto v2 = store->put("color", "blue");
+//   store->get("color");         // "blue"
+//   store->get("color", *v1);    // "red", for ever
+//
+// Rules that hold everywhere
+//   Linearizable  once put returned, every later get sees it; once a get saw it, no later get misses it.
+//   Stable        a read as of v <= latest_version() gives the same answer for ever, while v >= floor().
+//   Atomic        all operations of a batch or transaction carry one version and appear together.
+//   Honest        a read returns the stored bytes or an error. After a failed sync the store is read-only.
+//   Errors        nothing throws; every call after close() returns `closed`.
+//   Threads       a Store may be used by any number of threads at once; a WriteBatch, Cursor or Transaction
+//                 by one at a time.
+#pragma once
+
+#include <zverse/error.h>
+#include <zverse/options.h>
+#include <zverse/stats.h>
+#include <zverse/types.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace zverse {
+
+namespace engine {
+class Engine;
+class CursorState;
+class SnapshotState;
+class TransactionState;
+struct StoreAccess;
+}  // namespace engine
+
+/// Puts and erases that commit together, under one version. Keys and values are copied in. Of several
+/// operations on one key the last wins. Limits (1 .. 65,535 bytes of key, 1,048,576 operations, a quarter of
+/// a ring) are checked by Store::write(), not here. Cost: amortised appends to one buffer.
+class WriteBatch {
+public:
+    void put(std::string_view key, std::string_view value);
+    void erase(std::string_view key);
+    void clear();
+    /// Operations added, including those a later one overrides.
+    [[nodiscard]] std::size_t size() const noexcept { return operations_.size(); }
+    /// Bytes of keys and values added.
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_.size(); }
+
+private:
+    friend class engine::Engine;
+    friend class engine::TransactionState;
+    struct Operation {
+        std::size_t offset;
+        std::size_t key_bytes;
+        std::size_t value_bytes;
+        bool tombstone;
+    };
+    std::string bytes_;
+    std::vector<Operation> operations_;
+};
+
+/// Walks the entries of a scan, a history or a range of changes, as of the version that was the newest when
+/// it was made (or the one named). Move-only. It holds no lock and no ring space and blocks nobody; its
+/// version is pinned against the floor while it lives.
+class Cursor {
+public:
+    Cursor(Cursor&&) noexcept;
+    Cursor& operator=(Cursor&&) noexcept;
+    ~Cursor();
+
+    /// Moves on; the first call moves to the first entry. False at the end. Cost: amortised O(log) per entry.
+    [[nodiscard]] Result<bool> next();
+    /// Scans only (else invalid_argument): onto the first entry at or after `key` (at or before it, when
+    /// reversed), inside the range. True: entry() is it. Allowed after the end; counts towards the limit.
+    [[nodiscard]] Result<bool> seek(std::string_view key);
+    /// The current entry: a copy owned by the cursor, valid until the next next() or seek().
+    [[nodiscard]] const Entry& entry() const noexcept;
+
+private:
+    friend class engine::Engine;
+    friend class engine::TransactionState;
+    explicit Cursor(std::unique_ptr<engine::CursorState> state) noexcept;
+    std::unique_ptr<engine::CursorState> state_;
+};
+
+/// Pins a version against the floor while it lives. Move-only, O(1), blocks nobody.
+class Snapshot {
+public:
+    Snapshot(Snapshot&&) noexcept;
+    Snapshot& operator=(Snapshot&&) noexcept;
+    ~Snapshot();
+
+    [[nodiscard]] Version version() const noexcept;
+
+private:
+    friend class engine::Engine;
+    explicit Snapshot(std::unique_ptr<engine::SnapshotState> state) noexcept;
+    std::unique_ptr<engine::SnapshotState> state_;
+};
+
+/// Snapshot isolation, optimistic, first committer wins. Reads see the snapshot and the transaction's own
+/// writes. Move-only; one thread at a time. The destructor rolls back.
+class Transaction {
+public:
+    Transaction(Transaction&&) noexcept;
+    Transaction& operator=(Transaction&&) noexcept;
+    ~Transaction();
+
+    [[nodiscard]] Version snapshot_version() const noexcept;
+    [[nodiscard]] Result<std::optional<std::string>> get(std::string_view key);
+    /// Live keys of the snapshot with the transaction's own writes so far laid over it.
+    [[nodiscard]] Result<Cursor> scan(const KeyRange& range, const ScanOptions& options = {});
+    void put(std::string_view key, std::string_view value);
+    void erase(std::string_view key);
+    /// All writes under one version, or `conflict` (nothing applied) when a written key has a newer version
+    /// than the snapshot. Without writes: the snapshot's version. A second commit is invalid_argument.
+    [[nodiscard]] Result<Version> commit();
+    void rollback();
+
+private:
+    friend class engine::Engine;
+    explicit Transaction(std::unique_ptr<engine::TransactionState> state) noexcept;
+    std::unique_ptr<engine::TransactionState> state_;
+};
+
+/// A store, open in this process. Move-only.
+class Store {
+public:
+    /// Opens or creates the store in `dir`.
+    ///
+    /// Durability  creation is durable on return; every write acknowledged before a crash is there.
+    /// Cost        recovery reads the rings at memory speed with all cores; creation writes them once.
+    /// Errors      not_found, exists, invalid_argument (an option, named), locked, corrupt, incompatible, io, full.
+    [[nodiscard]] static Result<Store> open(const std::filesystem::path& dir, const Options& options = {});
+
+    Store(Store&&) noexcept;
+    Store& operator=(Store&&) noexcept;
+    ~Store();  ///< Closes too, and swallows the error.
+
+    /// Refuses new calls, wakes waiters with `closed`, waits for writes in flight, syncs and settles.
+    [[nodiscard]] Result<void> close();
+
+    // ---- Writes. Any thread. On return visible to every later read, with the store's durability class.
+
+    /// Stores a new version of `key`; older versions stay readable.
+    ///
+    /// @param key    1 .. 65,535 bytes, any bytes
+    /// @param value  up to Options::value_bytes_max; copied
+    /// @return       its version
+    ///
+    /// Cost    class power on pmem: one flush of its own lines and one fence; on a plain file one group commit.
+    /// Errors  invalid_argument, full (after write_timeout; nothing applied), io, read_only, closed.
+    [[nodiscard]] Result<Version> put(std::string_view key, std::string_view value);
+    /// Stores a tombstone; erasing an absent key is fine and takes a version too. Otherwise as put().
+    [[nodiscard]] Result<Version> erase(std::string_view key);
+    /// All of the batch or nothing, under one version. An empty batch is invalid_argument. Otherwise as put().
+    [[nodiscard]] Result<Version> write(const WriteBatch& batch);
+    /// Puts only if the newest version of `key` is `expected`; 0 means absent or erased, and the version of a
+    /// tombstone never matches. Otherwise `conflict`, with Error::version() the version found.
+    [[nodiscard]] Result<Version> put_if(std::string_view key, std::string_view value, Version expected);
+
+    // ---- Reads. Any thread; never wait for writers.
+
+    /// The value of `key` as of a version, or nullopt when absent or erased.
+    /// Errors  version_too_old, version_unknown, closed, and io or corrupt from the cold tier.
+    [[nodiscard]] Result<std::optional<std::string>> get(std::string_view key, Version as_of = kLatest) const;
+    /// As get(), into a string that keeps its capacity. False when absent or erased: value empty, version 0.
+    [[nodiscard]] Result<bool> get_into(std::string_view key, std::string& value, Version as_of = kLatest,
+                                        Version* version = nullptr) const;
+    /// Zero copy: calls on_entry(const Entry&) once, inside the store's memory; not called when absent or
+    /// erased (false). A write inside the callback never waits (`full` at once); close() inside it is
+    /// invalid_argument. A long callback delays reclaiming space for everybody.
+    template <class F>
+    [[nodiscard]] Result<bool> visit(std::string_view key, F&& on_entry, Version as_of = kLatest) const {
+        using Callback = std::remove_reference_t<F>;
+        return visit_erased(
+            key, as_of, [](void* context, const Entry& entry) { (*static_cast<Callback*>(context))(entry); },
+            const_cast<void*>(static_cast<const void*>(std::addressof(on_entry))));
+    }
+    /// values[i] = the value of keys[i]; all as of one version. Sizes must agree. The memory reads of the keys
+    /// are in flight together, so 16 keys cost far less than 16 gets.
+    [[nodiscard]] Result<void> multi_get(std::span<const std::string_view> keys,
+                                         std::span<std::optional<std::string>> values, Version as_of = kLatest) const;
+
+    /// Live keys of the range in key order.
+    [[nodiscard]] Result<Cursor> scan(const KeyRange& range, Version as_of = kLatest,
+                                      const ScanOptions& options = {}) const;
+    /// Every record of `key` with a version in the range, tombstones included, newest first (reverse: oldest).
+    [[nodiscard]] Result<Cursor> history(std::string_view key, VersionRange versions = {},
+                                         const ScanOptions& options = {}) const;
+    /// Every record with a version in the range and a key in `keys`, by version, then key; tombstones included.
+    [[nodiscard]] Result<Cursor> changes(VersionRange versions, const KeyRange& keys = {},
+                                         const ScanOptions& options = {}) const;
+
+    /// The newest state, pinned: contains every write that returned before the call, and is stable.
+    [[nodiscard]] Snapshot snapshot() const;
+    [[nodiscard]] Transaction begin();
+
+    // ---- Versions.
+
+    /// The newest version that reads can see. Never falls. 0 before the first open write.
+    [[nodiscard]] Version latest_version() const;
+    /// Every version <= this survives power loss: the last sealed and synced point.
+    [[nodiscard]] Version durable_version() const;
+    /// The oldest version still answerable exactly.
+    [[nodiscard]] Version floor() const;
+    /// The newest version committed at or before `time`, to about one second. version_too_old before the oldest
+    /// time known.
+    [[nodiscard]] Result<Version> version_at(std::chrono::system_clock::time_point time) const;
+
+    /// On return durable_version() >= latest_version() at the call. A failed sync makes the store read-only.
+    [[nodiscard]] Result<void> sync();
+    /// Waits until durable_version() >= version; asks for a sync. version_unknown above latest_version().
+    [[nodiscard]] Result<void> wait_durable(Version version);
+    /// latest_version() once it is > after, or at the timeout: the tail of changes().
+    [[nodiscard]] Result<Version> wait_newer(Version after, std::chrono::milliseconds timeout) const;
+
+    /// Counters, gauges and the platform report. Cost: microseconds; stops nobody.
+    [[nodiscard]] Stats stats() const;
+
+private:
+    friend struct engine::StoreAccess;
+    explicit Store(std::shared_ptr<engine::Engine> engine) noexcept;
+    [[nodiscard]] Result<bool> visit_erased(std::string_view key, Version as_of, void (*on_entry)(void*, const Entry&),
+                                            void* context) const;
+    std::shared_ptr<engine::Engine> engine_;
+};
+
+}  // namespace zverse

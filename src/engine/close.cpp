@@ -1,0 +1,80 @@
+// Closing: refuse new calls, wait for those inside, make everything durable and settled, let go.
+//
+// Orders: `closed_` is exchanged before the grace period whose fence makes every call see it or be seen (engine.h).
+#include <engine/engine.h>
+
+#include <thread>
+#include <utility>
+
+namespace zverse::engine {
+
+Engine::~Engine() {
+    if (!closed()) (void)close();
+}
+
+Error Engine::closed_error() { return Error(ErrorCode::closed, "the store was closed"); }
+
+/// Waits until no call is active and no reader is pinned. `closed_` is set; the fence makes sure that every call either
+/// sees it or is seen.
+void Engine::wait_for_calls() {
+    const std::uint64_t grace = tier_->epochs().begin_grace();
+    while (!tier_->epochs().passed(grace)) std::this_thread::yield();
+    tier_->slots().for_each([](const hot::WriterSlot& slot) {
+        // seq_cst: the other half of ActiveCall where there is no membarrier; acquire: the call's work is done.
+        while (slot.active.load(std::memory_order_seq_cst) != 0) std::this_thread::yield();
+        return true;
+    });
+}
+
+void Engine::release_memory() noexcept {
+    mappings_.clear();
+    superblock_.reset();
+    lock_ = {};
+}
+
+Result<void> Engine::close() {
+    if (tier_ != nullptr && tier_->slots().mine().callbacks > 0) {
+        return std::unexpected(Error(ErrorCode::invalid_argument, "close() inside a visit callback"));
+    }
+    // acq_rel: one closer; what it closes is complete.
+    if (closed_.exchange(true, std::memory_order_acq_rel)) return std::unexpected(closed_error());
+    if (tier_ == nullptr) return {};
+    tier_->refuse_writes(closed_error());
+    {
+        const std::scoped_lock lock(newer_mutex_);
+        newer_.notify_all();
+    }
+    upkeep_.reset();
+    wait_for_calls();
+    Result<void> result;
+    if (!options_.read_only) {
+        auto synced = tier_->sync_all();
+        if (!synced) {
+            result = std::unexpected(std::move(synced.error()));
+        } else if (auto settled = tier_->settle_rings(1); !settled) {
+            result = std::unexpected(std::move(settled.error()));
+        } else {
+            // With the limit at the clock the next open goes on right behind the last version.
+            SuperblockFields fields = superblock_->fields();
+            fields.clock_limit = tier_->clock();
+            result = superblock_->write(fields);
+        }
+    }
+    release_memory();
+    return result;
+}
+
+void Engine::abandon() noexcept {
+    // acq_rel: as in close().
+    if (closed_.exchange(true, std::memory_order_acq_rel)) return;
+    tier_->refuse_writes(closed_error());
+    {
+        const std::scoped_lock lock(newer_mutex_);
+        newer_.notify_all();
+    }
+    upkeep_.reset();
+    wait_for_calls();
+    release_memory();
+}
+
+}  // namespace zverse::engine

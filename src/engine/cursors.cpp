@@ -1,0 +1,91 @@
+// Making cursors, snapshots and transactions: arguments checked, versions resolved and pinned.
+#include <engine/changes_cursor.h>
+#include <engine/history_cursor.h>
+#include <engine/scan_cursor.h>
+#include <engine/transaction.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace zverse::engine {
+
+namespace {
+
+Result<void> check_range(const KeyRange& range) {
+    if (range.end.empty() || range.begin <= range.end) return {};
+    return std::unexpected(
+        Error(ErrorCode::invalid_argument, "the key range is reversed: its begin is greater than its end"));
+}
+
+}  // namespace
+
+Result<Cursor> Engine::scan(const KeyRange& range, Version as_of, const ScanOptions& options) {
+    hot::WriterSlot& slot = tier_->slots().mine();
+    const hot::ActiveCall call(*tier_);
+    if (closed()) return std::unexpected(closed_error());
+    if (auto good = check_range(range); !good) return std::unexpected(std::move(good.error()));
+    const hot::PinGuard pin(tier_->epochs(), slot);
+    const auto s = resolve_version(as_of, views_->current());
+    if (!s) return std::unexpected(s.error());
+    return Cursor(std::make_unique<ScanCursor>(shared_from_this(), range, *s, options));
+}
+
+/// Clips (after, upto] to what there is; version_unknown when a bound lies in a lost window.
+Result<VersionRange> Engine::resolve_range(VersionRange versions, const warm::View& view) const {
+    const Version latest = tier_->latest();
+    const Version upto = std::min(versions.upto, latest);
+    if (versions.upto != kLatest && versions.after > versions.upto) {
+        return std::unexpected(Error(ErrorCode::invalid_argument, "the version range is reversed: after " +
+                                                                      std::to_string(versions.after) + ", up to " +
+                                                                      std::to_string(versions.upto)));
+    }
+    if (upto != latest) {
+        if (auto good = resolve_version(std::max(upto, view.floor), view); !good) return std::unexpected(good.error());
+    }
+    if (versions.after < latest && is_lost(versions.after)) {
+        return std::unexpected(Error(ErrorCode::version_unknown, "version " + std::to_string(versions.after) +
+                                                                     " lies in a window lost to a power cut"));
+    }
+    return VersionRange{std::min(versions.after, upto), upto};
+}
+
+Result<Cursor> Engine::history(std::string_view key, VersionRange versions, const ScanOptions& options) {
+    hot::WriterSlot& slot = tier_->slots().mine();
+    const hot::ActiveCall call(*tier_);
+    if (closed()) return std::unexpected(closed_error());
+    if (!good_key(key)) return std::unexpected(bad_key(key));
+    const hot::PinGuard pin(tier_->epochs(), slot);
+    const auto range = resolve_range(versions, views_->current());
+    if (!range) return std::unexpected(range.error());
+    return Cursor(std::make_unique<HistoryCursor>(shared_from_this(), key, range->after, range->upto, options));
+}
+
+Result<Cursor> Engine::changes(VersionRange versions, const KeyRange& keys, const ScanOptions& options) {
+    hot::WriterSlot& slot = tier_->slots().mine();
+    const hot::ActiveCall call(*tier_);
+    if (closed()) return std::unexpected(closed_error());
+    if (auto good = check_range(keys); !good) return std::unexpected(std::move(good.error()));
+    const hot::PinGuard pin(tier_->epochs(), slot);
+    const warm::View& view = views_->current();
+    if (versions.after < view.floor) {
+        return std::unexpected(Error(ErrorCode::version_too_old,
+                                     "changes after version " + std::to_string(versions.after) + ", below the floor " +
+                                         std::to_string(view.floor),
+                                     0, view.floor));
+    }
+    const auto range = resolve_range(versions, view);
+    if (!range) return std::unexpected(range.error());
+    return Cursor(std::make_unique<ChangesCursor>(shared_from_this(), range->after, range->upto, keys, options));
+}
+
+Snapshot Engine::snapshot() {
+    const hot::ActiveCall call(*tier_);
+    return Snapshot(std::make_unique<SnapshotState>(shared_from_this(), tier_->latest()));
+}
+
+Transaction Engine::begin() {
+    const hot::ActiveCall call(*tier_);
+    return Transaction(std::make_unique<TransactionState>(shared_from_this(), tier_->latest()));
+}
+
+}  // namespace zverse::engine

@@ -1,0 +1,161 @@
+// Engine: one open store. The public classes forward here.
+//
+//   open.cpp         start-up order: lock, superblock, rings, recovery, index, views, upkeep; and creation
+//   close.cpp        the way out, clean or abandoned
+//   write_path.cpp   limits and batches, then the hot tier
+//   read_path.cpp    pin, view, version; then the hot tier (and, from the next tier on, the cold one)
+//   scan_cursor.h, history_cursor.h, changes_cursor.h   ordered reads, a batch at a time
+//   transaction.h    a write set over a snapshot
+//   upkeep.h         the background thread: clock limit, syncs, time frames, settling, runs
+//
+// Every public call finds the thread's slot, shows itself there, checks `closed`, works, and leaves. Reads show
+// themselves by their epoch pin, other calls by counting themselves active. close() sets `closed`, fences all threads,
+// and waits for a grace period and until nobody is active; so a call either sees `closed` or is waited for.
+#pragma once
+
+#include <engine/store_access.h>
+#include <engine/superblock.h>
+#include <engine/upkeep.h>
+#include <engine/version_pins.h>
+#include <engine/version_times.h>
+#include <hot/tier.h>
+#include <platform/file_io.h>
+#include <platform/lock_file.h>
+#include <platform/mapping.h>
+#include <warm/run_builder.h>
+#include <warm/view.h>
+#include <zverse/store.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace zverse::engine {
+
+class Engine final : public hot::Host, public UpkeepWork, public std::enable_shared_from_this<Engine> {
+public:
+    [[nodiscard]] static Result<std::shared_ptr<Engine>> open(const std::filesystem::path& dir, const Options& options,
+                                                              const Internals& internals);
+    Engine(std::filesystem::path dir, Options options, Internals internals);
+    ~Engine() override;
+
+    [[nodiscard]] Result<void> close();
+    void abandon() noexcept;
+    [[nodiscard]] Result<bool> step();
+    [[nodiscard]] Result<Version> drain();
+
+    // ---- Writes.
+    [[nodiscard]] Result<Version> put(std::string_view key, std::string_view value);
+    [[nodiscard]] Result<Version> erase(std::string_view key);
+    [[nodiscard]] Result<Version> write(const WriteBatch& batch);
+    [[nodiscard]] Result<Version> put_if(std::string_view key, std::string_view value, Version expected);
+    /// A batch that conflicts with anything newer than `snapshot`.
+    [[nodiscard]] Result<Version> commit(std::vector<hot::Operation> operations, Version snapshot);
+
+    // ---- Reads.
+    [[nodiscard]] Result<bool> visit(std::string_view key, Version as_of, void (*on_entry)(void*, const Entry&),
+                                     void* context);
+    [[nodiscard]] Result<bool> get_into(std::string_view key, std::string& value, Version as_of, Version* version);
+    [[nodiscard]] Result<void> multi_get(std::span<const std::string_view> keys,
+                                         std::span<std::optional<std::string>> values, Version as_of);
+    [[nodiscard]] Result<Cursor> scan(const KeyRange& range, Version as_of, const ScanOptions& options);
+    [[nodiscard]] Result<Cursor> history(std::string_view key, VersionRange versions, const ScanOptions& options);
+    [[nodiscard]] Result<Cursor> changes(VersionRange versions, const KeyRange& keys, const ScanOptions& options);
+    [[nodiscard]] Snapshot snapshot();
+    [[nodiscard]] Transaction begin();
+
+    // ---- Versions.
+    [[nodiscard]] Version latest_version() const noexcept;
+    [[nodiscard]] Version durable_version();
+    [[nodiscard]] Version floor() const noexcept;
+    [[nodiscard]] Result<Version> version_at(std::chrono::system_clock::time_point time);
+    [[nodiscard]] Result<void> sync();
+    [[nodiscard]] Result<void> wait_durable(Version version);
+    [[nodiscard]] Result<Version> wait_newer(Version after, std::chrono::milliseconds timeout);
+    [[nodiscard]] Stats stats();
+
+    // ---- For cursors and transactions.
+    [[nodiscard]] hot::Tier& tier() noexcept { return *tier_; }
+    [[nodiscard]] warm::Views& views() noexcept { return *views_; }
+    [[nodiscard]] warm::RunBuilder& runs() noexcept { return *runs_; }
+    [[nodiscard]] VersionPins& pins() noexcept { return pins_; }
+    [[nodiscard]] bool closed() const noexcept {
+        // acquire: pairs with the release in close().
+        return closed_.load(std::memory_order_acquire);
+    }
+    [[nodiscard]] static Error closed_error();
+    /// Checks a version to read as of, pinned, with the view loaded: floor, latest, lost windows. Resolves kLatest.
+    [[nodiscard]] Result<Version> resolve_version(Version as_of, const warm::View& view) const;
+    [[nodiscard]] static bool good_key(std::string_view key) noexcept {
+        return !key.empty() && key.size() <= kKeyBytesMax;
+    }
+    [[nodiscard]] static Error bad_key(std::string_view key);
+    /// The same for a range of versions, clipped to the latest.
+    [[nodiscard]] Result<VersionRange> resolve_range(VersionRange versions, const warm::View& view) const;
+
+    // ---- hot::Host.
+    [[nodiscard]] Version cut() const noexcept override;
+    [[nodiscard]] Result<Newest> newest_below(std::string_view key) const override;
+    [[nodiscard]] Result<void> extend_limit(Version wanted) override;
+
+    // ---- UpkeepWork.
+    [[nodiscard]] UpkeepState upkeep_state() override;
+    [[nodiscard]] Result<bool> do_upkeep(UpkeepTask task) override;
+
+private:
+    friend class Opening;
+
+    [[nodiscard]] bool good_value(std::string_view value) const noexcept { return value.size() <= value_bytes_max_; }
+    [[nodiscard]] Error bad_value(std::string_view value) const;
+    [[nodiscard]] Error bad_frame(std::uint64_t bytes, const char* what) const;
+    [[nodiscard]] Result<void> prepare(const WriteBatch& batch, std::vector<hot::Operation>& operations) const;
+    [[nodiscard]] Result<Version> write_prepared(const std::vector<hot::Operation>& operations,
+                                                 std::optional<Version> unless_newer);
+    void after_write() noexcept;
+    [[nodiscard]] bool is_lost(Version version) const noexcept;
+    void wait_for_calls();
+    void release_memory() noexcept;
+
+    const std::filesystem::path dir_;
+    const Options options_;
+    const Internals internals_;
+    const std::uint64_t value_bytes_max_;
+
+    platform::LockFile lock_;
+    std::unique_ptr<platform::FileIo> io_;
+    std::string io_why_not_;
+    std::mutex superblock_mutex_;
+    std::optional<Superblock> superblock_;
+    std::vector<LostWindow> lost_;  ///< fixed after open
+
+    std::vector<platform::Mapping> mappings_;
+    std::vector<Capability> platform_rows_;
+    std::unique_ptr<hot::Tier> tier_;
+    std::unique_ptr<warm::Views> views_;
+    std::unique_ptr<warm::RunBuilder> runs_;
+    VersionPins pins_;
+    VersionTimes times_;
+    std::unique_ptr<Upkeep> upkeep_;
+    std::mutex drain_mutex_;
+
+    std::atomic<bool> closed_{false};
+    std::atomic<std::uint32_t> newer_waiters_{0};
+    std::mutex newer_mutex_;
+    std::condition_variable newer_;
+
+    std::mutex upkeep_mutex_;  ///< guards what upkeep remembers
+    UpkeepState::Clock::time_point last_sync_{}, last_time_frame_{}, last_settle_{};
+    Version last_time_version_ = 0;
+    Version last_settled_version_ = 0;
+    std::uint64_t recovered_records_ = 0;
+    double recovery_seconds_ = 0;
+};
+
+}  // namespace zverse::engine

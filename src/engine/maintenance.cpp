@@ -1,0 +1,150 @@
+// The engine's side of upkeep, and the test-only drain.
+#include <engine/engine.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+namespace zverse::engine {
+
+namespace {
+std::int64_t wall_clock_nanoseconds() {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+}  // namespace
+
+Result<void> Engine::extend_limit(Version wanted) {
+    const std::scoped_lock lock(superblock_mutex_);
+    if (tier_->limit() >= wanted) return {};  // somebody was faster
+    SuperblockFields fields = superblock_->fields();
+    if (fields.clock_limit == kVersionMax) {
+        return std::unexpected(Error(ErrorCode::full, "the store has used all of its 2^58 - 1 versions"));
+    }
+    fields.clock_limit = std::min(std::max(wanted, tier_->clock() + internals_.clock_block), kVersionMax);
+    if (auto written = superblock_->write(fields); !written) {
+        Error error = std::move(written.error()).during("extending the clock limit");
+        tier_->refuse_writes(
+            Error(ErrorCode::read_only,
+                  "the store is read-only since its superblock could not be written (" + error.message() + ")",
+                  error.os_errno()));
+        return std::unexpected(std::move(error));
+    }
+    tier_->raise_limit(fields.clock_limit);
+    return {};
+}
+
+UpkeepState Engine::upkeep_state() {
+    const std::scoped_lock lock(upkeep_mutex_);
+    UpkeepState state;
+    state.now = UpkeepState::Clock::now();
+    state.last_sync = last_sync_;
+    state.last_time_frame = last_time_frame_;
+    state.last_settle = last_settle_;
+    const Version clock = tier_->clock();
+    state.versions_left = tier_->limit() - clock;
+    state.limit_block = internals_.clock_block;
+    state.process_class = options_.durability == Durability::process;
+    state.sync_every = options_.sync.every;
+    state.sync_every_writes = options_.sync.every_writes;
+    state.unsynced_versions = clock - std::min(clock, tier_->durable_mark());
+    state.new_versions = clock != last_time_version_;
+    state.uncovered_bytes = runs_->uncovered_bytes();
+    state.extend_bytes = std::clamp<std::uint64_t>(tier_->rings().total_bytes() / 16, 64 << 10, 4 << 20);
+    state.mergeable = runs_->mergeable();
+    state.unsettled = clock != last_settled_version_;
+    state.stopped_by_error = tier_->refusal().has_value();
+    return state;
+}
+
+Result<bool> Engine::do_upkeep(UpkeepTask task) {
+    const auto note = [this](UpkeepState::Clock::time_point& last) {
+        const std::scoped_lock lock(upkeep_mutex_);
+        last = UpkeepState::Clock::now();
+    };
+    switch (task) {
+        case UpkeepTask::none: return false;
+        case UpkeepTask::extend_limit: {
+            auto extended = extend_limit(tier_->clock() + internals_.clock_block);
+            if (!extended) return std::unexpected(std::move(extended.error()));
+            return true;
+        }
+        case UpkeepTask::sync: {
+            note(last_sync_);
+            auto synced = tier_->sync_all();
+            if (!synced) return std::unexpected(std::move(synced.error()));
+            return true;
+        }
+        case UpkeepTask::time_frame: {
+            note(last_time_frame_);
+            const std::int64_t now = wall_clock_nanoseconds();
+            auto version = tier_->write_time(now);
+            if (!version) return false;  // full rings: the next second will do
+            times_.add(now, *version);
+            const std::scoped_lock lock(upkeep_mutex_);
+            last_time_version_ = *version;
+            return true;
+        }
+        case UpkeepTask::extend_runs: return runs_->extend(1);
+        case UpkeepTask::merge_runs: return runs_->merge_step();
+        case UpkeepTask::settle: {
+            note(last_settle_);
+            const Version clock = tier_->clock();
+            // Settling saves recovery work; a header write for less than a 64th of the rings would not.
+            auto settled = tier_->settle_rings(tier_->rings()[0].bytes() / 64);
+            if (!settled) return std::unexpected(std::move(settled.error()));
+            const std::scoped_lock lock(upkeep_mutex_);
+            last_settled_version_ = clock;
+            return *settled;
+        }
+    }
+    return false;
+}
+
+Result<bool> Engine::step() {
+    const hot::ActiveCall call(*tier_);
+    if (closed()) return std::unexpected(closed_error());
+    return do_upkeep(decide(upkeep_state()));
+}
+
+/// Seal; the caller takes the records <= s; cut; grace; dead heads; grace; free heads. tests/model/handover.pml.
+Result<Version> Engine::drain() {
+    const hot::ActiveCall call(*tier_);
+    if (closed()) return std::unexpected(closed_error());
+    const std::scoped_lock one_at_a_time(drain_mutex_);
+    auto sealed = tier_->sync_all();
+    if (!sealed) return std::unexpected(std::move(sealed.error()));
+    const Version s = *sealed;
+    {
+        // The record of the hand-over comes before anyone acts on it.
+        const std::scoped_lock lock(superblock_mutex_);
+        SuperblockFields fields = superblock_->fields();
+        fields.cut = s;
+        if (auto written = superblock_->write(fields); !written) {
+            return std::unexpected(std::move(written.error()));
+        }
+    }
+    const auto grace = [this] {
+        const std::uint64_t epoch = tier_->epochs().begin_grace();
+        while (!tier_->epochs().passed(epoch)) std::this_thread::yield();
+    };
+    runs_->advance_cut(s);
+    grace();
+    const std::vector<std::uint64_t> ends = tier_->prefix_ends(s);
+    tier_->move_dead_heads(ends);
+    tier_->sweep_index();
+    grace();
+    if (auto moved = tier_->move_free_heads(ends); !moved) return std::unexpected(std::move(moved.error()));
+    return s;
+}
+
+Result<Store> StoreAccess::open(const std::filesystem::path& dir, const Options& options, const Internals& internals) {
+    auto engine = Engine::open(dir, options, internals);
+    if (!engine) return std::unexpected(std::move(engine.error()));
+    return Store(std::move(*engine));
+}
+Result<bool> StoreAccess::step(Store& store) { return store.engine_->step(); }
+Result<Version> StoreAccess::drain(Store& store) { return store.engine_->drain(); }
+void StoreAccess::abandon(Store& store) noexcept { store.engine_->abandon(); }
+
+}  // namespace zverse::engine

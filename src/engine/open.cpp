@@ -1,0 +1,516 @@
+// Opening and creating a store.
+//
+// Order: options -> directory -> lock -> superblock -> map and attach rings -> judge (nothing changed so far) ->
+// repair -> superblock {boot, class, clock limit, lost window} -> index -> views -> upkeep -> first call.
+//
+// Creation is atomic: SUPERBLOCK.creating, then the rings, then a rename to SUPERBLOCK. A directory with the former and
+// without the latter is an unfinished creation and starts over; rings without either are somebody's data and are never
+// touched.
+#include <engine/engine.h>
+
+#include <hot/recovery.h>
+#include <platform/topology.h>
+
+#include <sys/sysinfo.h>
+
+#include <algorithm>
+#include <bit>
+#include <random>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace zverse::engine {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kSuperblockName = "SUPERBLOCK";
+constexpr const char* kCreatingName = "SUPERBLOCK.creating";
+constexpr const char* kLockName = "LOCK";
+constexpr const char* kHotName = "hot";
+constexpr std::uint64_t kRingBytesMin = std::uint64_t{1} << 20;
+constexpr std::uint64_t kRingBytesMax = std::uint64_t{64} << 30;
+constexpr std::uint64_t kRingBytesDefault = std::uint64_t{64} << 20;
+constexpr std::uint64_t kMemoryBytesMin = std::uint64_t{16} << 20;
+
+Error bad_option(const std::string& what) { return Error(ErrorCode::invalid_argument, "options." + what); }
+
+std::uint64_t ram_bytes() {
+    struct sysinfo info{};
+    return ::sysinfo(&info) == 0 ? std::uint64_t{info.totalram} * info.mem_unit : std::uint64_t{1} << 30;
+}
+
+std::uint64_t random_word() {
+    static thread_local std::random_device device;
+    return (std::uint64_t{device()} << 32) | device();
+}
+
+unsigned hardware_threads() { return std::max(1U, std::thread::hardware_concurrency()); }
+
+Result<void> check_options(const Options& options) {
+    using std::chrono::milliseconds;
+    constexpr milliseconds kHour = std::chrono::hours(1);
+    const std::uint64_t ring = options.ring_bytes;
+    if (ring != 0 && (ring < kRingBytesMin || ring > kRingBytesMax || !std::has_single_bit(ring))) {
+        return std::unexpected(bad_option("ring_bytes is " + std::to_string(ring) +
+                                          "; it must be 0 or a power of two from 1 MiB to 64 GiB"));
+    }
+    if (options.shards > hot::kShardsMax) {
+        return std::unexpected(bad_option("shards is " + std::to_string(options.shards) + "; at most 1024"));
+    }
+    if (options.workers > 256) {
+        return std::unexpected(bad_option("workers is " + std::to_string(options.workers) + "; at most 256"));
+    }
+    if (options.hot_paths.size() > 64) {
+        return std::unexpected(
+            bad_option("hot_paths has " + std::to_string(options.hot_paths.size()) + " entries; at most 64"));
+    }
+    if (options.write_timeout < milliseconds(0) || options.write_timeout > kHour) {
+        return std::unexpected(bad_option("write_timeout is " + std::to_string(options.write_timeout.count()) +
+                                          " ms; it must be from 0 to one hour"));
+    }
+    if (options.sync.every < milliseconds(0) || options.sync.every > kHour) {
+        return std::unexpected(bad_option("sync.every is " + std::to_string(options.sync.every.count()) +
+                                          " ms; it must be from 0 to one hour"));
+    }
+    if (options.memory_bytes_max != 0 && options.memory_bytes_max < kMemoryBytesMin) {
+        return std::unexpected(bad_option("memory_bytes_max is " + std::to_string(options.memory_bytes_max) +
+                                          "; it must be 0 or at least 16 MiB"));
+    }
+    if (options.durability != Durability::power && options.durability != Durability::process) {
+        return std::unexpected(bad_option("durability is not a known class"));
+    }
+    if (options.sharding != Sharding::by_core && options.sharding != Sharding::by_key) {
+        return std::unexpected(bad_option("sharding is not a known kind"));
+    }
+    if (const std::string& force = options.force_granularity;
+        !force.empty() && force != "byte" && force != "cache_line" && force != "page") {
+        return std::unexpected(
+            bad_option("force_granularity is \"" + force + "\"; it must be byte, cache_line or page"));
+    }
+    return {};
+}
+
+}  // namespace
+
+namespace {
+
+/// Adds the time it runs to a figure.
+class Stopwatch {
+public:
+    explicit Stopwatch(double& seconds) noexcept : seconds_(seconds) { resume(); }
+    ~Stopwatch() { pause(); }
+    void resume() noexcept { since_ = std::chrono::steady_clock::now(); }
+    void pause() noexcept {
+        seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - since_).count();
+    }
+    Stopwatch(const Stopwatch&) = delete;
+    Stopwatch& operator=(const Stopwatch&) = delete;
+
+private:
+    double& seconds_;
+    std::chrono::steady_clock::time_point since_;
+};
+
+}  // namespace
+
+/// The steps of opening, and what they hand on.
+class Opening {
+public:
+    explicit Opening(Engine& engine) : engine_(engine), options_(engine.options_), dir_(engine.dir_) {}
+
+    [[nodiscard]] Result<void> run() {
+        using Step = Result<void> (Opening::*)();
+        for (const Step step : {&Opening::choose_platform, &Opening::find_or_create, &Opening::read_superblock,
+                                &Opening::attach_rings, &Opening::recover, &Opening::start}) {
+            if (auto done = (this->*step)(); !done) return done;
+        }
+        return {};
+    }
+
+private:
+    [[nodiscard]] Result<void> choose_platform();
+    [[nodiscard]] Result<void> check_value_limit(std::uint64_t ring_bytes) const;
+    [[nodiscard]] Result<void> find_or_create();
+    [[nodiscard]] Result<void> create();
+    [[nodiscard]] Result<void> create_rings(const SuperblockFields& fields);
+    [[nodiscard]] Result<void> remove_unfinished();
+    [[nodiscard]] Result<void> read_superblock();
+    [[nodiscard]] Result<void> attach_rings();
+    [[nodiscard]] Result<void> attach_ring(unsigned shard);
+    [[nodiscard]] Result<void> keep_private_rings_durable();
+    [[nodiscard]] Result<void> recover();
+    [[nodiscard]] Result<void> start();
+    [[nodiscard]] hot::TierOptions tier_options() const;
+    void describe_platform();
+
+    [[nodiscard]] std::vector<fs::path> hot_paths(const SuperblockFields& fields) const {
+        if (!options_.hot_paths.empty()) return options_.hot_paths;
+        if (!fields.hot_paths.empty()) return fields.hot_paths;
+        return {dir_ / kHotName};
+    }
+    [[nodiscard]] fs::path ring_path(const SuperblockFields& fields, unsigned shard) const {
+        const auto paths = hot_paths(fields);
+        return paths[shard % paths.size()] / ("ring-" + std::to_string(shard));
+    }
+    [[nodiscard]] std::uint64_t new_ring_bytes() const {
+        return options_.ring_bytes != 0 ? options_.ring_bytes : kRingBytesDefault;
+    }
+    [[nodiscard]] platform::FileIo& io() const { return *engine_.io_; }
+
+    Engine& engine_;
+    const Options& options_;
+    const fs::path& dir_;
+    platform::KernelLevel kernels_ = platform::KernelLevel::scalar;
+    SuperblockFields fields_;
+    std::vector<std::unique_ptr<platform::File>> ring_files_;
+    std::vector<std::unique_ptr<hot::Ring>> rings_;
+    hot::Judgement judgement_;
+    platform::Placement placement_;
+};
+
+Result<void> Opening::choose_platform() {
+    if (auto good = check_options(options_); !good) return good;
+    auto level = platform::choose_kernel_level(options_.force_kernel);
+    if (!level) return std::unexpected(std::move(level.error()));
+    kernels_ = *level;
+    auto choice = platform::make_file_io(options_.force_io);
+    if (!choice) return std::unexpected(std::move(choice.error()));
+    engine_.io_ = std::move(choice->io);
+    engine_.io_why_not_ = std::move(choice->why_not);
+    return {};
+}
+
+/// The largest value that a frame of a quarter of a ring holds, under a key of one byte.
+Result<void> Opening::check_value_limit(std::uint64_t ring_bytes) const {
+    const std::uint64_t most = options_.value_bytes_max;
+    if (most <= 0xffff'ffff && hot::frame_bytes(hot::operation_bytes(1, most)) <= ring_bytes / 4) return {};
+    return std::unexpected(bad_option("value_bytes_max is " + std::to_string(most) +
+                                      "; a value must fit a quarter of a ring of " + std::to_string(ring_bytes) +
+                                      " bytes with its overhead, and 4 GiB - 1"));
+}
+
+Result<void> Opening::find_or_create() {
+    if (dir_.empty()) return std::unexpected(Error(ErrorCode::invalid_argument, "the path of the store is empty"));
+    auto other = platform::names_no_directory(dir_);
+    if (!other) return std::unexpected(std::move(other.error()));
+    if (*other) return std::unexpected(Error(ErrorCode::invalid_argument, dir_.string() + " is not a directory"));
+    auto there = io().exists(dir_ / kSuperblockName);
+    if (!there) return std::unexpected(std::move(there.error()));
+    const bool may_create = options_.create_if_missing && !options_.read_only;
+    if (!*there && !may_create) {
+        return std::unexpected(Error(ErrorCode::not_found, "no store in " + dir_.string()));
+    }
+    if (*there && options_.error_if_exists) {
+        return std::unexpected(Error(ErrorCode::exists, "there is a store in " + dir_.string() + " already"));
+    }
+    if (!*there) {
+        auto names = io().list(dir_);
+        if (!names) return std::unexpected(std::move(names.error()));
+        const bool unfinished = std::find(names->begin(), names->end(), kCreatingName) != names->end();
+        for (const std::string& name : *names) {
+            if (name == kLockName || unfinished) continue;
+            if (name == kHotName) {
+                return std::unexpected(Error(ErrorCode::corrupt, "rings but no superblock in " + dir_.string() + ": " +
+                                                                     kSuperblockName + " is missing"));
+            }
+            return std::unexpected(Error(ErrorCode::not_found, "no store in " + dir_.string() +
+                                                                   ", and no store is created there because it holds "
+                                                                   "other files (" +
+                                                                   name + ")"));
+        }
+        if (auto good = check_value_limit(new_ring_bytes()); !good) return good;
+        if (auto made = io().create_directories(dir_); !made) return made;
+    }
+    auto lock = platform::LockFile::acquire(dir_ / kLockName, options_.read_only);
+    if (!lock) return std::unexpected(std::move(lock.error()));
+    engine_.lock_ = std::move(*lock);
+    // Another process may have created it between the look and the lock.
+    there = io().exists(dir_ / kSuperblockName);
+    if (!there) return std::unexpected(std::move(there.error()));
+    return *there ? Result<void>{} : create();
+}
+
+Result<void> Opening::remove_unfinished() {
+    auto exists = io().exists(dir_ / kCreatingName);
+    if (!exists) return std::unexpected(std::move(exists.error()));
+    if (!*exists) return {};
+    auto old = Superblock::open(io(), dir_ / kCreatingName, platform::OpenMode::read);
+    if (old) {
+        // Only its own rings, by the paths it names: another store may share the directories.
+        for (unsigned shard = 0; shard < old->fields().shards; ++shard) {
+            const auto& paths = old->fields().hot_paths;
+            const fs::path directory = paths.empty() ? dir_ / kHotName : paths[shard % paths.size()];
+            const fs::path ring = directory / ("ring-" + std::to_string(shard));
+            auto there = io().exists(ring);
+            if (!there) return std::unexpected(std::move(there.error()));
+            if (*there) {
+                if (auto removed = io().remove(ring); !removed) return removed;
+            }
+        }
+    }
+    return io().remove(dir_ / kCreatingName);
+}
+
+Result<void> Opening::create() {
+    if (auto removed = remove_unfinished(); !removed) return removed;
+    SuperblockFields fields;
+    fields.shards = options_.shards != 0 ? options_.shards : std::min(hardware_threads(), hot::kShardsMax);
+    fields.ring_bytes = new_ring_bytes();
+    fields.store[0] = random_word();
+    fields.store[1] = random_word();
+    fields.secret = {random_word(), random_word()};
+    fields.durability = options_.durability;
+    fields.boot = platform::current_boot_id();
+    fields.created = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+            .count());
+    std::size_t path_bytes = 0;
+    for (const auto& path : options_.hot_paths) {
+        std::error_code error;
+        fields.hot_paths.push_back(fs::absolute(path, error));
+        path_bytes += fields.hot_paths.back().string().size() + 1;
+    }
+    if (path_bytes > kHotPathsBytes) {
+        return std::unexpected(bad_option("hot_paths take " + std::to_string(path_bytes) + " bytes; at most 8192"));
+    }
+    if (auto made = Superblock::create(io(), dir_ / kCreatingName, fields); !made) return made;
+    if (auto synced = io().sync_directory(dir_); !synced) return synced;
+    if (auto made = create_rings(fields); !made) {
+        // Leave nothing half-made behind; what fails here is started over by the next open anyway.
+        (void)remove_unfinished();
+        return std::unexpected(std::move(made.error()).during("creating the store in " + dir_.string()));
+    }
+    if (auto renamed = io().rename(dir_ / kCreatingName, dir_ / kSuperblockName); !renamed) return renamed;
+    return io().sync_directory(dir_);
+}
+
+Result<void> Opening::create_rings(const SuperblockFields& fields) {
+    for (const auto& directory : hot_paths(fields)) {
+        if (auto made = io().create_directories(directory); !made) return made;
+    }
+    for (unsigned shard = 0; shard < fields.shards; ++shard) {
+        const fs::path path = ring_path(fields, shard);
+        const std::uint64_t bytes = hot::kHeaderAreaBytes + fields.ring_bytes;
+        auto file = io().create_zeroed(path, bytes);
+        if (!file) return std::unexpected(std::move(file.error()));
+        auto mapping = platform::Mapping::map({.path = path,
+                                               .descriptor = (*file)->descriptor(),
+                                               .bytes = bytes,
+                                               .force_granularity = options_.force_granularity,
+                                               .prefault = false});
+        if (!mapping) return std::unexpected(std::move(mapping.error()));
+        const hot::RingIdentity identity{{fields.store[0], fields.store[1]}, shard, path.string()};
+        if (auto made = hot::format_ring(mapping->bytes(), identity, mapping->domain()); !made) return made;
+    }
+    for (const auto& directory : hot_paths(fields)) {
+        if (auto synced = io().sync_directory(directory); !synced) return synced;
+    }
+    return {};
+}
+
+Result<void> Opening::read_superblock() {
+    const auto mode = options_.read_only ? platform::OpenMode::read : platform::OpenMode::read_write;
+    auto superblock = Superblock::open(io(), dir_ / kSuperblockName, mode);
+    if (!superblock) return std::unexpected(std::move(superblock.error()));
+    engine_.superblock_.emplace(std::move(*superblock));
+    fields_ = engine_.superblock_->fields();
+    if (options_.shards != 0 && options_.shards != fields_.shards) {
+        return std::unexpected(bad_option("shards is " + std::to_string(options_.shards) +
+                                          ", and the store was created with " + std::to_string(fields_.shards)));
+    }
+    if (options_.ring_bytes != 0 && options_.ring_bytes != fields_.ring_bytes) {
+        return std::unexpected(bad_option("ring_bytes is " + std::to_string(options_.ring_bytes) +
+                                          ", and the store was created with " + std::to_string(fields_.ring_bytes)));
+    }
+    return check_value_limit(fields_.ring_bytes);
+}
+
+Result<void> Opening::attach_ring(unsigned shard) {
+    const fs::path path = ring_path(fields_, shard);
+    auto exists = io().exists(path);
+    if (!exists) return std::unexpected(std::move(exists.error()));
+    if (!*exists) return std::unexpected(Error(ErrorCode::corrupt, "ring file " + path.string() + " is missing"));
+    const auto mode = options_.read_only ? platform::OpenMode::read : platform::OpenMode::read_write;
+    auto file = io().open(path, mode);
+    if (!file) return std::unexpected(std::move(file.error()));
+    auto size = (*file)->size();
+    if (!size) return std::unexpected(std::move(size.error()));
+    const std::uint64_t bytes = hot::kHeaderAreaBytes + fields_.ring_bytes;
+    if (*size != bytes) {
+        return std::unexpected(Error(ErrorCode::corrupt, "ring file " + path.string() + " has " +
+                                                             std::to_string(*size) + " bytes instead of " +
+                                                             std::to_string(bytes)));
+    }
+    auto mapping = platform::Mapping::map({.path = path,
+                                           .descriptor = (*file)->descriptor(),
+                                           .bytes = bytes,
+                                           .private_copy = options_.read_only,
+                                           .force_granularity = options_.force_granularity});
+    if (!mapping) return std::unexpected(std::move(mapping.error()));
+    const hot::RingIdentity identity{{fields_.store[0], fields_.store[1]}, shard, path.string()};
+    auto ring = hot::Ring::attach(mapping->bytes(), identity, mapping->domain(), fields_.secret);
+    if (!ring) return std::unexpected(std::move(ring.error()));
+    engine_.mappings_.push_back(std::move(*mapping));
+    ring_files_.push_back(std::move(*file));
+    rings_.push_back(std::move(*ring));
+    return {};
+}
+
+Result<void> Opening::attach_rings() {
+    for (unsigned shard = 0; shard < fields_.shards; ++shard) {
+        if (auto done = attach_ring(shard); !done) {
+            return std::unexpected(std::move(done.error()).during("opening " + dir_.string()));
+        }
+    }
+    return {};
+}
+
+/// A read-only open changes no byte, but what it shows must survive: lines that a dead process left in the cache are
+/// flushed, pages it left dirty are synced, before the private copies are repaired.
+Result<void> Opening::keep_private_rings_durable() {
+    for (std::size_t i = 0; i < rings_.size(); ++i) {
+        const hot::Ring& ring = *rings_[i];
+        if (ring.domain().granularity() == platform::Granularity::page) {
+            if (auto synced = ring_files_[i]->sync(); !synced) return synced;
+        } else {
+            ring.flush(ring.marks().settled, judgement_.rings[i].tail);
+            ring.domain().drain();
+        }
+    }
+    return {};
+}
+
+Result<void> Opening::recover() {
+    Stopwatch watch(engine_.recovery_seconds_);
+    const platform::BootId boot = engine_.internals_.boot_id.value_or(platform::current_boot_id());
+    hot::RecoveryOptions recovery;
+    recovery.secret = fields_.secret;
+    recovery.cut = fields_.cut;
+    recovery.stop_at_mark = boot != fields_.boot && fields_.durability == Durability::process;
+    recovery.threads = hardware_threads();
+    auto judgement = hot::judge(rings_, recovery);
+    if (!judgement) {
+        return std::unexpected(std::move(judgement.error()).during("opening " + dir_.string()));
+    }
+    judgement_ = std::move(*judgement);
+    if (judgement_.newest > fields_.clock_limit) {
+        return std::unexpected(Error(ErrorCode::corrupt, "a ring holds version " + std::to_string(judgement_.newest) +
+                                                             " above the superblock's clock limit " +
+                                                             std::to_string(fields_.clock_limit) + " in " +
+                                                             dir_.string()));
+    }
+    if (options_.read_only) {
+        if (auto kept = keep_private_rings_durable(); !kept) return kept;
+    }
+    if (auto repaired = hot::repair(rings_, judgement_, fields_.secret); !repaired) return repaired;
+    watch.pause();  // the superblock's syncs cost the same however much there is to recover
+
+    // The clock starts at the limit: nothing above it was ever handed out. What a power cut took lies below it.
+    static const platform::Topology topology = platform::Topology::detect();  // takes milliseconds; does not change
+    placement_ = platform::place(topology, fields_.shards, std::max(1U, options_.workers));
+    const Version clock = fields_.clock_limit;
+    if (recovery.stop_at_mark && judgement_.mark + 1 < clock) fields_.add_lost({judgement_.mark, clock - 1});
+    fields_.boot = boot;
+    fields_.durability = options_.durability;
+    if (!options_.read_only) {
+        fields_.clock_limit = std::min(clock + engine_.internals_.clock_block, kVersionMax);
+        if (auto written = engine_.superblock_->write(fields_); !written) return written;
+    }
+    engine_.lost_ = fields_.lost;
+
+    watch.resume();
+    auto tier = hot::Tier::create(std::move(rings_), tier_options(), engine_, clock);
+    if (!tier) return std::unexpected(std::move(tier.error()));
+    engine_.tier_ = std::move(*tier);
+    if (auto linked = hot::rebuild_index(*engine_.tier_, judgement_, hardware_threads()); !linked) return linked;
+    engine_.tier_->raise_limit(fields_.clock_limit);
+    engine_.recovered_records_ = judgement_.operations();
+    return {};
+}
+
+hot::TierOptions Opening::tier_options() const {
+    hot::TierOptions tier;
+    tier.secret = fields_.secret;
+    tier.durability = options_.durability;
+    tier.sharding = options_.sharding;
+    tier.write_timeout = options_.write_timeout;
+    tier.clock_margin = engine_.internals_.clock_margin;
+    tier.index_address_bits = engine_.internals_.index_address_bits;
+    tier.kernels = kernels_;
+    // 7 entries for each 512 bytes of ring: more than frames of common sizes need, and at most an eighth of the ring.
+    const std::uint64_t ring_bytes = fields_.ring_bytes * fields_.shards;
+    const std::uint64_t budget = options_.memory_bytes_max != 0 ? options_.memory_bytes_max : ram_bytes() / 4;
+    tier.index_bytes = std::min(ring_bytes / 8, budget / 2);
+    tier.shard_of_cpu = placement_.shard_of_cpu;
+    tier.overflow_order = placement_.overflow_order;
+    return tier;
+}
+
+Result<void> Opening::start() {
+    auto view = std::make_unique<warm::View>();
+    view->cut = fields_.cut;
+    for (const auto& ring : engine_.tier_->rings()) view->coverage.push_back(ring->marks().head);
+    engine_.views_ = std::make_unique<warm::Views>(engine_.tier_->epochs(), std::move(view));
+    engine_.runs_ = std::make_unique<warm::RunBuilder>(*engine_.tier_, *engine_.views_);
+    engine_.times_.add(static_cast<std::int64_t>(fields_.created), 0);
+    std::vector<hot::RecoveredTime> times;
+    for (const auto& ring : judgement_.rings) times.insert(times.end(), ring.times.begin(), ring.times.end());
+    std::sort(times.begin(), times.end(), [](const auto& a, const auto& b) { return a.version < b.version; });
+    for (const auto& time : times) engine_.times_.add(time.nanoseconds, time.version);
+    engine_.last_time_version_ = engine_.tier_->clock();
+    describe_platform();
+    if (options_.read_only) {
+        engine_.tier_->refuse_writes(Error(ErrorCode::read_only, "the store was opened read-only"));
+    } else if (!engine_.internals_.stepped_worker) {
+        const bool soon = options_.durability == Durability::process;
+        const auto every = options_.sync.every.count() > 0 ? options_.sync.every : std::chrono::milliseconds(100);
+        const auto tick = options_.sync.every_writes > 0
+                              ? std::chrono::milliseconds(1)
+                              : std::clamp(every, std::chrono::milliseconds(1), std::chrono::milliseconds(100));
+        engine_.upkeep_ = std::make_unique<Upkeep>(engine_, soon ? tick : std::chrono::milliseconds(100));
+    }
+    return {};
+}
+
+void Opening::describe_platform() {
+    engine_.platform_rows_ = platform::machine_capabilities();
+    engine_.platform_rows_.push_back({"kernels", options_.force_kernel.empty() ? "best" : options_.force_kernel,
+                                      platform::to_string(platform::best_kernel_level()), platform::to_string(kernels_),
+                                      ""});
+    engine_.platform_rows_.push_back({"file io", options_.force_io.empty() ? "best" : options_.force_io,
+                                      engine_.io_why_not_.empty() ? "uring" : "posix", engine_.io_->name(),
+                                      engine_.io_why_not_});
+    for (std::size_t i = 0; i < engine_.mappings_.size(); ++i) {
+        const platform::Mapping& mapping = engine_.mappings_[i];
+        engine_.platform_rows_.push_back({"persistence of ring " + std::to_string(i),
+                                          options_.force_granularity.empty() ? "best" : options_.force_granularity,
+                                          platform::to_string(mapping.found()),
+                                          std::string(platform::to_string(mapping.used())) + " by " +
+                                              platform::to_string(mapping.domain().flush_kind()) +
+                                              (mapping.dax() ? ", DAX" : ""),
+                                          mapping.why_not()});
+    }
+}
+
+Engine::Engine(std::filesystem::path dir, Options options, Internals internals)
+    : dir_(std::move(dir)),
+      options_(std::move(options)),
+      internals_(std::move(internals)),
+      value_bytes_max_(options_.value_bytes_max != 0 ? std::min<std::uint64_t>(options_.value_bytes_max, 0xffff'ffff)
+                                                     : 0xffff'ffff) {}
+
+Result<std::shared_ptr<Engine>> Engine::open(const std::filesystem::path& dir, const Options& options,
+                                             const Internals& internals) {
+    auto engine = std::make_shared<Engine>(dir, options, internals);
+    Opening opening(*engine);
+    if (auto opened = opening.run(); !opened) {
+        engine->closed_.store(true, std::memory_order_release);  // release: as in close(); nobody else has it
+        return std::unexpected(std::move(opened.error()));
+    }
+    return engine;
+}
+
+}  // namespace zverse::engine

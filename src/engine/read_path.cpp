@@ -1,0 +1,222 @@
+// Point reads: pin, load the view, resolve the version, then the hot tier; what it does not hold is a lower tier's.
+#include <engine/engine.h>
+
+#include <algorithm>
+#include <array>
+#include <thread>
+#include <utility>
+
+namespace zverse::engine {
+
+Version Engine::cut() const noexcept { return views_->current().cut; }
+
+/// No lower tier exists yet: what the rings do not hold is absent.
+Result<hot::Host::Newest> Engine::newest_below(std::string_view) const { return Newest{}; }
+
+bool Engine::is_lost(Version version) const noexcept {
+    return std::any_of(lost_.begin(), lost_.end(), [version](const LostWindow& window) {
+        return version > window.after && version <= window.upto;
+    });
+}
+
+Result<Version> Engine::resolve_version(Version as_of, const warm::View& view) const {
+    const Version latest = tier_->latest();
+    if (as_of == kLatest) return latest;
+    if (as_of > latest) [[unlikely]] {
+        return std::unexpected(
+            Error(ErrorCode::version_unknown,
+                  "version " + std::to_string(as_of) + " is above the latest version " + std::to_string(latest)));
+    }
+    if (as_of < view.floor) [[unlikely]] {
+        return std::unexpected(Error(
+            ErrorCode::version_too_old,
+            "version " + std::to_string(as_of) + " is below the floor " + std::to_string(view.floor), 0, view.floor));
+    }
+    if (!lost_.empty() && is_lost(as_of)) [[unlikely]] {
+        return std::unexpected(Error(ErrorCode::version_unknown,
+                                     "version " + std::to_string(as_of) + " lies in a window lost to a power cut"));
+    }
+    return as_of;
+}
+
+Result<bool> Engine::get_into(std::string_view key, std::string& value, Version as_of, Version* version) {
+    if (!good_key(key)) [[unlikely]]
+        return std::unexpected(bad_key(key));
+    hot::Tier& tier = *tier_;
+    const std::uint64_t hash = tier.hash(key);
+    hot::WriterSlot& slot = tier.slots().mine();
+    const hot::PinGuard pin(tier.epochs(), slot);
+    if (closed()) [[unlikely]]
+        return std::unexpected(closed_error());
+    const warm::View& view = views_->current();
+    Version s = tier.latest();
+    if (as_of != kLatest) {
+        auto resolved = resolve_version(as_of, view);
+        if (!resolved) [[unlikely]]
+            return std::unexpected(std::move(resolved.error()));
+        s = *resolved;
+    }
+    slot.count(hot::Counter::gets);
+    const hot::Found found = tier.find(slot, key, hash, s, view.cut);
+    const bool there = found && !found.ref.tombstone();
+    if (there) {
+        value.assign(found.ref.value());
+    } else {
+        value.clear();
+    }
+    if (version != nullptr) *version = there ? found.version : 0;
+    return there;
+}
+
+Result<bool> Engine::visit(std::string_view key, Version as_of, void (*on_entry)(void*, const Entry&), void* context) {
+    if (!good_key(key)) return std::unexpected(bad_key(key));
+    hot::WriterSlot& slot = tier_->slots().mine();
+    const std::uint64_t hash = tier_->hash(key);
+    const hot::PinGuard pin(tier_->epochs(), slot);
+    if (closed()) return std::unexpected(closed_error());
+    const warm::View& view = views_->current();
+    const auto s = resolve_version(as_of, view);
+    if (!s) return std::unexpected(s.error());
+    slot.count(hot::Counter::gets);
+    const hot::Found found = tier_->find(slot, key, hash, *s, view.cut);
+    if (!found || found.ref.tombstone()) return false;
+    struct Callback {
+        hot::WriterSlot& slot;
+        explicit Callback(hot::WriterSlot& owner) noexcept : slot(owner) { ++slot.callbacks; }
+        ~Callback() { --slot.callbacks; }
+    } const inside(slot);
+    on_entry(context, Entry{found.ref.key(), found.ref.value(), found.version, false});
+    return true;
+}
+
+Result<void> Engine::multi_get(std::span<const std::string_view> keys, std::span<std::optional<std::string>> values,
+                               Version as_of) {
+    hot::WriterSlot& slot = tier_->slots().mine();
+    const hot::ActiveCall call(*tier_);
+    if (closed()) return std::unexpected(closed_error());
+    if (keys.size() != values.size()) {
+        return std::unexpected(Error(ErrorCode::invalid_argument, "multi_get of " + std::to_string(keys.size()) +
+                                                                      " keys into " + std::to_string(values.size()) +
+                                                                      " values; the sizes must agree"));
+    }
+    for (const std::string_view key : keys) {
+        if (!good_key(key)) return std::unexpected(bad_key(key));
+    }
+    // Three passes over a group, so that the cache misses of its keys are in flight together: buckets, then the
+    // operations they name, then the values.
+    constexpr std::size_t kGroup = 16;
+    std::array<std::uint64_t, kGroup> hashes;
+    std::array<hot::OperationRef, kGroup> tops;
+    std::optional<Version> s;
+    for (std::size_t begin = 0; begin < keys.size(); begin += kGroup) {
+        const std::size_t count = std::min(kGroup, keys.size() - begin);
+        for (std::size_t i = 0; i < count; ++i) {
+            hashes[i] = tier_->hash(keys[begin + i]);
+            tier_->prefetch_chain(hashes[i]);
+        }
+        const hot::PinGuard pin(tier_->epochs(), slot);
+        const warm::View& view = views_->current();
+        const auto resolved = resolve_version(s.value_or(as_of), view);
+        if (!resolved) return std::unexpected(resolved.error());
+        s = *resolved;
+        for (std::size_t i = 0; i < count; ++i) tier_->prefetch_operation(hashes[i]);
+        for (std::size_t i = 0; i < count; ++i) tops[i] = tier_->chain(hashes[i]);
+        for (std::size_t i = 0; i < count; ++i) {
+            std::optional<std::string>& value = values[begin + i];
+            const hot::Found found = tier_->find_from(slot, tops[i], keys[begin + i], *s, view.cut);
+            if (!found || found.ref.tombstone()) {
+                value.reset();
+            } else if (value) {
+                value->assign(found.ref.value());
+            } else {
+                value.emplace(found.ref.value());
+            }
+        }
+        slot.count(hot::Counter::gets, count);
+    }
+    return {};
+}
+
+Version Engine::latest_version() const noexcept { return tier_->latest(); }
+
+Version Engine::floor() const noexcept {
+    hot::WriterSlot& slot = tier_->slots().mine();
+    const hot::PinGuard pin(tier_->epochs(), slot);
+    return views_->current().floor;
+}
+
+Version Engine::durable_version() {
+    const hot::ActiveCall call(*tier_);
+    // Class power on pmem: every write is durable as it returns, so a seal is all there is to do.
+    if (!closed() && !options_.read_only && options_.durability == Durability::power && !tier_->group_commits()) {
+        (void)tier_->sync_all();
+    }
+    return tier_->durable_mark();
+}
+
+Result<void> Engine::sync() {
+    const hot::ActiveCall call(*tier_);
+    if (closed()) return std::unexpected(closed_error());
+    if (options_.read_only) return {};
+    auto synced = tier_->sync_all();
+    if (!synced) return std::unexpected(std::move(synced.error()));
+    return {};
+}
+
+Result<void> Engine::wait_durable(Version version) {
+    const hot::ActiveCall call(*tier_);
+    if (closed()) return std::unexpected(closed_error());
+    if (version > tier_->latest()) {
+        return std::unexpected(Error(
+            ErrorCode::version_unknown,
+            "version " + std::to_string(version) + " is above the latest version " + std::to_string(tier_->latest())));
+    }
+    if (options_.read_only) return {};
+    return tier_->wait_for_group(version);
+}
+
+Result<Version> Engine::wait_newer(Version after, std::chrono::milliseconds timeout) {
+    const hot::ActiveCall call(*tier_);
+    const auto deadline =
+        std::chrono::steady_clock::now() + std::min(timeout, std::chrono::milliseconds(1000L * 3600 * 24));
+    std::unique_lock lock(newer_mutex_);
+    // relaxed: published by the fence, see after_write().
+    newer_waiters_.fetch_add(1, std::memory_order_relaxed);
+    const bool fenced = platform::fence_all_threads();
+    Result<Version> result = 0;
+    for (;;) {
+        if (closed()) {
+            result = std::unexpected(closed_error());
+            break;
+        }
+        const Version latest = tier_->latest();
+        const auto now = std::chrono::steady_clock::now();
+        if (latest > after || now >= deadline) {
+            result = latest;
+            break;
+        }
+        // Without the fence a writer may have missed us: look again soon.
+        newer_.wait_until(lock, fenced ? deadline : std::min(deadline, now + std::chrono::milliseconds(1)));
+    }
+    newer_waiters_.fetch_sub(1, std::memory_order_relaxed);  // relaxed: late wakes are harmless
+    return result;
+}
+
+Result<Version> Engine::version_at(std::chrono::system_clock::time_point time) {
+    const hot::ActiveCall call(*tier_);
+    if (closed()) return std::unexpected(closed_error());
+    const auto now = std::chrono::system_clock::now();
+    if (time >= now) return tier_->latest();
+    const auto since = std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+    const Version oldest = floor();
+    const auto known = times_.at(since);
+    if (!known || *known < oldest) {
+        return std::unexpected(Error(ErrorCode::version_too_old,
+                                     known ? "the time lies before the floor" : "the time lies before the store", 0,
+                                     oldest));
+    }
+    const Version version = std::min(*known, tier_->latest());
+    return version;
+}
+
+}  // namespace zverse::engine

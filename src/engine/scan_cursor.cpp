@@ -1,0 +1,189 @@
+#include <engine/scan_cursor.h>
+
+#include <hot/walk.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace zverse::engine {
+
+namespace {
+
+/// Uncovered bytes of frames that a scan sorts by itself; more are worth a run that the next scans find ready.
+constexpr std::uint64_t kTailBytes = 16 << 10;
+
+}  // namespace
+
+ScanCursor::ScanCursor(std::shared_ptr<Engine> engine, KeyRange range, Version as_of, const ScanOptions& options)
+    : BatchCursor(std::move(engine), as_of, options),
+      range_(std::move(range)),
+      step_(options.reverse ? -1 : 1),
+      place_(options.reverse ? range_.end : range_.begin),
+      inclusive_(!options.reverse),
+      unbounded_(options.reverse && range_.end.empty()) {
+    done_ = !range_.end.empty() && range_.begin == range_.end;
+}
+
+Result<void> ScanCursor::place_at(std::string_view key) {
+    done_ = !range_.end.empty() && range_.begin == range_.end;
+    if (options_.reverse) {
+        const bool beyond = !range_.end.empty() && key >= range_.end;
+        place_ = beyond ? range_.end : std::string(key);
+        inclusive_ = !beyond;
+        unbounded_ = false;
+    } else {
+        place_ = std::max(key, std::string_view(range_.begin));
+        inclusive_ = true;
+    }
+    return {};
+}
+
+void ScanCursor::prepare() { engine_->runs().extend(kTailBytes); }
+
+bool ScanCursor::in_place(std::string_view key) const noexcept {
+    if (options_.reverse) return (unbounded_ || key < place_ || (inclusive_ && key == place_)) && key >= range_.begin;
+    return (key > place_ || (inclusive_ && key == place_)) && (range_.end.empty() || key < range_.end);
+}
+
+/// What no run covers yet, decided as of the cursor's version and sorted here.
+void ScanCursor::collect_tails(hot::WriterSlot& slot, const warm::View& view) {
+    hot::Tier& tier = engine_->tier();
+    tail_.clear();
+    for (const auto& ring : tier.rings()) {
+        // acquire: frames <= as_of_ lie below this tail, since as_of_ was acquired from the clock before.
+        const std::uint64_t tail = ring->tail.load(std::memory_order_acquire);
+        // acquire: below the dead head everything is at or below the cut.
+        const std::uint64_t begin =
+            std::max(view.coverage[ring->shard()], ring->dead_head.load(std::memory_order_acquire));
+        hot::walk_frames(tier.slots(), *ring, begin, tail, [&](std::uint64_t position, hot::FrameHeader& frame) {
+            if (frame.kind() != hot::FrameKind::data) return;
+            const auto version =
+                tier.visible(slot, hot::RingSet::operation_at(*ring, position + sizeof(hot::FrameHeader)), as_of_);
+            if (!version || *version <= view.cut) return;
+            hot::for_each_operation(*ring, position, [&](const hot::OperationHeader& op, std::uint64_t at) {
+                const std::string_view key(reinterpret_cast<const char*>(&op + 1), op.key_bytes);
+                if (in_place(key)) tail_.push_back(warm::make_entry(key, *version, ring->shard(), at));
+            });
+        });
+    }
+    std::sort(tail_.begin(), tail_.end(),
+              [&](const warm::RunEntry& a, const warm::RunEntry& b) { return warm::entry_less(tier.rings(), a, b); });
+}
+
+bool ScanCursor::before(const Source& a, const Source& b) const noexcept {
+    const hot::RingSet& rings = engine_->tier().rings();
+    return options_.reverse ? warm::entry_less(rings, *b.next, *a.next) : warm::entry_less(rings, *a.next, *b.next);
+}
+
+void ScanCursor::sift_down(std::size_t i) noexcept {
+    for (;;) {
+        std::size_t child = 2 * i + 1;
+        if (child >= heap_.size()) return;
+        if (child + 1 < heap_.size() && before(heap_[child + 1], heap_[child])) ++child;
+        if (!before(heap_[child], heap_[i])) return;
+        std::swap(heap_[i], heap_[child]);
+        i = child;
+    }
+}
+
+void ScanCursor::advance_top() noexcept {
+    if (--heap_[0].left > 0) {
+        heap_[0].next += step_;
+    } else {
+        heap_[0] = heap_.back();
+        heap_.pop_back();
+    }
+    if (!heap_.empty()) sift_down(0);
+}
+
+/// Adds the part of a sorted list that lies behind the place.
+void ScanCursor::add_source(const warm::RunEntry* begin, const warm::RunEntry* end) {
+    const hot::RingSet& rings = engine_->tier().rings();
+    const warm::RunEntry* split = end;
+    if (!unbounded_) {
+        const warm::Probe probe(place_);
+        // Forward: skip keys before the place. Reversed: keep keys before it. At the place itself: by inclusive_.
+        const bool equal_goes_left = options_.reverse == inclusive_;
+        split = std::partition_point(begin, end, [&](const warm::RunEntry& entry) {
+            const auto order = warm::compare_to_probe(rings, entry, probe);
+            return order < 0 || (equal_goes_left && order == 0);
+        });
+    }
+    const auto left = static_cast<std::size_t>(options_.reverse ? split - begin : end - split);
+    if (left > 0) heap_.push_back({options_.reverse ? split - 1 : split, left});
+}
+
+void ScanCursor::open_sources(const warm::View& view) {
+    heap_.clear();
+    for (const auto& run : view.runs) {
+        add_source(run->entries().data(), run->entries().data() + run->entries().size());
+    }
+    if (!tail_.empty()) add_source(tail_.data(), tail_.data() + tail_.size());
+    for (std::size_t i = heap_.size() / 2; i-- > 0;) sift_down(i);
+}
+
+bool ScanCursor::beyond_range(const warm::RunEntry& entry) const noexcept {
+    const hot::RingSet& rings = engine_->tier().rings();
+    if (options_.reverse) return warm::compare_to_probe(rings, entry, warm::Probe(range_.begin)) < 0;
+    return !range_.end.empty() && warm::compare_to_probe(rings, entry, warm::Probe(range_.end)) >= 0;
+}
+
+/// Chooses, key by key, the newest version <= as_of_; starts loading what it chose.
+void ScanCursor::pick(const warm::View& view, std::size_t entries) {
+    const hot::RingSet& rings = engine_->tier().rings();
+    picked_.clear();
+    exhausted_ = true;
+    bool have_key = false;
+    bool chosen = false;
+    warm::RunEntry current{};
+    while (!heap_.empty()) {
+        const warm::RunEntry entry = *heap_[0].next;
+        const bool new_key = !have_key || warm::compare_keys(rings, entry, current) != 0;
+        if (new_key) {
+            if (picked_.size() >= entries) {
+                exhausted_ = false;
+                return;
+            }
+            if (beyond_range(entry)) return;
+            have_key = true;
+            chosen = false;
+            current = entry;
+        }
+        const bool visible = entry.version <= as_of_ && entry.version > view.cut;
+        // Forward a key's newest version comes first, reversed its oldest.
+        if (visible && (!chosen || options_.reverse)) {
+            if (chosen) {
+                picked_.back() = entry;
+            } else {
+                picked_.push_back(entry);
+            }
+            chosen = true;
+            const hot::Ring& ring = rings[entry.shard()];
+            const std::byte* op = ring.at((entry.place & warm::RunEntry::kUnitMask) * hot::kUnitBytes);
+            __builtin_prefetch(op);
+            __builtin_prefetch(op + hot::kLineBytes);
+            __builtin_prefetch(op + 2 * hot::kLineBytes);
+        }
+        advance_top();
+    }
+}
+
+Result<void> ScanCursor::refill(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) {
+    collect_tails(slot, view);
+    open_sources(view);
+    pick(view, entries);
+    const hot::RingSet& rings = engine_->tier().rings();
+    for (const warm::RunEntry& entry : picked_) {
+        if (batch_.bytes() >= kBatchBytes) return {};  // the place is the last entry's key
+        const hot::OperationRef ref = warm::resolve(rings, entry);
+        place_.assign(ref.key());
+        inclusive_ = false;
+        unbounded_ = false;
+        if (ref.tombstone()) continue;
+        batch_.add(ref.key(), options_.keys_only ? std::string_view{} : ref.value(), entry.version, false);
+    }
+    done_ = exhausted_;
+    return {};
+}
+
+}  // namespace zverse::engine

@@ -1,0 +1,51 @@
+// ScanCursor: live keys of a range in key order, merged from runs and the rings' uncovered tails.
+#pragma once
+
+#include <engine/cursor_state.h>
+#include <warm/run.h>
+
+#include <string>
+#include <vector>
+
+namespace zverse::engine {
+
+class ScanCursor final : public BatchCursor {
+public:
+    ScanCursor(std::shared_ptr<Engine> engine, KeyRange range, Version as_of, const ScanOptions& options);
+
+protected:
+    [[nodiscard]] Result<void> refill(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) override;
+    [[nodiscard]] Result<void> place_at(std::string_view key) override;
+    void prepare() override;
+
+private:
+    /// A sorted list being merged; `next` moves by `step_`.
+    struct Source {
+        const warm::RunEntry* next;
+        std::size_t left;  ///< entries from `next` on
+    };
+
+    void collect_tails(hot::WriterSlot& slot, const warm::View& view);
+    void open_sources(const warm::View& view);
+    void add_source(const warm::RunEntry* begin, const warm::RunEntry* end);
+    [[nodiscard]] bool before(const Source& a, const Source& b) const noexcept;
+    void sift_down(std::size_t i) noexcept;
+    void advance_top() noexcept;
+    void pick(const warm::View& view, std::size_t entries);
+    [[nodiscard]] bool beyond_range(const warm::RunEntry& entry) const noexcept;
+    [[nodiscard]] bool in_place(std::string_view key) const noexcept;
+
+    const KeyRange range_;
+    const std::ptrdiff_t step_;
+    std::string place_;       ///< the key to go on from
+    bool inclusive_ = true;   ///< whether place_ itself is still to come
+    bool unbounded_;          ///< reversed, and no upper bound yet
+
+    // Scratch of one refill; kept for its capacity.
+    std::vector<warm::RunEntry> tail_;
+    std::vector<Source> heap_;
+    std::vector<warm::RunEntry> picked_;
+    bool exhausted_ = false;
+};
+
+}  // namespace zverse::engine

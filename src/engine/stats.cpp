@@ -1,0 +1,154 @@
+// Figures: gathered from the threads' slots and the parts' own counters, without stopping anybody.
+#include <engine/engine.h>
+
+#include <cmath>
+#include <cstdio>
+#include <utility>
+
+namespace zverse {
+
+namespace {
+
+std::string number_text(double value) {
+    char text[40];
+    if (std::floor(value) == value && std::abs(value) < 1e15) {
+        std::snprintf(text, sizeof text, "%.0f", value);
+    } else {
+        std::snprintf(text, sizeof text, "%.9g", value);
+    }
+    return text;
+}
+
+std::string json_text(std::string_view text) {
+    std::string out = "\"";
+    for (const char c : text) {
+        if (c == '"' || c == '\\') {
+            out += '\\';
+            out += c;
+        } else if (static_cast<unsigned char>(c) < 0x20) {
+            char escaped[8];
+            std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(static_cast<unsigned char>(c)));
+            out += escaped;
+        } else {
+            out += c;
+        }
+    }
+    return out + '"';
+}
+
+}  // namespace
+
+std::optional<double> Stats::value(std::string_view metric) const {
+    for (const Metric& each : metrics_) {
+        if (each.name + each.labels == metric || (each.labels.empty() && each.name == metric)) return each.value;
+    }
+    return std::nullopt;
+}
+
+std::string Stats::to_openmetrics() const {
+    std::string out;
+    std::string_view family;
+    for (const Metric& each : metrics_) {
+        // The family of a counter has no _total; samples of one family follow each other.
+        std::string_view name = each.name;
+        if (each.counter && name.ends_with("_total")) name.remove_suffix(6);
+        if (name != family) {
+            out.append("# TYPE ").append(name).append(each.counter ? " counter\n" : " gauge\n");
+            out.append("# HELP ").append(name).append(" ").append(each.help).append("\n");
+            family = name;
+        }
+        out.append(each.name).append(each.labels).append(" ").append(number_text(each.value)).append("\n");
+    }
+    return out + "# EOF\n";
+}
+
+std::string Stats::to_json() const {
+    std::string out = "{\"schema\":\"zverse.stats/1\",\"metrics\":{";
+    for (const Metric& each : metrics_) {
+        if (out.back() != '{') out += ',';
+        out.append(json_text(each.name + each.labels)).append(":").append(number_text(each.value));
+    }
+    out += "},\"platform\":[";
+    for (const Capability& each : platform_) {
+        if (out.back() != '[') out += ',';
+        out.append("{\"name\":").append(json_text(each.name)).append(",\"wanted\":").append(json_text(each.wanted));
+        out.append(",\"found\":").append(json_text(each.found)).append(",\"used\":").append(json_text(each.used));
+        out.append(",\"why_not\":").append(json_text(each.why_not)).append("}");
+    }
+    return out + "]}";
+}
+
+namespace engine {
+
+Stats Engine::stats() {
+    const hot::ActiveCall call(*tier_);
+    if (closed()) return {};
+    std::vector<Stats::Metric> metrics;
+    const auto counter = [&](const char* name, const char* help, double value) {
+        metrics.push_back({name, help, {}, value, true});
+    };
+    const auto gauge = [&](const char* name, const char* help, double value, std::string labels = {}) {
+        metrics.push_back({name, help, std::move(labels), value, false});
+    };
+    const auto sum = [&](hot::Counter which) { return static_cast<double>(tier_->counter(which)); };
+
+    counter("zverse_puts_total", "Single puts committed.", sum(hot::Counter::puts));
+    counter("zverse_erases_total", "Single erases committed.", sum(hot::Counter::erases));
+    counter("zverse_batches_total", "Batches and transactions committed.", sum(hot::Counter::batches));
+    counter("zverse_batch_operations_total", "Operations in committed batches.", sum(hot::Counter::operations));
+    counter("zverse_written_bytes_total", "Bytes of keys and values written.", sum(hot::Counter::bytes));
+    counter("zverse_gets_total", "Keys looked up.", sum(hot::Counter::gets));
+    counter("zverse_conflicts_total", "put_if and transactions that lost.", sum(hot::Counter::conflicts));
+    counter("zverse_aborted_frames_total", "Frames that took space and committed nothing.", sum(hot::Counter::aborts));
+    counter("zverse_helped_stamps_total", "Frames stamped by another thread than their writer.",
+            sum(hot::Counter::helped_stamps));
+    counter("zverse_raised_floors_total", "Pending frames that a reader stepped past.",
+            sum(hot::Counter::raised_floors));
+    counter("zverse_reader_persists_total", "Frames made durable by a reader.", sum(hot::Counter::reader_persists));
+    counter("zverse_space_waits_total", "Writes that waited for space.", sum(hot::Counter::space_waits));
+    counter("zverse_full_errors_total", "Writes that failed with full.", sum(hot::Counter::full_errors));
+    counter("zverse_syncs_total", "Syncs and group commits of the rings.",
+            static_cast<double>(tier_->group_commit_count()));
+    counter("zverse_run_entries_merged_total", "Run entries written by merging runs.",
+            static_cast<double>(runs_->merged_entries()));
+
+    gauge("zverse_latest_version", "Newest version that reads can see.", static_cast<double>(tier_->latest()));
+    gauge("zverse_durable_version", "Every version up to it survives power loss.",
+          static_cast<double>(tier_->durable_mark()));
+    gauge("zverse_clock_limit_version", "The clock is persisted up to here.", static_cast<double>(tier_->limit()));
+    gauge("zverse_pins", "Snapshots, cursors and transactions alive.", static_cast<double>(pins_.count()));
+    gauge("zverse_index_entries", "Hash index entries in use or reserved.",
+          static_cast<double>(tier_->index().capacity() - tier_->index().credits()));
+    gauge("zverse_index_capacity_entries", "Hash index entries there are.",
+          static_cast<double>(tier_->index().capacity()));
+    gauge("zverse_index_bytes", "Memory of the hash index.", static_cast<double>(tier_->index().bytes()));
+    gauge("zverse_recovered_records", "Operations found in the rings at open.",
+          static_cast<double>(recovered_records_));
+    gauge("zverse_recovery_seconds", "Time to judge, repair and link the rings at open.", recovery_seconds_);
+    gauge("zverse_read_only", "1 when writes are refused.", tier_->refusal() ? 1 : 0);
+    {
+        hot::WriterSlot& slot = tier_->slots().mine();
+        const hot::PinGuard pin(tier_->epochs(), slot);
+        const warm::View& view = views_->current();
+        double bytes = 0;
+        for (const auto& run : view.runs) bytes += static_cast<double>(run->bytes());
+        gauge("zverse_floor_version", "Oldest version still answerable.", static_cast<double>(view.floor));
+        gauge("zverse_runs", "Sorted runs over the rings.", static_cast<double>(view.runs.size()));
+        gauge("zverse_run_bytes", "Memory of the sorted runs.", bytes);
+    }
+    for (const auto& ring : tier_->rings()) {
+        const std::string labels = "{ring=\"" + std::to_string(ring->shard()) + "\"}";
+        // relaxed: figures.
+        const std::uint64_t used =
+            ring->tail.load(std::memory_order_relaxed) - ring->free_head.load(std::memory_order_relaxed);
+        gauge("zverse_ring_used_bytes", "Bytes of the ring in use.", static_cast<double>(used), labels);
+    }
+    for (const auto& ring : tier_->rings()) {
+        const std::string labels = "{ring=\"" + std::to_string(ring->shard()) + "\"}";
+        gauge("zverse_ring_bytes", "Size of the ring.", static_cast<double>(ring->bytes()), labels);
+    }
+    return Stats(std::move(metrics), platform_rows_);
+}
+
+}  // namespace engine
+}  // namespace zverse

@@ -1,0 +1,42 @@
+// The door tests, benches and tools use to reach inside a store: open it with internals changed, step its worker,
+// drain its hot tier. Not installed; nothing here is part of the contract.
+#pragma once
+
+#include <platform/capabilities.h>
+#include <zverse/store.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+namespace zverse::engine {
+
+/// What a test may change. Defaults are production.
+struct Internals {
+    /// No background thread: step() does one decision of the worker at a time.
+    bool stepped_worker = false;
+    /// Low bits of an address kept in an index entry (shard bits included), 20 .. 48: fewer bits wrap sooner.
+    unsigned index_address_bits = 48;
+    /// How far ahead the clock limit is persisted, and how close to it writers wait.
+    std::uint64_t clock_block = std::uint64_t{1} << 24;
+    std::uint64_t clock_margin = std::uint64_t{1} << 20;
+    /// Pretend the machine booted with this id: another id than the store's last one is a power cut.
+    std::optional<platform::BootId> boot_id;
+};
+
+struct StoreAccess {
+    [[nodiscard]] static Result<Store> open(const std::filesystem::path& dir, const Options& options,
+                                            const Internals& internals);
+    /// One decision of the stepped worker: clock limit, sync, time frame, run building, run merging. False when
+    /// there was nothing to do.
+    [[nodiscard]] static Result<bool> step(Store& store);
+    /// The test-only drain that stands in for flush until the cold tier exists: seals, drops every record with a
+    /// version <= the returned one from the hot tier (reads answer as if those records had never been; the caller
+    /// has taken them), moves the dead head and the free head with their two grace periods. Any thread.
+    [[nodiscard]] static Result<Version> drain(Store& store);
+    /// Leaves as a killed process would: no sync, no settling, no clean mark; unmaps and unlocks. Later calls
+    /// return `closed`. Acknowledged writes must be there after the next open.
+    static void abandon(Store& store) noexcept;
+};
+
+}  // namespace zverse::engine

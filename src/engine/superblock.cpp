@@ -1,0 +1,159 @@
+#include <engine/superblock.h>
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+namespace zverse::engine {
+
+namespace {
+
+using Copy = std::unique_ptr<SuperblockCopy>;
+
+std::uint64_t checksum_of(const SuperblockCopy& copy) noexcept {
+    return XXH3_64bits(&copy, offsetof(SuperblockCopy, checksum));
+}
+
+std::span<std::byte> bytes_of(SuperblockCopy& copy) noexcept {
+    return {reinterpret_cast<std::byte*>(&copy), sizeof copy};
+}
+
+Copy encode(const SuperblockFields& fields, std::uint64_t sequence) {
+    auto copy = std::make_unique<SuperblockCopy>();
+    copy->magic = kSuperblockMagic;
+    copy->format = kFormatVersion;
+    copy->shards = fields.shards;
+    copy->sequence = sequence;
+    copy->store[0] = fields.store[0];
+    copy->store[1] = fields.store[1];
+    copy->secret[0] = fields.secret.a;
+    copy->secret[1] = fields.secret.b;
+    copy->ring_bytes = fields.ring_bytes;
+    copy->durability = fields.durability == Durability::process ? 1 : 0;
+    copy->lost_count = static_cast<std::uint32_t>(fields.lost.size());
+    copy->boot[0] = fields.boot.high;
+    copy->boot[1] = fields.boot.low;
+    copy->clock_limit = fields.clock_limit;
+    copy->cut = fields.cut;
+    copy->created = fields.created;
+    std::copy(fields.lost.begin(), fields.lost.end(), copy->lost.begin());
+    std::string paths;
+    for (const auto& path : fields.hot_paths) paths.append(path.string()).push_back('\0');
+    copy->hot_paths_bytes = paths.size();
+    std::copy(paths.begin(), paths.end(), copy->hot_paths.begin());
+    copy->checksum = checksum_of(*copy);
+    return copy;
+}
+
+SuperblockFields decode(const SuperblockCopy& copy) {
+    SuperblockFields fields;
+    fields.shards = copy.shards;
+    fields.ring_bytes = copy.ring_bytes;
+    fields.store[0] = copy.store[0];
+    fields.store[1] = copy.store[1];
+    fields.secret = {copy.secret[0], copy.secret[1]};
+    fields.durability = copy.durability == 1 ? Durability::process : Durability::power;
+    fields.boot = {copy.boot[0], copy.boot[1]};
+    fields.clock_limit = copy.clock_limit;
+    fields.cut = copy.cut;
+    fields.created = copy.created;
+    fields.lost.assign(copy.lost.begin(), copy.lost.begin() + copy.lost_count);
+    const char* next = copy.hot_paths.data();
+    const char* const end = next + copy.hot_paths_bytes;
+    while (next < end) {
+        const std::size_t length = ::strnlen(next, static_cast<std::size_t>(end - next));
+        fields.hot_paths.emplace_back(std::string(next, length));
+        next += length + 1;
+    }
+    return fields;
+}
+
+std::optional<Error> check(const SuperblockCopy& copy, const std::string& place) {
+    if (copy.magic != kSuperblockMagic) return Error(ErrorCode::corrupt, "no superblock (wrong magic) in " + place);
+    if (copy.checksum != checksum_of(copy)) {
+        return Error(ErrorCode::corrupt, "superblock checksum mismatch in " + place);
+    }
+    if (copy.format != kFormatVersion) {
+        return Error(ErrorCode::incompatible, "store format " + std::to_string(copy.format) + " in " + place +
+                                                  "; this build reads format " + std::to_string(kFormatVersion));
+    }
+    if (copy.features != 0) {
+        return Error(ErrorCode::incompatible, "unknown feature bits " + std::to_string(copy.features) + " in " + place);
+    }
+    const bool ring_bytes_ok = copy.ring_bytes >= (1U << 20) && copy.ring_bytes <= (std::uint64_t{64} << 30) &&
+                               (copy.ring_bytes & (copy.ring_bytes - 1)) == 0;
+    if (copy.shards == 0 || copy.shards > hot::kShardsMax || !ring_bytes_ok || copy.lost_count > kLostWindowsMax ||
+        copy.durability > 1 || copy.hot_paths_bytes > kHotPathsBytes || copy.clock_limit > kVersionMax ||
+        copy.cut > copy.clock_limit) {
+        return Error(ErrorCode::corrupt, "superblock with impossible values in " + place);
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+void SuperblockFields::add_lost(LostWindow window) {
+    if (window.after >= window.upto) return;
+    lost.push_back(window);
+    if (lost.size() > kLostWindowsMax) {
+        lost[1].after = lost[0].after;
+        lost.erase(lost.begin());
+    }
+}
+
+Result<void> Superblock::create(platform::FileIo& io, const std::filesystem::path& path,
+                                const SuperblockFields& fields) {
+    auto file = io.create_zeroed(path, 2 * kSuperblockCopyBytes);
+    if (!file) return std::unexpected(std::move(file.error()));
+    for (unsigned number = 0; number < 2; ++number) {
+        const Copy copy = encode(fields, number + 1);
+        if (auto done = (*file)->write(bytes_of(*copy), number * kSuperblockCopyBytes); !done) return done;
+        if (auto done = (*file)->sync(); !done) return done;
+    }
+    return {};
+}
+
+Result<Superblock> Superblock::open(platform::FileIo& io, const std::filesystem::path& path, platform::OpenMode mode) {
+    auto file = io.open(path, mode);
+    if (!file) return std::unexpected(std::move(file.error()));
+    Copy best;
+    unsigned best_number = 0;
+    std::optional<Error> first_error;
+    for (unsigned number = 0; number < 2; ++number) {
+        auto copy = std::make_unique<SuperblockCopy>();
+        const std::uint64_t offset = number * kSuperblockCopyBytes;
+        if (auto read = (*file)->read_exact(bytes_of(*copy), offset); !read) {
+            if (read.error().code() != ErrorCode::corrupt) return std::unexpected(std::move(read.error()));
+            if (!first_error) first_error = std::move(read.error());
+            continue;
+        }
+        if (auto error = check(*copy, path.string() + " offset " + std::to_string(offset))) {
+            if (!first_error || error->code() == ErrorCode::incompatible) first_error = std::move(error);
+            continue;
+        }
+        if (best == nullptr || copy->sequence > best->sequence) {
+            best = std::move(copy);
+            best_number = number;
+        }
+    }
+    if (best == nullptr) return std::unexpected(std::move(*first_error));
+    // One number is skipped: a torn write of ours must not complete a torn copy of the next one.
+    return Superblock(std::move(*file), decode(*best), best->sequence + 1, 1 - best_number);
+}
+
+Result<void> Superblock::write(const SuperblockFields& fields) {
+    for (int written = 0; written < 2; ++written) {
+        const Copy copy = encode(fields, ++sequence_);
+        const unsigned number = older_copy_;
+        if (auto done = file_->write(bytes_of(*copy), number * kSuperblockCopyBytes); !done) return done;
+        if (auto done = file_->sync(); !done) return done;
+        older_copy_ = 1 - number;  // not after a failure: the other copy may be the only good one
+    }
+    fields_ = fields;
+    return {};
+}
+
+}  // namespace zverse::engine

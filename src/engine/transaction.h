@@ -1,0 +1,50 @@
+// TransactionState: a write set over a snapshot. Optimistic: nothing is shared before commit().
+#pragma once
+
+#include <engine/cursor_state.h>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace zverse::engine {
+
+class SnapshotState {
+public:
+    SnapshotState(std::shared_ptr<Engine> engine, Version version)
+        : engine_(std::move(engine)), pin_(engine_->pins().pin(version)) {}
+    [[nodiscard]] Version version() const noexcept { return pin_.version(); }
+
+private:
+    std::shared_ptr<Engine> engine_;
+    VersionPins::Pin pin_;
+};
+
+/// A transaction's writes by key; nullopt is an erase.
+using WriteSet = std::map<std::string, std::optional<std::string>, std::less<>>;
+
+class TransactionState {
+public:
+    TransactionState(std::shared_ptr<Engine> engine, Version version)
+        : engine_(std::move(engine)), pin_(engine_->pins().pin(version)) {}
+
+    [[nodiscard]] Version snapshot_version() const noexcept { return pin_.version(); }
+    [[nodiscard]] Result<std::optional<std::string>> get(std::string_view key);
+    [[nodiscard]] Result<Cursor> scan(const KeyRange& range, const ScanOptions& options);
+    void put(std::string_view key, std::string_view value);
+    void erase(std::string_view key);
+    [[nodiscard]] Result<Version> commit();
+    void rollback() noexcept;
+
+private:
+    [[nodiscard]] Result<void> check_open() const;
+
+    std::shared_ptr<Engine> engine_;
+    VersionPins::Pin pin_;
+    WriteSet writes_;
+    bool finished_ = false;
+};
+
+}  // namespace zverse::engine

@@ -1,0 +1,71 @@
+#include <engine/upkeep.h>
+
+#include <algorithm>
+
+namespace zverse::engine {
+
+UpkeepTask decide_durability(const UpkeepState& state) noexcept {
+    using namespace std::chrono_literals;
+    if (state.stopped_by_error) return UpkeepTask::none;
+    if (state.versions_left < state.limit_block / 2) return UpkeepTask::extend_limit;
+    if (state.process_class && state.unsynced_versions > 0) {
+        const bool due = state.sync_every.count() > 0 && state.now - state.last_sync >= state.sync_every;
+        const bool many = state.sync_every_writes > 0 && state.unsynced_versions >= state.sync_every_writes;
+        if (due || many) return UpkeepTask::sync;
+    }
+    if (state.new_versions && state.now - state.last_time_frame >= 1s) return UpkeepTask::time_frame;
+    if (state.unsettled && state.now - state.last_settle >= 1s) return UpkeepTask::settle;
+    return UpkeepTask::none;
+}
+
+UpkeepTask decide_runs(const UpkeepState& state) noexcept {
+    if (state.uncovered_bytes >= state.extend_bytes) return UpkeepTask::extend_runs;
+    return state.mergeable ? UpkeepTask::merge_runs : UpkeepTask::none;
+}
+
+UpkeepTask decide(const UpkeepState& state) noexcept {
+    const UpkeepTask urgent = decide_durability(state);
+    return urgent != UpkeepTask::none ? urgent : decide_runs(state);
+}
+
+Upkeep::Upkeep(UpkeepWork& work, std::chrono::milliseconds tick)
+    : work_(work),
+      durability_([this, tick] { loop(decide_durability, tick); }),
+      runs_([this] { loop(decide_runs, std::chrono::milliseconds(10)); }) {}
+
+Upkeep::~Upkeep() {
+    {
+        const std::scoped_lock lock(mutex_);
+        stop_ = true;
+    }
+    stop_changed_.notify_all();
+    durability_.join();
+    runs_.join();
+}
+
+void Upkeep::loop(UpkeepTask (*decide_next)(const UpkeepState&), std::chrono::milliseconds tick) {
+    // An idle store is looked at ever more rarely, at most a second apart, so that it lets the machine sleep; the
+    // durability thread keeps its tick, because syncs are promised at intervals.
+    constexpr std::chrono::milliseconds kRarest{200};
+    const bool keeps_tick = decide_next == decide_durability;
+    std::chrono::milliseconds pause = tick;
+    std::unique_lock lock(mutex_);
+    while (!stop_) {
+        lock.unlock();
+        const UpkeepTask task = decide_next(work_.upkeep_state());
+        bool worked = false;
+        if (task != UpkeepTask::none) {
+            const auto done = work_.do_upkeep(task);
+            worked = done && *done;  // a failure has turned the store read-only; its reason is kept there
+        }
+        lock.lock();
+        if (worked) {
+            pause = tick;
+            continue;
+        }
+        stop_changed_.wait_for(lock, pause, [this] { return stop_; });
+        if (!keeps_tick) pause = std::min(pause * 2, kRarest);
+    }
+}
+
+}  // namespace zverse::engine

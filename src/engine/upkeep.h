@@ -1,0 +1,72 @@
+// Upkeep: the engine's background work, one decision at a time.
+//
+// decide() is pure: from a state to the most urgent task, or none. The threads of Upkeep only loop over it; a test
+// steps it instead. Order of urgency: clock limit, sync, time frame, runs, merges, settling. Extending the clock limit
+// is never queued behind anything: a writer that needs it does it itself. Syncs have a thread of their own, so that a
+// slow medium delays no run and a large merge no sync.
+#pragma once
+
+#include <zverse/error.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+
+namespace zverse::engine {
+
+enum class UpkeepTask : std::uint8_t { none, extend_limit, sync, time_frame, extend_runs, merge_runs, settle };
+
+struct UpkeepState {
+    using Clock = std::chrono::steady_clock;
+    Clock::time_point now{};
+    Clock::time_point last_sync{}, last_time_frame{}, last_settle{};
+    std::uint64_t versions_left = 0;       ///< of the clock limit
+    std::uint64_t limit_block = 1;
+    bool process_class = false;
+    std::chrono::milliseconds sync_every{0};
+    std::uint64_t sync_every_writes = 0;
+    std::uint64_t unsynced_versions = 0;   ///< class process: taken since the durable mark
+    bool new_versions = false;             ///< since the last time frame
+    std::uint64_t uncovered_bytes = 0;     ///< of frames in no run
+    std::uint64_t extend_bytes = 1;        ///< how many of them are worth a run
+    bool mergeable = false;                ///< a size class of runs is full
+    bool unsettled = false;                ///< a ring moved since the last settling
+    bool stopped_by_error = false;         ///< read-only: only runs are kept up
+};
+
+[[nodiscard]] UpkeepTask decide(const UpkeepState& state) noexcept;
+/// Only what the sync thread does: limit, sync, time frames, settling.
+[[nodiscard]] UpkeepTask decide_durability(const UpkeepState& state) noexcept;
+/// Only what the run thread does.
+[[nodiscard]] UpkeepTask decide_runs(const UpkeepState& state) noexcept;
+
+/// What Upkeep works on: the engine.
+class UpkeepWork {
+public:
+    virtual ~UpkeepWork() = default;
+    [[nodiscard]] virtual UpkeepState upkeep_state() = 0;
+    /// False when there turned out to be nothing to do.
+    [[nodiscard]] virtual Result<bool> do_upkeep(UpkeepTask task) = 0;
+};
+
+class Upkeep {
+public:
+    /// Starts the threads; `tick`: how long an idle one sleeps at most.
+    Upkeep(UpkeepWork& work, std::chrono::milliseconds tick);
+    /// Stops and joins them.
+    ~Upkeep();
+
+private:
+    void loop(UpkeepTask (*decide_next)(const UpkeepState&), std::chrono::milliseconds tick);
+
+    UpkeepWork& work_;
+    std::mutex mutex_;
+    std::condition_variable stop_changed_;
+    bool stop_ = false;
+    std::thread durability_;
+    std::thread runs_;
+};
+
+}  // namespace zverse::engine

@@ -1,0 +1,43 @@
+// VersionTimes: which version was the newest at a time of the wall clock, to about a second. Filled from time frames.
+#pragma once
+
+#include <zverse/types.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+namespace zverse::engine {
+
+class VersionTimes {
+public:
+    /// `version` was taken at about `nanoseconds` since 1970. A wall clock that was set back is held at the latest
+    /// time seen, so that both columns ascend.
+    void add(std::int64_t nanoseconds, Version version) {
+        const std::scoped_lock lock(mutex_);
+        if (!marks_.empty() && version <= marks_.back().version) return;
+        if (!marks_.empty()) nanoseconds = std::max(nanoseconds, marks_.back().nanoseconds);
+        marks_.push_back({nanoseconds, version});
+    }
+    /// The newest version known to have been committed at or before the time; nothing before the first mark.
+    [[nodiscard]] std::optional<Version> at(std::int64_t nanoseconds) const {
+        const std::scoped_lock lock(mutex_);
+        const auto after =
+            std::upper_bound(marks_.begin(), marks_.end(), nanoseconds,
+                             [](std::int64_t time, const Mark& mark) { return time < mark.nanoseconds; });
+        if (after == marks_.begin()) return std::nullopt;
+        return std::prev(after)->version;
+    }
+
+private:
+    struct Mark {
+        std::int64_t nanoseconds;
+        Version version;
+    };
+    mutable std::mutex mutex_;
+    std::vector<Mark> marks_;
+};
+
+}  // namespace zverse::engine

@@ -1,0 +1,374 @@
+// Commit: one write from its operations to its version. See tier.h W1..W3 for the order of steps.
+//
+// Invariants
+//   C1  Nothing waits between the announcement and its end, but for batches becoming ready (chain.cpp).
+//   C2  A frame is published only above chains whose pending frames are all ready or its own; it is stamped after all
+//       of them (stamp.h T3).
+//   C3  A put_if is published by a CAS from the chain head its check saw, so success proves nothing came between. A
+//       transaction is published first, not ready, settles, checks, and then is made ready or aborted.
+//   C4  What a check rests on is durable before the check's result is acted on or shown.
+#include <hot/tier.h>
+
+#include <algorithm>
+
+namespace zverse::hot {
+
+namespace {
+
+/// Ends the announcement and the pin of a write on every path.
+class AnnouncedScope {
+public:
+    AnnouncedScope(WriterSlot& slot, HotEpochs& epochs) noexcept : slot_(slot), epochs_(epochs) { epochs_.pin(slot_); }
+    ~AnnouncedScope() { end(); }
+    void end() noexcept {
+        if (ended_) return;
+        ended_ = true;
+        // relaxed: a walker that reads the length re-reads the announcement, which is cleared after it.
+        slot_.announced_bytes.store(0, std::memory_order_relaxed);
+        // release: the frame is stamped, checked and, in class power, durable before nobody looks after it any more.
+        slot_.announced.store(0, std::memory_order_release);
+        epochs_.unpin(slot_);
+    }
+    AnnouncedScope(const AnnouncedScope&) = delete;
+    AnnouncedScope& operator=(const AnnouncedScope&) = delete;
+
+private:
+    WriterSlot& slot_;
+    HotEpochs& epochs_;
+    bool ended_ = false;
+};
+
+Error index_memory_error() {
+    return Error(ErrorCode::full, "no memory for an overflow bucket of the hash index; nothing was applied");
+}
+
+}  // namespace
+
+/// What may be waited for before anything is announced: the clock limit. Refuses when writes are refused. One look at
+/// the clock admits the next few hundred writes of the thread: all threads together stay far inside the margin.
+Result<void> Tier::admit(WriterSlot& slot) {
+    // relaxed: as in admitted().
+    if (refusing_.load(std::memory_order_relaxed)) [[unlikely]]
+        return std::unexpected(*refusal());
+    for (;;) {
+        const Version now = clock();
+        const Version end = limit();
+        if (end - now > options_.clock_margin) [[likely]] {
+            slot.admissions = static_cast<std::uint32_t>(std::min<std::uint64_t>(options_.clock_margin / 4096, 256));
+            return {};
+        }
+        if (slot.pins > 0 || slot.callbacks > 0) {
+            return std::unexpected(
+                Error(ErrorCode::full, "the clock limit must be extended, and a write inside a callback never waits"));
+        }
+        if (auto extended = host_.extend_limit(now + 2 * options_.clock_margin); !extended) {
+            return std::unexpected(std::move(extended.error()));
+        }
+    }
+}
+
+void Tier::fill(const Reservation& space, FrameKind kind, std::span<const Operation> operations, bool ready,
+                std::span<Address> addresses) noexcept {
+    if (space.has_filler()) fill_filler(*space.ring, space.start, space.position - space.start, options_.secret);
+    fill_frame(*space.ring, space.position, space.bytes, kind, operations, options_.secret, ready, flush_per_write_,
+               addresses);
+}
+
+/// Publishes one operation on top of its chain; false when the index has no memory.
+bool Tier::publish(WriterSlot& slot, const Operation& operation, const OperationRef& own) {
+    for (;;) {
+        const Index::Probe probe = index_->probe(operation.hash);
+        wait_until_ready(probe.newest, own.frame);
+        rings_.link(*own.op, probe.newest);
+        if (probe.newest) {
+            if (index_->replace(probe, own.address())) {
+                ++slot.credits;  // the chain had its entry already
+                return true;
+            }
+            continue;
+        }
+        switch (index_->insert(operation.hash, probe, own.address(), slot.credits)) {
+            case Index::Insertion::done: return true;
+            case Index::Insertion::raced: break;
+            case Index::Insertion::no_memory: return false;
+        }
+    }
+}
+
+void Tier::settle_below(WriterSlot& slot, const OperationRef& own) {
+    settle_chain(slot, rings_.previous(own), own.frame);
+}
+
+/// Makes the writer's own stamped frame what its class promises, filler included.
+void Tier::persist_own(const Reservation& space, FrameHeader& frame) noexcept {
+    if (flush_per_write_ && space.has_filler()) {
+        space.ring->domain().persist(space.ring->frame_at(space.start), kLineBytes);
+    }
+    // acquire: somebody may have persisted it already.
+    const Stamp seen{std::atomic_ref(frame.stamp).load(std::memory_order_acquire)};
+    persist_frame(*space.ring, frame, seen);
+}
+
+Result<Version> Tier::put(const Operation& operation) {
+    WriterSlot& slot = slots_.mine();
+    if (!admitted(slot)) {
+        if (auto done = admit(slot); !done) return std::unexpected(std::move(done.error()));
+    }
+    // The chain's cache misses run beside the work on the frame: the bucket's beside the reservation, the older
+    // operation's beside the copy and the checksum.
+    index_->prefetch(operation.hash);
+    const std::uint64_t bytes = frame_bytes(operation_bytes(operation.key.size(), operation.value.size()));
+    Reservation space;
+    if (auto done = reserve(slot, bytes, 1, operation.hash, space); !done) {
+        return std::unexpected(std::move(done.error()));
+    }
+    index_->prefetch_operation(operation.hash);
+    fill(space, FrameKind::data, {&operation, 1}, true, {});
+
+    AnnouncedScope scope(slot, epochs_);
+    const OperationRef own = RingSet::operation_at(*space.ring, space.position + sizeof(FrameHeader));
+    if (!publish(slot, operation, own)) {
+        stamp(*own.frame, StampKind::aborted);
+        persist_own(space, *own.frame);
+        ++slot.credits;
+        return std::unexpected(index_memory_error());
+    }
+    settle_below(slot, own);
+    const Version version = stamp(*own.frame, StampKind::committed).number();
+    persist_own(space, *own.frame);
+    scope.end();
+    slot.count(operation.tombstone ? Counter::erases : Counter::puts);
+    slot.count(Counter::bytes, operation.key.size() + operation.value.size());
+    return acknowledge(version);
+}
+
+/// The newest settled version of a key: in the chain from `from` downwards (own frame skipped), else in the lower
+/// tiers. Everything pending there is settled first, what is found is made durable (C4).
+Result<Host::Newest> Tier::newest_version(WriterSlot& slot, const OperationRef& from, std::string_view key,
+                                          const FrameHeader* own) {
+    settle_chain(slot, from, own);
+    const Version cut = host_.cut();
+    for (OperationRef ref = from; ref; ref = rings_.previous(ref)) {
+        if (ref.frame == own) continue;
+        const Stamp seen = ref.stamp();
+        if (seen.number() <= cut) break;
+        if (!seen.is_committed() || ref.key() != key) continue;
+        persist_frame(*ref.ring, *ref.frame, seen);
+        return Host::Newest{seen.number(), ref.tombstone()};
+    }
+    return host_.newest_below(key);
+}
+
+Result<void> Tier::check_expected(const Host::Newest& newest, Version expected) const {
+    const Version current = newest.tombstone ? 0 : newest.version;
+    if (current == expected) return {};
+    return std::unexpected(Error(ErrorCode::conflict,
+                                 "put_if expected version " + std::to_string(expected) + " and found " +
+                                     (newest.tombstone ? "a tombstone of version " : "version ") +
+                                     std::to_string(newest.version),
+                                 0, newest.version));
+}
+
+/// The check before any space is taken. False: what it rests on was not durable yet and is now; look again.
+Result<bool> Tier::check_before(WriterSlot& slot, const Operation& operation, Version expected) {
+    Version rests_on = 0;
+    {
+        const PinGuard pin(epochs_, slot);
+        const OperationRef top = index_->find(operation.hash);
+        wait_until_ready(top, nullptr);
+        auto newest = newest_version(slot, top, operation.key, nullptr);
+        if (!newest) return std::unexpected(std::move(newest.error()));
+        rests_on = newest->version;
+        auto matches = check_expected(*newest, expected);
+        if (!matches && !(group_commits() && rests_on > durable_mark())) {
+            slot.count(Counter::conflicts);
+            return std::unexpected(std::move(matches.error()));
+        }
+    }
+    if (!group_commits() || rests_on <= durable_mark()) return true;
+    if (slot.pins > 0) {
+        return std::unexpected(
+            Error(ErrorCode::full, "the version found is not durable yet, and a callback never waits"));
+    }
+    if (auto durable = wait_for_group(rests_on); !durable) return std::unexpected(std::move(durable.error()));
+    return false;
+}
+
+/// Checks again under the pin and publishes on exactly what was checked (C3). False: start over, see check_before().
+Result<bool> Tier::publish_if(WriterSlot& slot, const Operation& operation, const OperationRef& own, Version expected) {
+    for (;;) {
+        const Index::Probe probe = index_->probe(operation.hash);
+        wait_until_ready(probe.newest, own.frame);
+        auto newest = newest_version(slot, probe.newest, operation.key, own.frame);
+        if (!newest) return std::unexpected(std::move(newest.error()));
+        if (group_commits() && newest->version > durable_mark()) return false;
+        if (auto matches = check_expected(*newest, expected); !matches) {
+            return std::unexpected(std::move(matches.error()));
+        }
+        rings_.link(*own.op, probe.newest);
+        if (probe.newest) {
+            if (!index_->replace(probe, own.address())) continue;
+            ++slot.credits;
+            return true;
+        }
+        switch (index_->insert(operation.hash, probe, own.address(), slot.credits)) {
+            case Index::Insertion::done: return true;
+            case Index::Insertion::raced: break;
+            case Index::Insertion::no_memory: return std::unexpected(index_memory_error());
+        }
+    }
+}
+
+Result<Version> Tier::put_if(const Operation& operation, Version expected) {
+    WriterSlot& slot = slots_.mine();
+    for (;;) {
+        if (!admitted(slot)) {
+            if (auto done = admit(slot); !done) return std::unexpected(std::move(done.error()));
+        }
+        const auto settled = check_before(slot, operation, expected);
+        if (!settled) return std::unexpected(settled.error());
+        if (!*settled) continue;
+
+        const std::uint64_t bytes = frame_bytes(operation_bytes(operation.key.size(), operation.value.size()));
+        Reservation space;
+        if (auto done = reserve(slot, bytes, 1, operation.hash, space); !done) {
+            return std::unexpected(std::move(done.error()));
+        }
+        fill(space, FrameKind::data, {&operation, 1}, true, {});
+        AnnouncedScope scope(slot, epochs_);
+        const OperationRef own = RingSet::operation_at(*space.ring, space.position + sizeof(FrameHeader));
+        auto published = publish_if(slot, operation, own, expected);
+        if (!published || !*published) {
+            // Never published, so nothing is below it; but heads must be able to pass it (stamp.h T4).
+            stamp(*own.frame, StampKind::aborted);
+            persist_own(space, *own.frame);
+            ++slot.credits;
+            slot.count(Counter::aborts);
+            scope.end();
+            if (published) continue;
+            if (published.error().code() == ErrorCode::conflict) slot.count(Counter::conflicts);
+            return std::unexpected(std::move(published.error()));
+        }
+        settle_below(slot, own);
+        const Version version = stamp(*own.frame, StampKind::committed).number();
+        persist_own(space, *own.frame);
+        scope.end();
+        slot.count(Counter::puts);
+        slot.count(Counter::bytes, operation.key.size() + operation.value.size());
+        return acknowledge(version);
+    }
+}
+
+/// Page granularity in class power: a write returns once a group commit covered it.
+Result<Version> Tier::acknowledge(Version version) {
+    if (!group_commits()) return version;
+    if (auto durable = wait_for_group(version); !durable) return std::unexpected(std::move(durable.error()));
+    return version;
+}
+
+/// Whether any key has a version above `start`, below the transaction's own operations.
+std::optional<Error> Tier::find_conflict(WriterSlot& slot, std::span<const Operation> operations,
+                                         std::span<const Address> addresses, const FrameHeader& own, Version start) {
+    for (std::size_t i = 0; i < operations.size(); ++i) {
+        const OperationRef op = rings_.resolve(addresses[i]);
+        auto newest = newest_version(slot, rings_.previous(op), operations[i].key, &own);
+        if (!newest) return std::move(newest.error());
+        if (newest->version > start) {
+            return Error(ErrorCode::conflict,
+                         "a key of the transaction has version " + std::to_string(newest->version) +
+                             ", newer than its snapshot " + std::to_string(start),
+                         0, newest->version);
+        }
+    }
+    return std::nullopt;
+}
+
+Result<Version> Tier::write(std::span<const Operation> operations, std::optional<Version> unless_newer) {
+    if (operations.size() == 1 && !unless_newer) return put(operations[0]);
+    WriterSlot& slot = slots_.mine();
+    if (!admitted(slot)) {
+        if (auto done = admit(slot); !done) return std::unexpected(std::move(done.error()));
+    }
+    const std::uint64_t bytes = frame_bytes_of(operations);
+    Reservation space;
+    if (auto done = reserve(slot, bytes, static_cast<std::int64_t>(operations.size()), operations[0].hash, space);
+        !done) {
+        return std::unexpected(std::move(done.error()));
+    }
+    static thread_local std::vector<Address> addresses;
+    addresses.resize(operations.size());
+    // Buckets load beside the copying, older operations a few ahead of their turn.
+    constexpr std::size_t kBucketsAhead = 64;
+    constexpr std::size_t kOperationsAhead = 8;
+    const std::size_t count = operations.size();
+    for (std::size_t i = 0; i < std::min(kBucketsAhead, count); ++i) index_->prefetch(operations[i].hash);
+    fill(space, FrameKind::data, operations, false, addresses);
+
+    AnnouncedScope scope(slot, epochs_);
+    FrameHeader& frame = *space.ring->frame_at(space.position);
+    for (std::size_t i = 0; i < std::min(kOperationsAhead, count); ++i) {
+        index_->prefetch_operation(operations[i].hash);
+    }
+    std::optional<Error> lost;
+    std::size_t published = 0;
+    for (; published < count && !lost; ++published) {
+        if (published + kBucketsAhead < count) index_->prefetch(operations[published + kBucketsAhead].hash);
+        if (published + kOperationsAhead < count) {
+            index_->prefetch_operation(operations[published + kOperationsAhead].hash);
+        }
+        if (!publish(slot, operations[published], rings_.resolve(addresses[published]))) lost = index_memory_error();
+    }
+    if (lost) slot.credits += static_cast<std::int64_t>(operations.size() - --published);
+    for (std::size_t i = 0; i < published; ++i) settle_below(slot, rings_.resolve(addresses[i]));
+    if (!lost && unless_newer) lost = find_conflict(slot, operations, addresses, frame, *unless_newer);
+    if (lost) {
+        stamp(frame, StampKind::aborted);
+        persist_own(space, frame);
+        scope.end();
+        slot.count(Counter::aborts);
+        if (lost->code() == ErrorCode::conflict) {
+            slot.count(Counter::conflicts);
+            if (group_commits() && lost->version() > durable_mark()) {
+                // C4: a conflict is shown only once what it rests on is durable.
+                if (auto durable = wait_for_group(lost->version()); !durable) {
+                    return std::unexpected(std::move(durable.error()));
+                }
+            }
+        }
+        return std::unexpected(std::move(*lost));
+    }
+    make_ready(frame);
+    const Version version = stamp(frame, StampKind::committed).number();
+    persist_own(space, frame);
+    scope.end();
+    slot.count(Counter::batches);
+    slot.count(Counter::operations, operations.size());
+    slot.count(Counter::bytes, bytes);
+    return acknowledge(version);
+}
+
+Result<Version> Tier::write_time(std::int64_t nanoseconds) {
+    WriterSlot& slot = slots_.mine();
+    if (!admitted(slot)) {
+        if (auto done = admit(slot); !done) return std::unexpected(std::move(done.error()));
+    }
+    const Operation operation{.key = {}, .value = {reinterpret_cast<const char*>(&nanoseconds), sizeof nanoseconds}};
+    const std::uint64_t bytes = frame_bytes(operation_bytes(0, sizeof nanoseconds));
+    Reservation space;
+    bool found = false;
+    // A clock mark is not worth waiting for: when every ring is full the next second will do.
+    for (const auto& ring : rings_) {
+        if (!ring->queue.empty() || !take_space(slot, *ring, bytes, space)) continue;
+        found = true;
+        break;
+    }
+    if (!found) return std::unexpected(full_error(rings_[0]));
+    fill(space, FrameKind::time, {&operation, 1}, true, {});
+    AnnouncedScope scope(slot, epochs_);
+    FrameHeader& frame = *space.ring->frame_at(space.position);
+    const Version version = stamp(frame, StampKind::committed).number();
+    persist_own(space, frame);
+    return version;
+}
+
+}  // namespace zverse::hot

@@ -1,0 +1,124 @@
+// Reservation: space in a ring and credits in the index, both or neither.
+//
+// Orders: the announcement is stored with release before the release CAS on the tail (slot.h A1); its length after
+// (A2). free_head is acquired, so that stores into reused space come after the last reads of what was there.
+#include <hot/tier.h>
+#include <platform/topology.h>
+
+#include <algorithm>
+
+namespace zverse::hot {
+
+namespace {
+constexpr std::int64_t kCreditBlock = 256;  // taken at once, so that the shared counter is touched rarely
+constexpr std::uint64_t kLinesAhead = 12;        // of the tail, to fetch for writing
+}  // namespace
+
+unsigned Tier::pick_shard(std::uint64_t hash) const noexcept {
+    if (options_.sharding == Sharding::by_key) {
+        return static_cast<unsigned>((hash & 0xffff'ffff) * rings_.size() >> 32);
+    }
+    if (group_commits()) return 0;  // one ring takes all writes, so that a group commit is one sync
+    const unsigned cpu = platform::current_cpu();
+    return cpu < options_.shard_of_cpu.size() ? options_.shard_of_cpu[cpu] : 0;
+}
+
+bool Tier::take_credits(WriterSlot& slot, std::int64_t credits) noexcept {
+    if (slot.credits >= credits) [[likely]] {
+        slot.credits -= credits;
+        return true;
+    }
+    const std::int64_t missing = credits - slot.credits;
+    if (index_->take_credits(missing + kCreditBlock)) {
+        slot.credits += missing + kCreditBlock;
+    } else if (index_->take_credits(missing)) {
+        slot.credits += missing;
+    } else {
+        return false;
+    }
+    slot.credits -= credits;
+    return true;
+}
+
+bool Tier::take_space(WriterSlot& slot, Ring& ring, std::uint64_t bytes, Reservation& space) noexcept {
+    // relaxed: a first guess; the CAS decides.
+    std::uint64_t tail = ring.tail.load(std::memory_order_relaxed);
+    for (;;) {
+        const std::uint64_t until_wrap = ring.bytes() - (tail & (ring.bytes() - 1));
+        const std::uint64_t filler = bytes > until_wrap ? until_wrap : 0;
+        const std::uint64_t end = tail + filler + bytes;
+        // acquire: pairs with the release in move_free_heads().
+        if (end > ring.free_head.load(std::memory_order_acquire) + ring.bytes()) {
+            // release: a cleared announcement is ordered after what was announced (A4).
+            slot.announced.store(0, std::memory_order_release);
+            return false;
+        }
+        // release: seen by whoever reads the tail below (A1).
+        slot.announced.store(ring.address_of(tail), std::memory_order_release);
+        // release: makes the announcement visible with the new tail; relaxed on failure: only a new guess.
+        if (ring.tail.compare_exchange_weak(tail, end, std::memory_order_release, std::memory_order_relaxed)) {
+            // release: a walker that reads it re-reads the announcement (A2).
+            slot.announced_bytes.store(filler + bytes, std::memory_order_release);
+            space = {&ring, tail, tail + filler, bytes};
+            // The next frames' lines: fetched now, they are there when the next write fills them.
+            for (std::uint64_t line = 0; line < 3; ++line) {
+                __builtin_prefetch(ring.at(end + (kLinesAhead + line) * kLineBytes), 1);
+            }
+            return true;
+        }
+    }
+}
+
+Result<void> Tier::reserve(WriterSlot& slot, std::uint64_t bytes, std::int64_t credits, std::uint64_t hash,
+                           Reservation& space) {
+    const unsigned shard = pick_shard(hash);
+    Ring& ring = rings_[shard];
+    if (!take_credits(slot, credits)) return wait_for_space(slot, ring, bytes, credits, space);
+    if (ring.queue.empty() && take_space(slot, ring, bytes, space)) [[likely]]
+        return {};
+    if (options_.sharding == Sharding::by_core) {
+        for (const unsigned other : options_.overflow_order[shard]) {
+            if (rings_[other].queue.empty() && take_space(slot, rings_[other], bytes, space)) return {};
+        }
+    }
+    slot.credits += credits;
+    return wait_for_space(slot, ring, bytes, credits, space);
+}
+
+Result<void> Tier::wait_for_space(WriterSlot& slot, Ring& ring, std::uint64_t bytes, std::int64_t credits,
+                                  Reservation& space) {
+    if (slot.pins > 0 || slot.callbacks > 0) {
+        slot.count(Counter::full_errors);
+        return std::unexpected(Error(ErrorCode::full, "no space in ring " + ring.path() + " for a frame of " +
+                                                          std::to_string(bytes) +
+                                                          " bytes, and a write inside a visit callback never waits"));
+    }
+    slot.count(Counter::space_waits);
+    const auto deadline = std::chrono::steady_clock::now() + options_.write_timeout;
+    const SpaceQueue::Outcome outcome = ring.queue.wait(deadline, [&] {
+        if (!take_credits(slot, credits)) return false;
+        if (take_space(slot, ring, bytes, space)) return true;
+        slot.credits += credits;
+        return false;
+    });
+    if (outcome == SpaceQueue::Outcome::done) return {};
+    if (outcome == SpaceQueue::Outcome::cancelled) {
+        return std::unexpected(refusal().value_or(Error(ErrorCode::closed, "the store was closed")));
+    }
+    slot.count(Counter::full_errors);
+    return std::unexpected(full_error(ring));
+}
+
+Error Tier::full_error(const Ring& ring) const {
+    return Error(ErrorCode::full, "no space in the hot tier (ring " + ring.path() + " of " +
+                                      std::to_string(ring.bytes()) + " bytes, " + std::to_string(index_->credits()) +
+                                      " of " + std::to_string(index_->capacity()) +
+                                      " index entries left) within the write_timeout of " +
+                                      std::to_string(options_.write_timeout.count()) + " ms; nothing was applied");
+}
+
+void Tier::wake_writers() {
+    for (const auto& ring : rings_) ring->queue.wake_first();
+}
+
+}  // namespace zverse::hot

@@ -1,0 +1,163 @@
+// RingSet: the rings of a store, and what links between their frames mean.
+//
+// Orders: links are relaxed; they are stored before the release that publishes their operation, and read after the
+// acquire that reached it. Stamps are acquired.
+#pragma once
+
+#include <hot/layout.h>
+#include <hot/ring.h>
+#include <hot/stamp.h>
+
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace zverse::hot {
+
+/// An operation in a ring together with its frame. `op == nullptr`: nothing there. Valid while pinned.
+struct OperationRef {
+    OperationHeader* op = nullptr;
+    FrameHeader* frame = nullptr;
+    Ring* ring = nullptr;
+    std::uint64_t position = 0;  ///< of the operation
+
+    explicit operator bool() const noexcept { return op != nullptr; }
+    [[nodiscard]] Address address() const noexcept { return ring->address_of(position); }
+    [[nodiscard]] std::uint64_t frame_position() const noexcept {
+        return position - std::uint64_t{op->back_units} * kUnitBytes;
+    }
+    [[nodiscard]] std::string_view key() const noexcept {
+        return {reinterpret_cast<const char*>(op + 1), op->key_bytes};
+    }
+    [[nodiscard]] std::string_view value() const noexcept {
+        return {reinterpret_cast<const char*>(op + 1) + op->key_bytes, op->value_bytes};
+    }
+    [[nodiscard]] bool tombstone() const noexcept { return op->tombstone != 0; }
+    [[nodiscard]] Stamp stamp() const noexcept {
+        // acquire: pairs with the release of whoever stamped it; a committed frame's operations are all published.
+        return {std::atomic_ref(frame->stamp).load(std::memory_order_acquire)};
+    }
+};
+
+/// A jump link: how to skip over the middle of a long chain.
+///
+/// Every 16th operation of a chain is an anchor. The others lead to the last anchor below them, which costs nothing to
+/// know: the operation below says it. Anchors form a skew-binary random-access list (E. W. Myers, "An applicative
+/// random-access stack", 1983): `rank` is the size class of an anchor's own tree, `next_rank` that of the tree its jump
+/// leads to. So a write reads an older operation's links only once in 16 times, and a read as of an old version takes
+/// about 16 + log(n) steps. Links are only hints: a dead or missing target means "go by previous".
+///
+///   bit 63 anchor | bits 58..62 rank, or for others the distance to the anchor | 53..57 next rank | 43..52 shard |
+///   bits 0..42 low bits of the target's position / 8
+struct JumpLink {
+    static constexpr unsigned kUnitBits = 43;
+    static constexpr std::uint64_t kUnitMask = (std::uint64_t{1} << kUnitBits) - 1;
+    static constexpr unsigned kDistanceMax = 15;
+    static constexpr unsigned kRankMax = 31;
+
+    std::uint64_t word = 0;
+
+    [[nodiscard]] static JumpLink make(bool anchor, unsigned rank, unsigned next_rank, unsigned shard,
+                                       std::uint64_t unit) noexcept {
+        return {(std::uint64_t{anchor} << 63) | (std::uint64_t{rank} << 58) | (std::uint64_t{next_rank} << 53) |
+                (std::uint64_t{shard} << kUnitBits) | (unit & kUnitMask)};
+    }
+    /// An anchor, or the bottom of a chain, which counts as one.
+    [[nodiscard]] bool anchor() const noexcept { return word == 0 || word >> 63 != 0; }
+    [[nodiscard]] unsigned rank() const noexcept { return static_cast<unsigned>(word >> 58) & 31; }
+    [[nodiscard]] unsigned distance() const noexcept { return rank(); }
+    [[nodiscard]] unsigned next_rank() const noexcept { return static_cast<unsigned>(word >> 53) & 31; }
+    [[nodiscard]] unsigned shard() const noexcept { return static_cast<unsigned>(word >> kUnitBits) & 1023; }
+    [[nodiscard]] std::uint64_t unit() const noexcept { return word & kUnitMask; }
+};
+
+class RingSet {
+public:
+    explicit RingSet(std::vector<std::unique_ptr<Ring>> rings) noexcept : rings_(std::move(rings)) {}
+
+    [[nodiscard]] unsigned size() const noexcept { return static_cast<unsigned>(rings_.size()); }
+    [[nodiscard]] Ring& operator[](unsigned shard) const noexcept { return *rings_[shard]; }
+    [[nodiscard]] auto begin() const noexcept { return rings_.begin(); }
+    [[nodiscard]] auto end() const noexcept { return rings_.end(); }
+    [[nodiscard]] std::uint64_t total_bytes() const noexcept {
+        std::uint64_t bytes = 0;
+        for (const auto& ring : rings_) bytes += ring->bytes();
+        return bytes;
+    }
+
+    /// The operation behind an address, or nothing when it is below its ring's dead head.
+    [[nodiscard]] OperationRef resolve(Address address) const noexcept {
+        if (address == 0) return {};
+        Ring& ring = *rings_[shard_of(address)];
+        return operation_at(ring, ring.live_position(unit_of(address), kUnitMask));
+    }
+    /// The next older operation of the chain.
+    [[nodiscard]] OperationRef previous(const OperationRef& ref) const noexcept {
+        // relaxed: written before the operation was published; reaching it acquired that.
+        return resolve(std::atomic_ref(ref.op->previous).load(std::memory_order_relaxed));
+    }
+    [[nodiscard]] OperationRef jump_target(JumpLink link) const noexcept {
+        if (link.word == 0) return {};
+        Ring& ring = *rings_[link.shard()];
+        return operation_at(ring, ring.live_position(link.unit(), JumpLink::kUnitMask));
+    }
+    [[nodiscard]] static JumpLink jump_of(const OperationRef& ref) noexcept {
+        // relaxed: as in previous().
+        return {std::atomic_ref(ref.op->jump).load(std::memory_order_relaxed)};
+    }
+
+    /// Sets both links of an operation not published yet, so that it stands on `below` (which may be nothing).
+    void link(OperationHeader& op, const OperationRef& below) const noexcept {
+        std::uint64_t jump = 0;
+        if (below) jump = jump_above(below).word;
+        // relaxed: the release CAS that publishes the operation publishes its links.
+        std::atomic_ref(op.previous).store(below ? below.address() : 0, std::memory_order_relaxed);
+        std::atomic_ref(op.jump).store(jump, std::memory_order_relaxed);  // relaxed: the same
+    }
+
+    [[nodiscard]] static OperationRef operation_at(Ring& ring, std::uint64_t position) noexcept {
+        if (position == 0) return {};
+        auto* op = reinterpret_cast<OperationHeader*>(ring.at(position));
+        auto* frame =
+            reinterpret_cast<FrameHeader*>(reinterpret_cast<std::byte*>(op) - std::size_t{op->back_units} * kUnitBytes);
+        return {op, frame, &ring, position};
+    }
+
+private:
+    [[nodiscard]] JumpLink jump_above(const OperationRef& below) const noexcept {
+        const JumpLink link = jump_of(below);
+        if (link.anchor()) {
+            return JumpLink::make(false, 1, 0, below.ring->shard(), below.position / kUnitBytes);
+        }
+        if (link.distance() < JumpLink::kDistanceMax) {
+            return JumpLink::make(false, link.distance() + 1, 0, link.shard(), link.unit());
+        }
+        return anchor_above(link);
+    }
+
+    /// The jump of a new anchor; `link` leads to the last one.
+    [[nodiscard]] JumpLink anchor_above(JumpLink link) const noexcept {
+        const OperationRef last = jump_target(link);
+        if (!last) return {};
+        const JumpLink own = jump_of(last);
+        if (own.word != 0 && own.rank() == own.next_rank() && own.rank() < JumpLink::kRankMax) {
+            // Two trees of one size below: the new anchor becomes the root of both.
+            if (const OperationRef next = jump_target(own)) {
+                const JumpLink far = jump_of(next);
+                if (far.word != 0) {
+                    return JumpLink::make(true, own.rank() + 1, far.next_rank(), far.shard(), far.unit());
+                }
+            }
+        }
+        return JumpLink::make(true, 0, own.word != 0 ? own.rank() : JumpLink::kRankMax, link.shard(), link.unit());
+    }
+
+    std::vector<std::unique_ptr<Ring>> rings_;
+};
+
+}  // namespace zverse::hot

@@ -1,0 +1,102 @@
+// Epochs: readers never wait, and what they can reach is not reused before they left.
+//
+// A reader pins: one store to its own cache line. Whoever wants to reuse something first makes it unreachable,
+// then asks for a grace period: it has passed once every reader pinned before it began has left. (Epoch-based
+// reclamation: K. Fraser, "Practical lock-freedom", 2004; the asymmetric fence is membarrier(2).)
+//
+// Invariants
+//   E1  epoch == 0 outside pins. Pins nest by count; only the outermost pin and unpin store.
+//   E2  Either passed() sees a pin, or the pinned reader sees everything that was stored before begin_grace().
+//
+// Orders: E2 is a store-load pair (reader: store epoch, load data; writer: store data, load epochs), the only kind
+// that acquire and release can't order. The writer's side runs membarrier(2), which puts a full fence into every
+// running thread of the process, so the reader needs only a compiler fence. Without membarrier the pin is a seq_cst
+// exchange. unpin() releases to the acquire in passed(): what the reader read was read before it left.
+#pragma once
+
+#include <platform/thread_slots.h>
+
+#include <atomic>
+#include <cstdint>
+
+namespace zverse::platform {
+
+/// Puts a full memory fence into every running thread of this process; false when the kernel can't.
+bool fence_all_threads() noexcept;
+/// Whether fence_all_threads() works here; asked once.
+[[nodiscard]] bool asymmetric_fences() noexcept;
+
+struct EpochSlot {
+    std::atomic<std::uint64_t> epoch{0};
+    std::uint32_t pins = 0;  // owner only
+};
+
+/// Slot derives from EpochSlot.
+template <class Slot>
+class Epochs {
+public:
+    explicit Epochs(ThreadSlots<Slot>& slots) noexcept : slots_(slots), asymmetric_(asymmetric_fences()) {}
+
+    /// Whether begin_grace() fences all threads, so that others may leave their fences to it too.
+    [[nodiscard]] bool asymmetric() const noexcept { return asymmetric_; }
+
+    void pin(EpochSlot& slot) const noexcept {
+        if (slot.pins++ != 0) return;
+        // relaxed: an old number only makes a grace period wait for this reader.
+        const std::uint64_t now = now_.load(std::memory_order_relaxed);
+        if (asymmetric_) [[likely]] {
+            // relaxed: ordered before the reads that follow by membarrier in begin_grace() (E2).
+            slot.epoch.store(now, std::memory_order_relaxed);
+            std::atomic_signal_fence(std::memory_order_seq_cst);  // compiler only; the other half is membarrier
+        } else {
+            // seq_cst: the fence of E2 itself; pairs with the seq_cst in begin_grace().
+            slot.epoch.exchange(now, std::memory_order_seq_cst);
+        }
+    }
+
+    void unpin(EpochSlot& slot) const noexcept {
+        if (--slot.pins != 0) return;
+        // release: our reads happen before a grace period that sees us gone.
+        slot.epoch.store(0, std::memory_order_release);
+    }
+
+    /// Begins a grace period. What was stored before is seen by every reader that passed() does not wait for.
+    [[nodiscard]] std::uint64_t begin_grace() noexcept {
+        // seq_cst: pairs with the exchange in pin() where there is no membarrier.
+        const std::uint64_t epoch = now_.fetch_add(1, std::memory_order_seq_cst) + 1;
+        if (asymmetric_) fence_all_threads();
+        return epoch;
+    }
+
+    /// Whether every reader pinned before begin_grace() returned `epoch` has left.
+    [[nodiscard]] bool passed(std::uint64_t epoch) const noexcept {
+        return slots_.for_each([epoch](const Slot& slot) {
+            // acquire: pairs with the release in unpin(); seq_cst for the fallback of E2.
+            const std::uint64_t pinned = slot.epoch.load(std::memory_order_seq_cst);
+            return pinned == 0 || pinned >= epoch;
+        });
+    }
+
+private:
+    ThreadSlots<Slot>& slots_;
+    std::atomic<std::uint64_t> now_{1};
+    const bool asymmetric_;
+};
+
+/// Pins for a scope.
+template <class Slot>
+class EpochGuard {
+public:
+    EpochGuard(const Epochs<Slot>& epochs, EpochSlot& slot) noexcept : epochs_(epochs), slot_(slot) {
+        epochs_.pin(slot_);
+    }
+    ~EpochGuard() { epochs_.unpin(slot_); }
+    EpochGuard(const EpochGuard&) = delete;
+    EpochGuard& operator=(const EpochGuard&) = delete;
+
+private:
+    const Epochs<Slot>& epochs_;
+    EpochSlot& slot_;
+};
+
+}  // namespace zverse::platform

@@ -1,0 +1,48 @@
+// Orders: see thread_slots.h.
+#include <platform/thread_slots.h>
+
+#include <algorithm>
+
+namespace zverse::platform::detail {
+
+thread_local constinit LastSlot last_slot [[gnu::tls_model("initial-exec")]] = {};
+
+std::uint64_t next_registry_id() noexcept {
+    static std::atomic<std::uint64_t> last{0};
+    // relaxed: only uniqueness matters.
+    return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+namespace {
+
+struct HeldSlots {
+    std::vector<HeldSlot> slots;
+
+    ~HeldSlots() {
+        last_slot = {};
+        // release: pairs with the acquire CAS of the adopting thread.
+        for (HeldSlot& held : slots) held.owned->store(false, std::memory_order_release);
+    }
+};
+
+thread_local HeldSlots held_slots;
+
+}  // namespace
+
+HeldSlot* find_held(std::uint64_t registry) noexcept {
+    for (HeldSlot& held : held_slots.slots) {
+        if (held.registry == registry) return &held;
+    }
+    return nullptr;
+}
+
+void hold(HeldSlot held) {
+    // Forget registries that are gone: the last holder frees their nodes.
+    std::erase_if(held_slots.slots, [](const HeldSlot& old) {
+        // acquire: pairs with the release in ~ThreadSlots().
+        return old.closed->load(std::memory_order_acquire);
+    });
+    held_slots.slots.push_back(std::move(held));
+}
+
+}  // namespace zverse::platform::detail

@@ -1,0 +1,105 @@
+// Runs: small sorted lists of where records are in the rings, so that an ordered scan need not sort the hot tier.
+//
+// An entry is 32 bytes: the key's first 16 bytes, its length, the version and the place. Keys up to 16 bytes are
+// ordered without touching the ring. Zero-copy: key and value stay in their frame.
+//
+// Invariants
+//   U1  Entries are sorted by (key, version descending); every entry's frame was stamped and committed when it was
+//       taken up; aborted frames, fillers and time frames are left out.
+//   U2  A run in a view holds only entries with version > the view's cut, so that none refers to space that may be
+//       reused while a reader of that view is pinned.
+//   U3  Spans cover exactly the frames the run was built from: each has the smallest and largest version of any
+//       committed frame that begins in it.
+#pragma once
+
+#include <hot/ring_set.h>
+#include <zverse/types.h>
+
+#include <compare>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace zverse::warm {
+
+struct RunEntry {
+    static constexpr unsigned kUnitBits = 38;
+    static constexpr std::uint64_t kUnitMask = (std::uint64_t{1} << kUnitBits) - 1;
+
+    std::uint64_t prefix[2];  ///< the key's first 16 bytes as big-endian numbers, padded with zeros
+    Version version;
+    std::uint64_t place;      ///< key length 16 bits | shard 10 | low bits of the operation's unit
+
+    [[nodiscard]] std::uint64_t key_bytes() const noexcept { return place >> 48; }
+    [[nodiscard]] unsigned shard() const noexcept { return static_cast<unsigned>(place >> kUnitBits) & 1023; }
+};
+static_assert(sizeof(RunEntry) == 32);
+
+/// The first 16 bytes of a key as two big-endian numbers.
+void key_prefix(std::string_view key, std::uint64_t (&prefix)[2]) noexcept;
+[[nodiscard]] RunEntry make_entry(std::string_view key, Version version, unsigned shard,
+                                  std::uint64_t position) noexcept;
+/// The operation behind an entry. Pinned, and the entry's version is above the cut.
+[[nodiscard]] inline hot::OperationRef resolve(const hot::RingSet& rings, const RunEntry& entry) noexcept {
+    hot::Ring& ring = rings[entry.shard()];
+    return hot::RingSet::operation_at(ring, ring.live_position(entry.place & RunEntry::kUnitMask, RunEntry::kUnitMask));
+}
+
+[[nodiscard]] std::strong_ordering compare_long_keys(const hot::RingSet& rings, const RunEntry& a,
+                                                     const RunEntry& b) noexcept;
+/// Orders by key. Only keys longer than 16 bytes with equal prefixes are looked up in their frames.
+[[nodiscard]] inline std::strong_ordering compare_keys(const hot::RingSet& rings, const RunEntry& a,
+                                                       const RunEntry& b) noexcept {
+    if (a.prefix[0] != b.prefix[0]) return a.prefix[0] <=> b.prefix[0];
+    if (a.prefix[1] != b.prefix[1]) return a.prefix[1] <=> b.prefix[1];
+    if (a.key_bytes() <= 16 || b.key_bytes() <= 16) return a.key_bytes() <=> b.key_bytes();
+    return compare_long_keys(rings, a, b);
+}
+/// Orders by (key, version descending).
+[[nodiscard]] inline bool entry_less(const hot::RingSet& rings, const RunEntry& a, const RunEntry& b) noexcept {
+    const auto order = compare_keys(rings, a, b);
+    return order != 0 ? order < 0 : a.version > b.version;
+}
+
+/// A key to look for.
+struct Probe {
+    std::string_view key;
+    std::uint64_t prefix[2];
+
+    explicit Probe(std::string_view wanted) noexcept : key(wanted), prefix{} { key_prefix(wanted, prefix); }
+};
+[[nodiscard]] std::strong_ordering compare_to_probe(const hot::RingSet& rings, const RunEntry& entry,
+                                                    const Probe& probe) noexcept;
+
+class Run {
+public:
+    struct Span {
+        unsigned shard;
+        std::uint64_t begin, end;
+        Version oldest, newest;
+    };
+
+    Run(std::uint64_t id, std::vector<RunEntry> entries, std::vector<Span> spans)
+        : id_(id), entries_(std::move(entries)), spans_(std::move(spans)) {
+        for (const RunEntry& entry : entries_) newest_ = entry.version > newest_ ? entry.version : newest_;
+    }
+
+    /// Names the run's content across trims, so that a merge finds its inputs again.
+    [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+    [[nodiscard]] const std::vector<RunEntry>& entries() const noexcept { return entries_; }
+    [[nodiscard]] const std::vector<Span>& spans() const noexcept { return spans_; }
+    [[nodiscard]] Version newest() const noexcept { return newest_; }
+    [[nodiscard]] std::uint64_t bytes() const noexcept { return entries_.size() * sizeof(RunEntry); }
+    /// The same without what a cut has taken; null when nothing is left.
+    [[nodiscard]] std::shared_ptr<const Run> trimmed(Version cut) const;
+
+private:
+    std::uint64_t id_;
+    std::vector<RunEntry> entries_;
+    std::vector<Span> spans_;
+    Version newest_ = 0;
+};
+
+}  // namespace zverse::warm

@@ -1,0 +1,66 @@
+// RunBuilder: keeps the runs of the view up with the rings, and few.
+//
+// Data flow: ring frames between the view's coverage and the oldest live announcement -> entries, sorted -> a new run
+// in the next view. Four runs of one size class merge into one of the next, so a record is copied log4(n) times. Small
+// steps are done by whoever scans and finds the uncovered tail too long; large ones by the worker, yielding the pin
+// after each block.
+#pragma once
+
+#include <hot/tier.h>
+#include <warm/view.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace zverse::warm {
+
+class RunBuilder {
+public:
+    RunBuilder(hot::Tier& tier, Views& views) noexcept : tier_(tier), views_(views) {}
+
+    /// Bytes of frames that no run covers yet, over all rings. Cheap. Not exact.
+    [[nodiscard]] std::uint64_t uncovered_bytes() const;
+
+    /// Covers what is stamped, if at least `least_bytes` are uncovered and nobody else is publishing; then merges
+    /// small runs. Any thread. False when nothing was done.
+    bool extend(std::uint64_t least_bytes);
+    /// Whether merge_step() would find something.
+    [[nodiscard]] bool mergeable() const;
+    /// Merges the smallest size class that is full, whatever its size; the worker's. False when there is none.
+    bool merge_step();
+
+    /// Publishes a view with the cut at `cut`: the runs keep only what is above it. For flush and drain.
+    void advance_cut(Version cut);
+
+    [[nodiscard]] std::uint64_t merged_entries() const noexcept {
+        // relaxed: a figure.
+        return merged_entries_.load(std::memory_order_relaxed);
+    }
+
+private:
+    struct Collected {
+        std::vector<RunEntry> entries;
+        std::vector<Run::Span> spans;
+    };
+    using Runs = std::vector<std::shared_ptr<const Run>>;
+
+    void collect(const hot::Ring& ring, std::uint64_t begin, std::uint64_t end, Version cut, Collected& into) const;
+    [[nodiscard]] std::optional<Runs> full_class(const Runs& runs, std::uint64_t entries_max) const;
+    /// `cut` receives the cut that the output is trimmed to.
+    [[nodiscard]] std::shared_ptr<const Run> merge(const Runs& inputs, Version& cut);
+    static void replace(Runs& runs, const Runs& inputs, std::shared_ptr<const Run> output);
+    [[nodiscard]] std::uint64_t next_id() noexcept {
+        // relaxed: only uniqueness matters.
+        return ids_.fetch_add(1, std::memory_order_relaxed);
+    }
+
+    hot::Tier& tier_;
+    Views& views_;
+    std::mutex merge_mutex_;  ///< one large merge at a time
+    std::atomic<std::uint64_t> ids_{1};
+    std::atomic<std::uint64_t> merged_entries_{0};
+};
+
+}  // namespace zverse::warm

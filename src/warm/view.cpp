@@ -1,0 +1,21 @@
+// Orders: see view.h.
+#include <warm/view.h>
+
+namespace zverse::warm {
+
+Views::~Views() {
+    // relaxed: nobody reads any more.
+    delete current_.load(std::memory_order_relaxed);
+}
+
+void Views::publish(std::unique_ptr<const View> next) {
+    // acq_rel: release publishes the view; acquire is for the old one, which we free later.
+    replaced_.emplace_back(current_.exchange(next.release(), std::memory_order_acq_rel));
+    if (!aging_.empty() && epochs_.passed(aging_epoch_)) aging_.clear();
+    if (aging_.empty()) {
+        aging_.swap(replaced_);
+        aging_epoch_ = epochs_.begin_grace();
+    }
+}
+
+}  // namespace zverse::warm

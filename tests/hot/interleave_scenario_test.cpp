@@ -1,0 +1,231 @@
+// Goal:    What interleave_test finds by chance where chances are good, found for certain in the situations that the
+//          protocol comments of src/hot are about.
+// Method:  Short scripts for two or three threads. All but the last are stopped once, at each of their atomic
+//          operations in turn and in every combination; the last one runs meanwhile. Then all are held against each
+//          other.
+#include <hot/index.h>
+#include <hot/interleave_world.h>
+#include <support/seed.h>
+
+namespace zverse::test {
+namespace {
+
+using platform::Granularity;
+using World = InterleaveWorld;
+using Scripts = std::vector<World::Script>;
+
+constexpr InterleaveShape kPerWrite{Granularity::cache_line, Durability::power, 1};
+constexpr InterleaveShape kProcess{Granularity::page, Durability::process, 1};
+constexpr InterleaveShape kGroups{Granularity::page, Durability::power, 1};
+
+std::string describe(const std::vector<interleave::Stop>& stops) {
+    std::string text;
+    for (const auto& stop : stops)
+        text += " thread " + std::to_string(stop.thread) + " after " + std::to_string(stop.points);
+    return text;
+}
+
+/// Tries every combination of stops on a world made anew by `prepare`, or as many of them by chance as are wanted.
+void try_all_stops(InterleaveShape shape, const World::Script& prepare, const Scripts& scripts,
+                   const std::function<void(World&)>& look = nullptr) {
+    const std::uint64_t most = environment_number("ZVERSE_INTERLEAVINGS", kSanitized ? 300 : 4'000);
+    Random random(choose_seed());
+    std::vector<std::uint64_t> points(scripts.size(), 0);
+    std::vector<interleave::Stop> stops;
+    for (std::size_t i = 0; i + 1 < scripts.size(); ++i) stops.push_back({i, 0});
+    for (std::uint64_t tried = 0; tried < most; ++tried) {
+        World world(shape, 1);
+        prepare(world);
+        points = world.run_with_stops(stops, scripts);
+        if (::testing::Test::HasFailure()) {
+            ADD_FAILURE() << "stops at " << describe(stops);
+            return;
+        }
+        if (look) look(world);
+        if (stops.size() > 1) {
+            for (std::size_t i = 0; i < stops.size(); ++i) stops[i].points = random.below(points[i] + 1);
+        } else if (++stops[0].points > points[0]) {
+            return;
+        }
+    }
+}
+
+const World::Script kNothing = [](World&) {};
+
+TEST(InterleaveScenario, WritersOfOneKeyAndAReaderThatReadsAgainAndAgain) {
+    const SeedScope scope;
+    std::uint64_t helped = 0;
+    try_all_stops(
+        kPerWrite, [](World& w) { w.put("a"); },
+        {[](World& w) { w.put("a"); }, [](World& w) { w.put("a"); },
+         [](World& w) {
+             for (int i = 0; i < 6; ++i) w.put("e"), w.read("a");
+         }},
+        [&](World& w) { helped += w.helped_by_readers(); });
+    EXPECT_GT(helped, 0U) << "raised three times, a writer is helped, or it might starve";
+}
+
+TEST(InterleaveScenario, AScanMeetsFramesThatAreNotPublished) {
+    const World::Script scans = [](World& w) {
+        for (int i = 0; i < 6; ++i) w.put("e"), w.scan();
+        w.put("a");
+        w.read("a");
+    };
+    try_all_stops(kPerWrite, [](World& w) { w.put("a"); }, {[](World& w) { w.put("a"); }, scans});
+    try_all_stops(kPerWrite, [](World& w) { w.put("a"); }, {[](World& w) { w.put_if("a"); }, scans});
+    try_all_stops(kPerWrite, [](World& w) { w.put("a"); },
+                  {[](World& w) { w.batch({{"a", "x"}, {"b", "y"}}, false); }, scans});
+}
+
+TEST(InterleaveScenario, AWalkStepsOverReservationsOfAnyLength) {
+    const SeedScope scope;
+    // Frames of an earlier lap lie under the new ones: a wrong step meets something.
+    const World::Script lap = [](World& w) {
+        for (int i = 0; i < 70; ++i) {
+            w.put("d", 8);
+            if (i % 35 == 34) w.drain();
+        }
+    };
+    const World::Script walks = [](World& w) {
+        w.put("c", 40);
+        w.scan();
+        w.put("c", 400);
+        w.drain();
+        w.read("c");
+    };
+    try_all_stops(kPerWrite, lap, {[](World& w) { w.put("a", 700); }, [](World& w) { w.put("b", 8); }, walks});
+    try_all_stops(kPerWrite, lap, {[](World& w) { w.put("a", 8); }, [](World& w) { w.put("b", 700); }, walks});
+}
+
+/// slot.h A2: between the walker's two looks at an announcement its owner has come to another reservation.
+TEST(InterleaveScenario, AWalkerReadsTheLengthOfALaterReservation) {
+    const SeedScope scope;
+    Random random(scope.seed());
+    const std::uint64_t wanted = environment_number("ZVERSE_INTERLEAVINGS", kSanitized ? 300 : 4'000) * 4;
+    const Scripts scripts{[](World& w) { w.put("a", 8), w.put("b", 700); }, [](World& w) { w.put("c", 8), w.scan(); }};
+    for (std::uint64_t i = 0; i < wanted; ++i) {
+        const std::vector<interleave::Stop> stops{
+            {0, random.between(4, 16)}, {1, random.between(20, 60)}, {0, random.between(10, 60)}, {1, 1000}};
+        World world(kPerWrite, 1);
+        (void)world.run_with_stops(stops, scripts);
+        if (HasFailure()) {
+            ADD_FAILURE() << "stops at" << describe(stops);
+            return;
+        }
+    }
+}
+
+TEST(InterleaveScenario, SpaceIsUsedAgainOnlyWhenTheHeadIsOnTheMedium) {
+    const World::Script full = [](World& w) {
+        w.put("a", 100);
+        w.settle();
+        w.fill();
+        w.settle();
+    };
+    for (const InterleaveShape shape : {kPerWrite, kProcess, kGroups}) {
+        try_all_stops(shape, full,
+                      {[](World& w) { w.drain(); },
+                       [](World& w) {
+                           for (int i = 0; i < 8; ++i) w.put("b", 100);
+                           w.sync();
+                           w.settle();
+                       }});
+    }
+}
+
+TEST(InterleaveScenario, SyncsAndSettlingBesideWriters) {
+    for (const InterleaveShape shape : {kPerWrite, kProcess, kGroups}) {
+        const World::Script before = [](World& w) { w.put("a"), w.sync(), w.put("b"); };
+        const World::Script syncs = [](World& w) { w.sync(), w.settle(), w.put("c"), w.sync(), w.settle(); };
+        try_all_stops(shape, before, {[](World& w) { w.put("a", 200); }, syncs});
+        try_all_stops(shape, before, {[](World& w) { w.put_if("a"); }, syncs});
+        try_all_stops(shape, before, {[](World& w) { w.sync(); }, [](World& w) { w.put("a"), w.put("b"), w.sync(); }});
+        try_all_stops(shape, before, {[](World& w) { w.settle(); }, [](World& w) { w.put("a"), w.sync(); }});
+    }
+}
+
+TEST(InterleaveScenario, SealsBesideWritersAndHelpers) {
+    const SeedScope scope;
+    try_all_stops(kPerWrite, [](World& w) { w.put("a"); },
+                  {[](World& w) { w.put("a"); }, [](World& w) { w.put("a"); },
+                   [](World& w) { w.seal(), w.put("e"), w.seal(), w.settle(); }});
+}
+
+TEST(InterleaveScenario, TransactionsBatchesAndConditionalWritesOnTheSameKeys) {
+    const SeedScope scope;
+    const World::Script before = [](World& w) { w.put("a"), w.put("b"), w.put("c"); };
+    const World::Script transaction = [](World& w) { w.batch({{"a", "1"}, {"c", "2"}}, true); };
+    const World::Script batch = [](World& w) { w.batch({{"a", "3"}, {"b", "4"}, {"c", "5"}}, false); };
+    const World::Script condition = [](World& w) { w.put_if("c"), w.read("a"), w.read("c"); };
+    try_all_stops(kPerWrite, before, {transaction, batch, condition});
+    try_all_stops(kPerWrite, before, {batch, transaction, condition});
+    try_all_stops(kPerWrite, before, {condition, [](World& w) { w.batch({{"b", "6"}, {"c", "7"}}, true); }});
+    try_all_stops(kGroups, before, {transaction, condition});
+    try_all_stops(kGroups, before, {condition, transaction});
+}
+
+TEST(InterleaveScenario, NewKeysAndKeysWhoseEntryIsDead) {
+    const SeedScope scope;
+    const Scripts threads{[](World& w) { w.put("a"); }, [](World& w) { w.put("a"); },
+                          [](World& w) { w.put("a"), w.read("a"), w.put("b"), w.read("a"); }};
+    try_all_stops(kPerWrite, kNothing, threads);
+    try_all_stops(kPerWrite, [](World& w) { w.put("a"), w.put("c"), w.drain(); }, threads);
+    try_all_stops(kPerWrite, kNothing, {[](World& w) { w.put_if("a"); }, threads[0], [](World& w) { w.put_if("a"); }});
+}
+
+/// X1 by itself: threads that insert tags of one bucket, all of them new.
+TEST(InterleaveScenario, IndexInsertions) {
+    const SeedScope scope;
+    constexpr std::uint64_t kRing = 4096;
+    const std::uint64_t wanted = environment_number("ZVERSE_INTERLEAVINGS", kSanitized ? 1'000 : 4'000) * 2;
+    AlignedMemory memory(hot::kHeaderAreaBytes + kRing);
+    NoObserver nobody;
+    const platform::PersistDomain domain(Granularity::byte, nobody);
+    format_rings(memory.span(), 1, domain);
+    std::string problem;
+    const hot::RingSet rings(attach_rings(memory.span(), 1, domain, problem));
+    ASSERT_EQ(problem, "");
+    for (std::uint64_t i = 0; i < wanted && !HasFailure(); ++i) {
+        Random random(mix(scope.seed(), i));
+        rings[0].dead_head.store(kRing);
+        const auto made = hot::Index::create(rings, {.bytes = 128});
+        ASSERT_TRUE(made);
+        hot::Index& index = **made;
+        std::atomic<std::uint64_t> places{0};
+        std::set<std::uint64_t> tags;
+        // What was put there for good, by tag. No thread is stopped between its last step and the note here.
+        std::map<std::uint64_t, std::set<hot::Address>> confirmed;
+        const auto look = [&](std::uint64_t tag) {
+            const bool there = !confirmed[tag].empty();
+            const auto found = index.find(tag << 48);
+            const interleave::Undisturbed undisturbed;
+            if (there && !found) ADD_FAILURE() << "an entry that was there is not found, schedule " << i;
+            if (found && !confirmed[tag].contains(found.address())) ADD_FAILURE() << "not confirmed, schedule " << i;
+        };
+        std::vector<std::function<void()>> bodies;
+        for (int thread = 0; thread < 4; ++thread) {
+            const std::uint64_t tag = random.between(1, 2);
+            tags.insert(tag);
+            bodies.emplace_back([&, tag] {
+                look(3 - tag);
+                const std::uint64_t hash = tag << 48;
+                const hot::Address mine = hot::make_address(0, kRing + 8 * places.fetch_add(1));
+                std::int64_t credits = 0;
+                for (bool done = false; !done;) {
+                    const auto probe = index.probe(hash);
+                    done = probe.newest ? index.replace(probe, mine)
+                                        : index.insert(hash, probe, mine, credits) == hot::Index::Insertion::done;
+                }
+                confirmed[tag].insert(mine);
+                look(tag);
+                look(3 - tag);
+            });
+        }
+        interleave::run(mix(scope.seed(), i), bodies);
+        rings[0].dead_head.store(2 * kRing);
+        ASSERT_EQ(index.sweep(), tags.size()) << "one entry per tag, schedule " << i;
+    }
+}
+
+}  // namespace
+}  // namespace zverse::test

@@ -1,0 +1,244 @@
+// Goal:    verify-git can fail: each way in which a store can differ from git is found and named; and prove-git finds
+//          every acknowledged commit after kills.
+// Method:  the first commits are imported, then the next one is forged: its right batch with one thing changed. The
+//          unchanged forgery must pass, so that nothing but the change is what is found.
+#include <gtest/gtest.h>
+#include <support/results.h>
+#include <support/seed.h>
+#include <support/temp_store.h>
+#include <tools/zverse/commit_reader.h>
+#include <tools/zverse/commit_records.h>
+#include <tools/zverse/import_git.h>
+#include <tools/zverse/verify_git.h>
+
+#include <nlohmann/json.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+
+#include "git_fixture.h"
+#include "run_tool.h"
+
+namespace zverse::test {
+namespace {
+
+/// What a commit writes: values, and nothing for tombstones.
+using Records = std::map<std::string, std::optional<std::string>>;
+
+class VerifyGitTest : public ::testing::Test {
+protected:
+    static constexpr std::size_t kForged = 2;
+
+    void SetUp() override {
+        repository_.commit({{"a", 0100644, "1"}, {"b", 0100644, "1"}, {"old", 0100644, "1"}});
+        repository_.commit({{"a", 0100644, "2"}, {"new", 0100644, "1"}});
+        repository_.commit({{"a", 0100644, "3"}, {"dir/c", 0100644, "1"}, {"old", kRemoved, {}}});  // forged
+        repository_.commit({{"a", 0100644, "4"}, {"dir/c", 0100644, "2"}, {"old", 0100644, "2"}});
+        repository_.write();
+        line_ = must(tools::requested_line(git(), "HEAD", 0));
+    }
+
+    [[nodiscard]] tools::GitRepository git() const { return must(tools::GitRepository::open(repository_.path())); }
+    [[nodiscard]] Store open() const { return must(Store::open(directory_ / "store", small_options())); }
+
+    void import(std::uint64_t limit) const {
+        tools::ImportRequest request;
+        request.setup.store = directory_ / "store";
+        request.setup.granularity = "cache_line";
+        request.setup.rings = {.shards = 1, .ring_bytes = std::uint64_t{1} << 20};
+        request.repository = repository_.path();
+        request.limit = limit;
+        request.progress = tools::Progress::Style::none;
+        must(tools::import_git(request));
+    }
+
+    [[nodiscard]] Records right_records(std::size_t ordinal) const {
+        auto reader = must(tools::CommitReader::start(git(), line_, ordinal, tools::BlobReader::Wants::contents));
+        tools::CommitChanges commit;
+        EXPECT_TRUE(must(reader.next(commit)));
+        Records records{{tools::commit_key(ordinal), tools::commit_value(line_[ordinal])}};
+        for (const tools::Change& change : commit.changes) {
+            std::string content;
+            if (!change.erased()) must(reader.blob(content));
+            records[change.path] = change.erased() ? std::nullopt : std::optional(content);
+        }
+        return records;
+    }
+
+    static void write(Store& store, const Records& records) {
+        WriteBatch batch;
+        for (const auto& [key, value] : records) value ? batch.put(key, *value) : batch.erase(key);
+        must(store.write(batch));
+    }
+
+    /// Imports all but the forged commit, which is written as `forge` leaves it, and verifies.
+    Result<tools::VerifyReport> verify_forged(const std::function<void(Records&)>& forge, bool rest = true) const {
+        import(kForged);
+        {
+            Store store = open();
+            Records records = right_records(kForged);
+            forge(records);
+            write(store, records);
+            must(store.close());
+        }
+        if (rest) import(0);
+        const Store store = open();
+        return tools::verify_git(store, git(), {.samples = 0, .seed = 1}, tools::Progress::Style::none);
+    }
+
+    void expect_found(const std::function<void(Records&)>& forge, const std::string& named) const {
+        const auto report = must(verify_forged(forge));
+        EXPECT_GT(report.differences, 0u);
+        std::string all;
+        for (const std::string& difference : report.first_differences) all += difference + "\n";
+        EXPECT_NE(all.find(named), std::string::npos) << all;
+    }
+
+    TempDirectory directory_;
+    GitFixture repository_{directory_ / "repository"};
+    std::vector<tools::Commit> line_;
+};
+
+TEST_F(VerifyGitTest, AnHonestForgeryPasses) {
+    const auto report = must(verify_forged([](Records&) {}));
+    EXPECT_EQ(report.differences, 0u) << ::testing::PrintToString(report.first_differences);
+    EXPECT_EQ(report.commits, 4u);
+    EXPECT_EQ(report.histories, 5u);
+    EXPECT_EQ(report.diffs, 3u);
+}
+
+TEST_F(VerifyGitTest, FindsAWrongValue) {
+    expect_found([](Records& records) { records["a"] = "33"; }, "scan has other contents for a");
+}
+TEST_F(VerifyGitTest, FindsAWrongValueInTheIndexToo) {
+    expect_found([](Records& records) { records["a"] = "33"; }, "multi_get has other contents for a");
+}
+TEST_F(VerifyGitTest, FindsAWrongValueInChanges) {
+    expect_found([](Records& records) { records["dir/c"] = ""; }, "other contents for dir/c");
+}
+TEST_F(VerifyGitTest, FindsAMissingRecord) {
+    expect_found([](Records& records) { records.erase("dir/c"); }, "scan lacks dir/c");
+}
+TEST_F(VerifyGitTest, FindsAMissingRecordInHistory) {
+    expect_found([](Records& records) { records.erase("a"); }, "history of a");
+}
+TEST_F(VerifyGitTest, FindsAMissingTombstone) {
+    expect_found([](Records& records) { records.erase("old"); }, "the store has old, the tree has not");
+}
+TEST_F(VerifyGitTest, FindsAValueInPlaceOfATombstone) {
+    expect_found([](Records& records) { records["old"] = "1"; }, "old is no tombstone");
+}
+TEST_F(VerifyGitTest, FindsATombstoneInPlaceOfAValue) {
+    expect_found([](Records& records) { records["dir/c"] = std::nullopt; }, "dir/c is a tombstone");
+}
+TEST_F(VerifyGitTest, FindsAnExtraKey) {
+    expect_found([](Records& records) { records["extra"] = "1"; }, "the store has extra, the tree has not");
+}
+TEST_F(VerifyGitTest, FindsARecordThatChangesNothing) {
+    // The tree is right, and so are both ends; only changes() and history() can tell.
+    expect_found([](Records& records) { records["b"] = "1"; }, "a record of b that git has not");
+}
+TEST_F(VerifyGitTest, FindsAnEraseOfAnAbsentKey) {
+    expect_found([](Records& records) { records["never"] = std::nullopt; }, "a record of never that git has not");
+}
+TEST_F(VerifyGitTest, FindsAnotherCommitsName) {
+    const std::string wrong = line_[0].id;
+    expect_error(verify_forged([&](Records& records) { records[tools::commit_key(kForged)] = wrong + " x"; }, false),
+                 ErrorCode::invalid_argument, "3 commits, but the history has 1");
+}
+TEST_F(VerifyGitTest, FindsAMissingCommitRecord) {
+    expect_error(verify_forged(
+                     [](Records& records) {
+                         records[tools::commit_key(kForged + 1)] = records[tools::commit_key(kForged)];
+                         records.erase(tools::commit_key(kForged));
+                     },
+                     false),
+                 ErrorCode::corrupt, "commit 2");
+}
+
+TEST_F(VerifyGitTest, FindsWritesBetweenAndAfterCommits) {
+    import(1);
+    {
+        Store store = open();
+        must(store.put("b", "1"));
+        must(store.close());
+    }
+    import(0);
+    Store store = open();
+    must(store.put("late", "1"));
+    const auto report = must(tools::verify_git(store, git(), {.samples = 0, .seed = 1}, tools::Progress::Style::none));
+    const std::string all = ::testing::PrintToString(report.first_differences);
+    EXPECT_NE(all.find("a record of b that git has not"), std::string::npos) << all;
+    EXPECT_NE(all.find("a record of late that git has not"), std::string::npos) << all;
+    EXPECT_NE(all.find("which is no commit"), std::string::npos) << all;
+}
+
+TEST_F(VerifyGitTest, TheProgramExitsWithOneWhenTheStoreDiffers) {
+    must(verify_forged([](Records& records) { records["a"] = "33"; }));
+    const ProgramRun run = run_tool({"verify-git", (directory_ / "store").string(), repository_.path().string()});
+    EXPECT_EQ(run.status, 1);
+    EXPECT_NE(run.output.find("DIFFERENCE"), std::string::npos) << run.output;
+}
+
+// Each durability class, each granularity: kill, recover, resume, verify.
+class ProveGitTest : public ::testing::TestWithParam<std::pair<const char*, const char*>> {};
+
+TEST_P(ProveGitTest, NoAcknowledgedCommitIsLostOverSixKills) {
+    const auto [durability, granularity] = GetParam();
+    const SeedScope seed;
+    Random random(seed.seed());
+    const TempDirectory directory;
+    GitFixture repository(directory / "repository");
+    add_random_history(repository, random, 300);
+    repository.write();
+    const ProgramRun run =
+        run_tool({"prove-git", (directory / "store").string(), repository.path().string(), "--json", "--kills", "6",
+                  "--durability", durability, "--granularity", granularity, "--seed", std::to_string(seed.seed())});
+    ASSERT_EQ(run.status, 0) << run.errors << run.output;
+    const auto report = nlohmann::json::parse(run.output);
+    EXPECT_EQ(report["lost"], 0);
+    EXPECT_EQ(report["verify"]["differences"], 0);
+    EXPECT_GE(report["verify"]["commits"], 300);
+    std::uint64_t acknowledged = 0;
+    int killed = 0;
+    for (const auto& kill : report["kills"]) {
+        acknowledged += kill["acknowledged"].get<std::uint64_t>();
+        killed += kill["killed"].get<bool>() ? 1 : 0;
+        EXPECT_LE(kill["unacknowledged"], 1) << "one writer has at most one write in flight";
+    }
+    EXPECT_EQ(killed, 6) << "a writer that ended by itself proves too little";
+    EXPECT_GT(acknowledged, 100u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Classes, ProveGitTest,
+                         ::testing::Values(std::pair{"power", "cache_line"}, std::pair{"power", "byte"},
+                                           std::pair{"power", "page"}, std::pair{"process", "cache_line"}),
+                         [](const auto& param) { return std::string(param.param.first) + "_" + param.param.second; });
+
+TEST(RunScript, EndsWithAPageOfFiguresAndLeavesNothingBehind) {
+    const char* script = std::getenv("ZVERSE_RUN_SCRIPT");
+    ASSERT_NE(script, nullptr) << "run this test through meson";
+    const SeedScope seed;
+    Random random(seed.seed());
+    const TempDirectory directory;
+    GitFixture repository(directory / "repository");
+    add_random_history(repository, random, 100);
+    repository.write();
+    std::filesystem::create_directory(directory / "medium");
+    const ProgramRun run = run_and_wait({"env", "ZVERSE_MEDIUM=" + (directory / "medium").string(), "bash", script,
+                                         repository.path().string(), "--granularity", "cache_line"});
+    ASSERT_EQ(run.status, 0) << run.errors << run.output;
+    for (const char* figure : {"EMULATED", "class power", "kill -9", "recovery", "records/s", "versions", "Platform",
+                               "No acknowledged commit was lost. The store is what git says."}) {
+        EXPECT_NE(run.output.find(figure), std::string::npos) << figure << " is missing in" << run.output;
+    }
+    EXPECT_TRUE(std::filesystem::is_empty(directory / "medium"));
+
+    EXPECT_EQ(run_and_wait({"bash", script, (directory / "nothing").string()}).status, 1);
+}
+
+}  // namespace
+}  // namespace zverse::test

@@ -1,0 +1,71 @@
+// Sizing: how much room a history needs in the rings, decided before the first write.
+//
+// Two steps: measure_history() asks git for every change and every blob's size; plan_rings() is arithmetic. What
+// can't fit is refused here, with the size needed, instead of failing with `full` after an hour.
+//
+// Until the cold tier exists all of a history stays in the rings, so its frames must fit together.
+#pragma once
+
+#include <tools/zverse/commit_reader.h>
+#include <tools/zverse/progress.h>
+#include <zverse/error.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace zverse::tools {
+
+/// An upper bound of what a batch takes in a ring, so that the plan does not depend on the layout of a frame.
+class FrameEstimate {
+public:
+    void add(std::uint64_t key_bytes, std::uint64_t value_bytes) noexcept;
+    /// In whole 64-byte lines.
+    [[nodiscard]] std::uint64_t bytes() const noexcept;
+
+private:
+    std::uint64_t operations_bytes_ = 0;
+};
+
+struct HistorySize {
+    std::uint64_t commits = 0;
+    std::uint64_t puts = 0, erases = 0, submodules = 0;  ///< records, without the commits' own
+    std::uint64_t content_bytes = 0;                     ///< of keys and values
+    std::uint64_t frames_bytes = 0;                      ///< FrameEstimates of all commits
+    std::uint64_t largest_frame_bytes = 0;
+    std::size_t largest_commit = 0;          ///< ordinal
+    std::string largest_path;                ///< largest value of that commit
+    std::uint64_t largest_value_bytes = 0;   ///< its size
+
+    /// What the rings must hold: frames, and the time frame that a store adds each second.
+    [[nodiscard]] std::uint64_t ring_bytes_needed() const noexcept;
+};
+
+/// Sizes of `line[first..]`. Errors: what git reports; invalid_argument for a path or a commit beyond the limits
+/// of the data model, named.
+[[nodiscard]] Result<HistorySize> measure_history(const GitRepository& repository, std::span<const Commit> line,
+                                                  std::size_t first, Progress& progress);
+
+struct RingPlan {
+    unsigned shards = 0;
+    std::uint64_t ring_bytes = 0;
+    [[nodiscard]] std::uint64_t bytes() const noexcept { return shards * ring_bytes; }
+};
+
+/// Rings for a new store. `asked` members that are 0 are chosen: one shard per core, the smallest rings that
+/// leave an eighth free. Errors: invalid_argument when the history does not fit what was asked for, or fits no
+/// store; the message names the size needed.
+[[nodiscard]] Result<RingPlan> plan_rings(const HistorySize& size, const RingPlan& asked, unsigned cores,
+                                          std::span<const Commit> line);
+
+/// Whether a history fits these rings, with `used_bytes` of them taken; invalid_argument as above.
+[[nodiscard]] Result<void> check_fits(const HistorySize& size, const RingPlan& rings, std::uint64_t used_bytes,
+                                      std::span<const Commit> line);
+
+/// Whether the file system of `store` (or of its nearest existing parent) has room for new rings; full when not.
+[[nodiscard]] Result<void> check_medium(const std::filesystem::path& store, const RingPlan& plan);
+
+}  // namespace zverse::tools
