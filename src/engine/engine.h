@@ -62,6 +62,10 @@ public:
     // ---- Reads.
     [[nodiscard]] Result<bool> visit(std::string_view key, Version as_of, void (*on_entry)(void*, const Entry&),
                                      void* context);
+    [[nodiscard]] Result<std::optional<std::string>> get(std::string_view key, Version as_of);
+    enum class UsualGet { found, absent, unusual };
+    /// For Store::get_into(), which inlines it.
+    [[nodiscard]] inline UsualGet get_usual(std::string_view key, std::string& value, Version as_of, Version* version);
     [[nodiscard]] Result<bool> get_into(std::string_view key, std::string& value, Version as_of, Version* version);
     [[nodiscard]] Result<void> multi_get(std::span<const std::string_view> keys,
                                          std::span<std::optional<std::string>> values, Version as_of);
@@ -94,9 +98,11 @@ public:
     /// Checks a version to read as of, pinned, with the view loaded: floor, latest, lost windows. Resolves kLatest.
     [[nodiscard]] Result<Version> resolve_version(Version as_of, const warm::View& view) const;
     [[nodiscard]] static bool good_key(std::string_view key) noexcept {
-        return !key.empty() && key.size() <= kKeyBytesMax;
+        return hot::usual_key(key.size()) || (!key.empty() && key.size() <= kKeyBytesMax);
     }
     [[nodiscard]] static Error bad_key(std::string_view key);
+    [[nodiscard, gnu::cold, gnu::noinline]] static Result<bool> refuse_key(std::string_view key);
+    [[nodiscard, gnu::cold, gnu::noinline]] static Result<bool> refuse_closed();
     /// The same for a range of versions, clipped to the latest.
     [[nodiscard]] Result<VersionRange> resolve_range(VersionRange versions, const warm::View& view) const;
 

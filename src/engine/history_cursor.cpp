@@ -17,13 +17,12 @@ HistoryCursor::HistoryCursor(std::shared_ptr<Engine> engine, std::string_view ke
 }
 
 void HistoryCursor::add(const hot::Found& found) {
-    batch_.add(found.ref.key(), options_.keys_only ? std::string_view{} : found.ref.value(), found.version,
-               found.ref.tombstone());
+    batch_.add(found.key(), options_.keys_only ? std::string_view{} : found.value(), found.version, found.tombstone());
 }
 
 hot::Found HistoryCursor::older(hot::WriterSlot& slot, const hot::Found& found, Version cut) {
     hot::Tier& tier = engine_->tier();
-    return tier.find_from(slot, tier.rings().previous(found.ref), key_, found.version - 1, cut);
+    return tier.find_from(slot, tier.rings().previous(*found.op), key_, found.version - 1, cut);
 }
 
 Result<void> HistoryCursor::refill(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) {

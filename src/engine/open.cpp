@@ -439,7 +439,6 @@ hot::TierOptions Opening::tier_options() const {
     tier.write_timeout = options_.write_timeout;
     tier.clock_margin = engine_.internals_.clock_margin;
     tier.index_address_bits = engine_.internals_.index_address_bits;
-    tier.kernels = kernels_;
     // 7 entries for each 512 bytes of ring: more than frames of common sizes need, and at most an eighth of the ring.
     const std::uint64_t ring_bytes = fields_.ring_bytes * fields_.shards;
     const std::uint64_t budget = options_.memory_bytes_max != 0 ? options_.memory_bytes_max : ram_bytes() / 4;

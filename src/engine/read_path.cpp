@@ -39,34 +39,70 @@ Result<Version> Engine::resolve_version(Version as_of, const warm::View& view) c
     return as_of;
 }
 
+/// get_into() where all is as usual, without a call but for copying the value, so that it keeps what it knows in
+/// registers: see hot/small_bytes.h. Anything else is `unusual` and starts again in get_into().
+[[gnu::always_inline]] inline Engine::UsualGet Engine::get_usual(std::string_view key, std::string& value,
+                                                                 Version as_of, Version* version) {
+    const hot::Tier& tier = *tier_;
+    if (!hot::usual_key(key.size()) || !tier.slots().used_last() || as_of != kLatest) return UsualGet::unusual;
+    hot::WriterSlot& slot = hot::WriterSlots::last();
+    const std::uint64_t hash = tier.hash(key);
+    const hot::PinGuard pin(tier.epochs(), slot);
+    if (closed()) return UsualGet::unusual;
+    const Version cut = views_->current().cut;
+    bool unusual = false;
+    const hot::Found found = tier.find_usual(key, hash, tier.latest(), cut, unusual);
+    if (unusual) return UsualGet::unusual;
+    if (!found) {
+        slot.count(hot::Counter::gets);
+        return UsualGet::absent;
+    }
+    const std::string_view stored = found.op->value_behind(key);
+    if (found.tombstone() || stored.size() > value.capacity()) return UsualGet::unusual;
+    slot.count(hot::Counter::gets);
+    if (version != nullptr) *version = found.version;
+    hot::assign_apart(value, stored);
+    return UsualGet::found;
+}
+
 Result<bool> Engine::get_into(std::string_view key, std::string& value, Version as_of, Version* version) {
     if (!good_key(key)) [[unlikely]]
-        return std::unexpected(bad_key(key));
+        return refuse_key(key);
     hot::Tier& tier = *tier_;
     const std::uint64_t hash = tier.hash(key);
     hot::WriterSlot& slot = tier.slots().mine();
     const hot::PinGuard pin(tier.epochs(), slot);
     if (closed()) [[unlikely]]
-        return std::unexpected(closed_error());
+        return refuse_closed();
     const warm::View& view = views_->current();
-    Version s = tier.latest();
-    if (as_of != kLatest) {
-        auto resolved = resolve_version(as_of, view);
-        if (!resolved) [[unlikely]]
-            return std::unexpected(std::move(resolved.error()));
-        s = *resolved;
+    if (as_of == kLatest) [[likely]] {
+        as_of = tier.latest();
+    } else if (const auto resolved = resolve_version(as_of, view); !resolved) [[unlikely]] {
+        return std::unexpected(resolved.error());
     }
     slot.count(hot::Counter::gets);
-    const hot::Found found = tier.find(slot, key, hash, s, view.cut);
-    const bool there = found && !found.ref.tombstone();
-    if (there) {
-        value.assign(found.ref.value());
-    } else {
+    const hot::Found found = tier.find(slot, key, hash, as_of, view.cut);
+    if (!found || found.tombstone()) {
         value.clear();
+        if (version != nullptr) *version = 0;
+        return false;
     }
-    if (version != nullptr) *version = there ? found.version : 0;
-    return there;
+    hot::assign_apart(value, found.op->value_behind(key));
+    if (version != nullptr) *version = found.version;
+    return true;
 }
+
+Result<std::optional<std::string>> Engine::get(std::string_view key, Version as_of) {
+    std::string value;
+    auto found = get_into(key, value, as_of, nullptr);
+    if (!found) return std::unexpected(std::move(found.error()));
+    if (!*found) return std::nullopt;
+    return std::optional<std::string>(std::move(value));
+}
+
+Result<bool> Engine::refuse_key(std::string_view key) { return std::unexpected(bad_key(key)); }
+
+Result<bool> Engine::refuse_closed() { return std::unexpected(closed_error()); }
 
 Result<bool> Engine::visit(std::string_view key, Version as_of, void (*on_entry)(void*, const Entry&), void* context) {
     if (!good_key(key)) return std::unexpected(bad_key(key));
@@ -79,13 +115,13 @@ Result<bool> Engine::visit(std::string_view key, Version as_of, void (*on_entry)
     if (!s) return std::unexpected(s.error());
     slot.count(hot::Counter::gets);
     const hot::Found found = tier_->find(slot, key, hash, *s, view.cut);
-    if (!found || found.ref.tombstone()) return false;
+    if (!found || found.tombstone()) return false;
     struct Callback {
         hot::WriterSlot& slot;
         explicit Callback(hot::WriterSlot& owner) noexcept : slot(owner) { ++slot.callbacks; }
         ~Callback() { --slot.callbacks; }
     } const inside(slot);
-    on_entry(context, Entry{found.ref.key(), found.ref.value(), found.version, false});
+    on_entry(context, Entry{found.key(), found.op->value_behind(key), found.version, false});
     return true;
 }
 
@@ -124,12 +160,12 @@ Result<void> Engine::multi_get(std::span<const std::string_view> keys, std::span
         for (std::size_t i = 0; i < count; ++i) {
             std::optional<std::string>& value = values[begin + i];
             const hot::Found found = tier_->find_from(slot, tops[i], keys[begin + i], *s, view.cut);
-            if (!found || found.ref.tombstone()) {
+            if (!found || found.tombstone()) {
                 value.reset();
             } else if (value) {
-                value->assign(found.ref.value());
+                hot::assign_apart(*value, found.op->value_behind(keys[begin + i]));
             } else {
-                value.emplace(found.ref.value());
+                value.emplace(found.value());
             }
         }
         slot.count(hot::Counter::gets, count);
@@ -220,3 +256,19 @@ Result<Version> Engine::version_at(std::chrono::system_clock::time_point time) {
 }
 
 }  // namespace zverse::engine
+
+namespace zverse {
+
+Result<bool> Store::get_into(std::string_view key, std::string& value, Version as_of, Version* version) const {
+    switch (engine_->get_usual(key, value, as_of, version)) {
+        case engine::Engine::UsualGet::found: return true;
+        case engine::Engine::UsualGet::absent:
+            value.clear();
+            if (version != nullptr) *version = 0;
+            return false;
+        case engine::Engine::UsualGet::unusual: break;
+    }
+    return engine_->get_into(key, value, as_of, version);
+}
+
+}  // namespace zverse

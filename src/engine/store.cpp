@@ -1,4 +1,4 @@
-// The public classes: forwarding only.
+// The public classes: forwarding only. Store::get_into() is in read_path.cpp, where the engine's is inlined into it.
 #include <engine/cursor_state.h>
 #include <engine/engine.h>
 #include <engine/transaction.h>
@@ -86,14 +86,7 @@ Result<Version> Store::put_if(std::string_view key, std::string_view value, Vers
 }
 
 Result<std::optional<std::string>> Store::get(std::string_view key, Version as_of) const {
-    std::string value;
-    auto found = engine_->get_into(key, value, as_of, nullptr);
-    if (!found) return std::unexpected(std::move(found.error()));
-    if (!*found) return std::nullopt;
-    return std::optional<std::string>(std::move(value));
-}
-Result<bool> Store::get_into(std::string_view key, std::string& value, Version as_of, Version* version) const {
-    return engine_->get_into(key, value, as_of, version);
+    return engine_->get(key, as_of);
 }
 Result<bool> Store::visit_erased(std::string_view key, Version as_of, void (*on_entry)(void*, const Entry&),
                                  void* context) const {

@@ -125,11 +125,7 @@ Result<void> TransactionState::check_open() const {
 Result<std::optional<std::string>> TransactionState::get(std::string_view key) {
     if (auto open = check_open(); !open) return std::unexpected(std::move(open.error()));
     if (const auto own = writes_.find(key); own != writes_.end()) return own->second;
-    std::string value;
-    auto found = engine_->get_into(key, value, snapshot_version(), nullptr);
-    if (!found) return std::unexpected(std::move(found.error()));
-    if (!*found) return std::nullopt;
-    return std::optional<std::string>(std::move(value));
+    return engine_->get(key, snapshot_version());
 }
 
 Result<Cursor> TransactionState::scan(const KeyRange& range, const ScanOptions& options) {

@@ -18,7 +18,7 @@ namespace {
 /// Ends the announcement and the pin of a write on every path.
 class AnnouncedScope {
 public:
-    AnnouncedScope(WriterSlot& slot, HotEpochs& epochs) noexcept : slot_(slot), epochs_(epochs) { epochs_.pin(slot_); }
+    AnnouncedScope(WriterSlot& slot, HotEpochs& epochs) noexcept : slot_(slot), outer_(epochs.pin(slot)) {}
     ~AnnouncedScope() { end(); }
     void end() noexcept {
         if (ended_) return;
@@ -27,14 +27,14 @@ public:
         slot_.announced_bytes.store(0, std::memory_order_relaxed);
         // release: the frame is stamped, checked and, in class power, durable before nobody looks after it any more.
         slot_.announced.store(0, std::memory_order_release);
-        epochs_.unpin(slot_);
+        HotEpochs::unpin(slot_, outer_);
     }
     AnnouncedScope(const AnnouncedScope&) = delete;
     AnnouncedScope& operator=(const AnnouncedScope&) = delete;
 
 private:
     WriterSlot& slot_;
-    HotEpochs& epochs_;
+    const std::uint64_t outer_;
     bool ended_ = false;
 };
 
@@ -57,7 +57,7 @@ Result<void> Tier::admit(WriterSlot& slot) {
             slot.admissions = static_cast<std::uint32_t>(std::min<std::uint64_t>(options_.clock_margin / 4096, 256));
             return {};
         }
-        if (slot.pins > 0 || slot.callbacks > 0) {
+        if (slot.pinned() || slot.callbacks > 0) {
             return std::unexpected(
                 Error(ErrorCode::full, "the clock limit must be extended, and a write inside a callback never waits"));
         }
@@ -152,7 +152,7 @@ Result<Host::Newest> Tier::newest_version(WriterSlot& slot, const OperationRef& 
         if (ref.frame == own) continue;
         const Stamp seen = ref.stamp();
         if (seen.number() <= cut) break;
-        if (!seen.is_committed() || ref.key() != key) continue;
+        if (!seen.is_committed() || !ref.has_key(key)) continue;
         persist_frame(*ref.ring, *ref.frame, seen);
         return Host::Newest{seen.number(), ref.tombstone()};
     }
@@ -186,7 +186,7 @@ Result<bool> Tier::check_before(WriterSlot& slot, const Operation& operation, Ve
         }
     }
     if (!group_commits() || rests_on <= durable_mark()) return true;
-    if (slot.pins > 0) {
+    if (slot.pinned()) {
         return std::unexpected(
             Error(ErrorCode::full, "the version found is not durable yet, and a callback never waits"));
     }

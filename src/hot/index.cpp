@@ -20,25 +20,26 @@ Result<std::unique_ptr<Index>> Index::create(const RingSet& rings, const Options
 
 Index::Index(const RingSet& rings, platform::AnonymousMemory memory, unsigned bucket_bits,
              const Options& options) noexcept
-    : rings_(rings),
+    : rings_(&*rings.begin()),
       memory_(std::move(memory)),
       buckets_(reinterpret_cast<Bucket*>(memory_.bytes().data())),
-      match_(platform::kernels_for(options.kernels).match_tags),
       bucket_shift_(64 - bucket_bits),
-      unit_bits_(options.address_bits - static_cast<unsigned>(std::bit_width(rings.size() - 1U))),
+      tag_shift_(bucket_shift_ - 15),
+      unit_bits_(options.address_bits - std::max(1U, static_cast<unsigned>(std::bit_width(rings.size() - 1U)))),
+      shard_shift_(64 - kTagShift + unit_bits_),
       unit_mask_((std::uint64_t{1} << unit_bits_) - 1),
       capacity_((std::int64_t{1} << bucket_bits) * kEntries),
       credits_(capacity_) {}
 
 void Index::prefetch_operation(std::uint64_t hash) const noexcept {
     const Bucket& bucket = buckets_[bucket_of(hash)];
-    const unsigned hits = match_(bucket.entries.data(), tag_of(hash));
+    const unsigned hits = platform::match_tags(bucket.entries.data(), tag_of(hash));
     if (hits == 0) return;
     // relaxed: only a place to prefetch.
     const std::uint64_t entry =
         bucket.entries[static_cast<unsigned>(std::countr_zero(hits))].load(std::memory_order_relaxed);
-    const Ring& ring = rings_[static_cast<unsigned>((entry & kAddressMask) >> unit_bits_)];
-    const std::byte* op = ring.at(ring.live_position(entry & unit_mask_, unit_mask_));
+    const Ring& ring = ring_of(entry);
+    const std::byte* op = ring.at((entry & unit_mask_) * kUnitBytes);
     __builtin_prefetch(op);
     __builtin_prefetch(op + kLineBytes);
     __builtin_prefetch(op + 2 * kLineBytes);
@@ -48,7 +49,7 @@ Index::Probe Index::probe(std::uint64_t hash) const noexcept {
     const std::uint64_t wanted = tag_of(hash);
     Bucket* bucket = &buckets_[bucket_of(hash)];
     do {
-        for (unsigned hits = match_(bucket->entries.data(), wanted); hits != 0; hits &= hits - 1) {
+        for (unsigned hits = platform::match_tags(bucket->entries.data(), wanted); hits != 0; hits &= hits - 1) {
             std::atomic<std::uint64_t>& place = bucket->entries[static_cast<unsigned>(std::countr_zero(hits))];
             // acquire: as in find().
             const std::uint64_t entry = place.load(std::memory_order_acquire);
@@ -68,8 +69,8 @@ bool Index::replace(const Probe& probe, Address address) noexcept {
 }
 
 bool Index::dead(std::uint64_t entry) const noexcept {
-    const Ring& ring = rings_[static_cast<unsigned>((entry & kAddressMask) >> unit_bits_)];
-    return ring.live_position(entry & unit_mask_, unit_mask_) == 0;
+    const Ring& ring = ring_of(entry);
+    return !ring.live(entry & unit_mask_, unit_mask_).alive;
 }
 
 std::atomic<std::uint64_t>* Index::reusable_place(Bucket& first, std::uint64_t& found) noexcept {

@@ -2,8 +2,8 @@
 //
 // Nouns
 //   bucket  a cache line: 7 entries and a link to an overflow bucket
-//   tag     15 bits of the hash behind the bucket's bits, never 0; (bucket, tag) names a chain of operations, and is a
-//           prefix of the hash, so that sorting by hash is sorting by chain
+//   tag     the 14 bits of the hash behind the bucket's bits, and a 1 that tells it from an empty entry; (bucket, tag)
+//           names a chain of operations, and is a prefix of the hash, so that sorting by hash is sorting by chain
 //   entry   bit 63 tentative | bits 48..62 tag | bits 0..47 address (shard, then low bits of position / 8); 0: empty
 //   credit  the right to fill one entry; taken at reservation, returned when the entry existed already or is swept
 //
@@ -23,8 +23,8 @@
 #pragma once
 
 #include <hot/ring_set.h>
-#include <platform/kernels.h>
 #include <platform/mapping.h>
+#include <platform/match_tags.h>
 #include <zverse/error.h>
 
 #include <array>
@@ -42,7 +42,6 @@ public:
     struct Options {
         std::uint64_t bytes = 0;     ///< for the buckets; rounded down to a power of two
         unsigned address_bits = 48;  ///< fewer in tests, so that addresses wrap soon
-        platform::KernelLevel kernels = platform::KernelLevel::scalar;
     };
     /// Errors: full (no memory).
     [[nodiscard]] static Result<std::unique_ptr<Index>> create(const RingSet& rings, const Options& options);
@@ -53,21 +52,30 @@ public:
     void prefetch_operation(std::uint64_t hash) const noexcept;
     /// The newest operation of the hash's chain, or nothing. Pinned.
     [[nodiscard]] OperationRef find(std::uint64_t hash) const noexcept {
+        bool elsewhere = false;
+        const OperationRef here = find_here(hash, elsewhere);
+        return elsewhere ? probe(hash).newest : here;
+    }
+    /// find() without a call; sets `elsewhere` when the first match of the hash's first bucket does not settle it.
+    [[nodiscard, gnu::always_inline]] OperationRef find_here(std::uint64_t hash, bool& elsewhere) const noexcept {
         const std::uint64_t wanted = tag_of(hash);
-        const Bucket* bucket = &buckets_[bucket_of(hash)];
-        do {
-            // No branch depends on where in the bucket the tag is: a mispredicted one would wait for the cache miss.
-            for (unsigned hits = match_(bucket->entries.data(), wanted); hits != 0; hits &= hits - 1) {
-                // acquire: pairs with the release CAS that published the operation. The shift keeps the tentative
-                // bit, so a tentative entry matches no tag.
-                const std::uint64_t entry =
-                    bucket->entries[static_cast<unsigned>(std::countr_zero(hits))].load(std::memory_order_acquire);
-                if (entry >> kTagShift == wanted) return resolve(entry);
-            }
+        const Bucket& bucket = buckets_[bucket_of(hash)];
+        // No branch depends on where in the bucket the tag is: a mispredicted one would wait for the cache miss.
+        const unsigned hits = platform::match_tags(bucket.entries.data(), wanted);
+        if (hits == 0) {
             // acquire: pairs with the release in append(): the bucket is zeroed.
-            bucket = bucket->overflow.load(std::memory_order_acquire);
-        } while (bucket != nullptr);
-        return {};
+            elsewhere = bucket.overflow.load(std::memory_order_acquire) != nullptr;
+            return {};
+        }
+        // acquire: pairs with the release CAS that published the operation. The shift keeps the tentative bit, so a
+        // tentative entry matches no tag.
+        const std::uint64_t entry =
+            bucket.entries[static_cast<std::size_t>(std::countr_zero(hits))].load(std::memory_order_acquire);
+        if (entry >> kTagShift != wanted) [[unlikely]] {
+            elsewhere = true;
+            return {};
+        }
+        return resolve(entry);
     }
 
     /// A writer's look at a chain: its confirmed entry, if there is one, and the live operation behind it, if any.
@@ -108,6 +116,7 @@ private:
     static constexpr unsigned kEntries = 7;
     static constexpr std::uint64_t kTentative = std::uint64_t{1} << 63;
     static constexpr unsigned kTagShift = 48;
+    static constexpr std::uint64_t kTagMask = 0x7FFF;
     static constexpr std::uint64_t kAddressMask = (std::uint64_t{1} << kTagShift) - 1;
 
     struct alignas(64) Bucket {
@@ -120,15 +129,16 @@ private:
           const Options& options) noexcept;
 
     [[nodiscard]] std::uint64_t tag_of(std::uint64_t hash) const noexcept {
-        const std::uint64_t tag = (hash << (64 - bucket_shift_)) >> 49;
-        return tag + (tag == 0 ? 1 : 0);
+        return ((hash >> tag_shift_) & kTagMask) | 1;
     }
     [[nodiscard]] std::uint64_t encode(Address address) const noexcept {
         return ((std::uint64_t{shard_of(address)} << unit_bits_) & kAddressMask) | (address & unit_mask_);
     }
     [[nodiscard]] OperationRef resolve(std::uint64_t entry) const noexcept {
-        Ring& ring = rings_[static_cast<unsigned>((entry & kAddressMask) >> unit_bits_)];
-        return RingSet::operation_at(ring, ring.live_position(entry & unit_mask_, unit_mask_));
+        return RingSet::follow(ring_of(entry), entry & unit_mask_, unit_mask_);
+    }
+    [[nodiscard]] Ring& ring_of(std::uint64_t entry) const noexcept {
+        return *rings_[entry << (64 - kTagShift) >> shard_shift_];
     }
     [[nodiscard]] bool dead(std::uint64_t entry) const noexcept;
     [[nodiscard]] std::atomic<std::uint64_t>* reusable_place(Bucket& first, std::uint64_t& found) noexcept;
@@ -137,12 +147,13 @@ private:
     [[nodiscard]] Bucket* append(Bucket& last) noexcept;
     [[nodiscard]] Bucket* take_overflow_bucket() noexcept;
 
-    const RingSet& rings_;
+    const std::unique_ptr<Ring>* rings_;
     platform::AnonymousMemory memory_;
     Bucket* buckets_;
-    platform::MatchTags match_;
     unsigned bucket_shift_;
-    unsigned unit_bits_;
+    unsigned tag_shift_;
+    unsigned unit_bits_;  ///< of an address, the rest is the shard: at least one bit, so that shifts are defined
+    unsigned shard_shift_;
     std::uint64_t unit_mask_;
     std::int64_t capacity_;
     alignas(64) std::atomic<std::int64_t> credits_;

@@ -6,8 +6,11 @@
 // It holds frames, each on its own whole 64-byte lines. docs/format.md says the same for people.
 #pragma once
 
+#include <hot/small_bytes.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 #include <type_traits>
 
 namespace zverse::hot {
@@ -99,6 +102,19 @@ struct OperationHeader {
     std::uint16_t key_bytes;
     std::uint16_t tombstone;
     std::uint32_t reserved;
+
+    [[nodiscard]] std::string_view key() const noexcept { return {reinterpret_cast<const char*>(this + 1), key_bytes}; }
+    [[nodiscard]] std::string_view value() const noexcept {
+        return {reinterpret_cast<const char*>(this + 1) + key_bytes, value_bytes};
+    }
+    /// value(), for who has compared the key: the address does not wait for this header's cache line, so the lines of
+    /// the value load beside it.
+    [[nodiscard]] std::string_view value_behind(std::string_view known_key) const noexcept {
+        return {reinterpret_cast<const char*>(this + 1) + known_key.size(), value_bytes};
+    }
+    [[nodiscard]] bool has_key(std::string_view key) const noexcept {
+        return key_bytes == key.size() && same_bytes(reinterpret_cast<const char*>(this + 1), key.data(), key.size());
+    }
 };
 static_assert(sizeof(OperationHeader) == 32);
 static_assert(offsetof(OperationHeader, back_units) == 16);

@@ -32,12 +32,12 @@ Found Tier::find_in_chain(WriterSlot& slot, OperationRef ref, std::string_view k
             continue;
         }
         if (seen.number() <= cut) return {};  // chain order is version order: the rest is the lower tiers'
-        if (seen.is_committed() && ref.key() == key) {
+        if (seen.is_committed() && ref.has_key(key)) {
             if (seen.dirty()) {
                 persist_frame(*ref.ring, *ref.frame, seen);
                 slot.count(Counter::reader_persists);
             }
-            return {ref, seen.number()};
+            return {ref.op, seen.number()};
         }
         ref = rings_.previous(ref);
     }

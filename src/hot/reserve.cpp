@@ -87,7 +87,7 @@ Result<void> Tier::reserve(WriterSlot& slot, std::uint64_t bytes, std::int64_t c
 
 Result<void> Tier::wait_for_space(WriterSlot& slot, Ring& ring, std::uint64_t bytes, std::int64_t credits,
                                   Reservation& space) {
-    if (slot.pins > 0 || slot.callbacks > 0) {
+    if (slot.pinned() || slot.callbacks > 0) {
         slot.count(Counter::full_errors);
         return std::unexpected(Error(ErrorCode::full, "no space in ring " + ring.path() + " for a frame of " +
                                                           std::to_string(bytes) +

@@ -86,13 +86,13 @@ Result<void> format_ring(std::span<std::byte> memory, const RingIdentity& identi
 
 Ring::Ring(std::span<std::byte> memory, RingIdentity identity, const platform::PersistDomain& domain,
            const Secret& secret) noexcept
-    : identity_(std::move(identity)),
+    : data_(memory.data() + kHeaderAreaBytes),
+      mask_(memory.size() - kHeaderAreaBytes - 1),
+      identity_(std::move(identity)),
       domain_(domain),
       secret_(secret),
       headers_(memory.data()),
-      data_(memory.data() + kHeaderAreaBytes),
-      bytes_(memory.size() - kHeaderAreaBytes),
-      mask_(bytes_ - 1) {}
+      bytes_(mask_ + 1) {}
 
 Result<std::unique_ptr<Ring>> Ring::attach(std::span<std::byte> memory, RingIdentity identity,
                                            const platform::PersistDomain& domain, const Secret& secret) {

@@ -80,12 +80,16 @@ public:
     }
     /// Whether a frame begins at `position` (acquire: its fields are complete). Safe on lines being filled.
     [[nodiscard]] bool valid_at(std::uint64_t position) const noexcept;
-    /// The full position behind the low bits of a link, or 0 when it lies below the dead head.
-    [[nodiscard]] std::uint64_t live_position(std::uint64_t unit, std::uint64_t unit_mask) const noexcept {
+    /// The full position behind the low bits of a link, and whether it is still above the dead head.
+    struct Live {
+        bool alive;
+        std::uint64_t position;
+    };
+    [[nodiscard]] Live live(std::uint64_t unit, std::uint64_t unit_mask) const noexcept {
         // acquire: pairs with the release in move_dead_head().
         const std::uint64_t base = dead_head.load(std::memory_order_acquire);
-        const std::uint64_t distance = (unit - base / kUnitBytes) & unit_mask;
-        return distance < bytes_ / kUnitBytes ? base + distance * kUnitBytes : 0;
+        const std::uint64_t distance = (unit * kUnitBytes - base) & (unit_mask * kUnitBytes);
+        return {distance <= mask_, base + distance};
     }
 
     /// Begins writing back [begin, end); await with domain().drain().
@@ -104,12 +108,16 @@ public:
 
     alignas(64) std::atomic<std::uint64_t> tail{0};
     alignas(64) std::atomic<std::uint64_t> free_head{0};
-    std::atomic<std::uint64_t> dead_head{0};
     /// Everything below is durable by sync (class process, page granularity).
     std::atomic<std::uint64_t> synced{0};
     SpaceQueue queue;
+    /// With what follows on one line that hardly ever changes: all that a reader needs to follow a link.
+    alignas(64) std::atomic<std::uint64_t> dead_head{0};
 
 private:
+    std::byte* data_;
+    std::uint64_t mask_;
+
     Ring(std::span<std::byte> memory, RingIdentity identity, const platform::PersistDomain& domain,
          const Secret& secret) noexcept;
     [[nodiscard]] Result<void> write_copies(unsigned count);
@@ -118,9 +126,7 @@ private:
     platform::PersistDomain domain_;
     Secret secret_;
     std::byte* headers_;
-    std::byte* data_;
     std::uint64_t bytes_;
-    std::uint64_t mask_;
     mutable std::mutex marks_mutex_;
     RingMarks marks_;
     std::uint64_t sequence_ = 0;

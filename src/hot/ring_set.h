@@ -31,12 +31,9 @@ struct OperationRef {
     [[nodiscard]] std::uint64_t frame_position() const noexcept {
         return position - std::uint64_t{op->back_units} * kUnitBytes;
     }
-    [[nodiscard]] std::string_view key() const noexcept {
-        return {reinterpret_cast<const char*>(op + 1), op->key_bytes};
-    }
-    [[nodiscard]] std::string_view value() const noexcept {
-        return {reinterpret_cast<const char*>(op + 1) + op->key_bytes, op->value_bytes};
-    }
+    [[nodiscard]] std::string_view key() const noexcept { return op->key(); }
+    [[nodiscard]] std::string_view value() const noexcept { return op->value(); }
+    [[nodiscard]] bool has_key(std::string_view key) const noexcept { return op->has_key(key); }
     [[nodiscard]] bool tombstone() const noexcept { return op->tombstone != 0; }
     [[nodiscard]] Stamp stamp() const noexcept {
         // acquire: pairs with the release of whoever stamped it; a committed frame's operations are all published.
@@ -93,18 +90,17 @@ public:
     /// The operation behind an address, or nothing when it is below its ring's dead head.
     [[nodiscard]] OperationRef resolve(Address address) const noexcept {
         if (address == 0) return {};
-        Ring& ring = *rings_[shard_of(address)];
-        return operation_at(ring, ring.live_position(unit_of(address), kUnitMask));
+        return follow(*rings_[shard_of(address)], unit_of(address), kUnitMask);
     }
     /// The next older operation of the chain.
-    [[nodiscard]] OperationRef previous(const OperationRef& ref) const noexcept {
+    [[nodiscard]] OperationRef previous(const OperationHeader& op) const noexcept {
         // relaxed: written before the operation was published; reaching it acquired that.
-        return resolve(std::atomic_ref(ref.op->previous).load(std::memory_order_relaxed));
+        return resolve(std::atomic_ref(const_cast<Address&>(op.previous)).load(std::memory_order_relaxed));
     }
+    [[nodiscard]] OperationRef previous(const OperationRef& ref) const noexcept { return previous(*ref.op); }
     [[nodiscard]] OperationRef jump_target(JumpLink link) const noexcept {
         if (link.word == 0) return {};
-        Ring& ring = *rings_[link.shard()];
-        return operation_at(ring, ring.live_position(link.unit(), JumpLink::kUnitMask));
+        return follow(*rings_[link.shard()], link.unit(), JumpLink::kUnitMask);
     }
     [[nodiscard]] static JumpLink jump_of(const OperationRef& ref) noexcept {
         // relaxed: as in previous().
@@ -120,15 +116,25 @@ public:
         std::atomic_ref(op.jump).store(jump, std::memory_order_relaxed);  // relaxed: the same
     }
 
+    /// The operation behind the low bits of a link, or nothing when it is below the ring's dead head.
+    [[nodiscard]] static OperationRef follow(Ring& ring, std::uint64_t unit, std::uint64_t unit_mask) noexcept {
+        const Ring::Live live = ring.live(unit, unit_mask);
+        if (!live.alive) [[unlikely]]
+            return {};
+        // The place needs the low bits only; who asks for nothing else does not wait for the full position.
+        return make_ref(ring, ring.at(unit * kUnitBytes), live.position);
+    }
     [[nodiscard]] static OperationRef operation_at(Ring& ring, std::uint64_t position) noexcept {
-        if (position == 0) return {};
-        auto* op = reinterpret_cast<OperationHeader*>(ring.at(position));
-        auto* frame =
-            reinterpret_cast<FrameHeader*>(reinterpret_cast<std::byte*>(op) - std::size_t{op->back_units} * kUnitBytes);
-        return {op, frame, &ring, position};
+        return make_ref(ring, ring.at(position), position);
     }
 
 private:
+    [[nodiscard]] static OperationRef make_ref(Ring& ring, std::byte* place, std::uint64_t position) noexcept {
+        auto* op = reinterpret_cast<OperationHeader*>(place);
+        auto* frame = reinterpret_cast<FrameHeader*>(place - std::size_t{op->back_units} * kUnitBytes);
+        return {op, frame, &ring, position};
+    }
+
     [[nodiscard]] JumpLink jump_above(const OperationRef& below) const noexcept {
         const JumpLink link = jump_of(below);
         if (link.anchor()) {

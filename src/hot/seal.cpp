@@ -177,7 +177,7 @@ std::vector<std::uint64_t> Tier::prefix_ends(Version s) const {
 
 void Tier::move_dead_heads(std::span<const std::uint64_t> positions) noexcept {
     for (std::size_t i = 0; i < positions.size(); ++i) {
-        // release: pairs with the acquire in Ring::live_position().
+        // release: pairs with the acquire in Ring::live().
         rings_[static_cast<unsigned>(i)].dead_head.store(positions[i], std::memory_order_release);
     }
 }

@@ -49,6 +49,13 @@ struct Stamp {
         return word & ((std::uint64_t{3} << kKindShift) | kNumberMask);
     }
 
+    /// Committed, clean and `after` < number <= `upto`, which nearly every read meets: pending words are smaller, dirty,
+    /// aborted and fillers' words are larger.
+    [[nodiscard]] constexpr bool settled_within(std::uint64_t after, std::uint64_t upto) const noexcept {
+        return word > stamped(StampKind::committed, after, false).word &&
+               word <= stamped(StampKind::committed, upto, false).word;
+    }
+
     /// pending only: the same with the floor at `floor` and one more raise.
     [[nodiscard]] constexpr Stamp raised(std::uint64_t floor) const noexcept {
         const std::uint64_t count = raises() < kRaisesMax ? raises() + 1 : kRaisesMax;

@@ -35,7 +35,8 @@ Tier::Tier(std::vector<std::unique_ptr<Ring>> rings, TierOptions options, Host& 
       epochs_(slots_),
       clock_(clock),
       limit_(clock),
-      mark_(clock) {
+      mark_(clock),
+      latest_(reads_stop_at_mark_ ? mark_ : clock_) {
     if (options_.shard_of_cpu.empty()) options_.shard_of_cpu.assign(1, 0);
     if (options_.overflow_order.empty()) {
         options_.overflow_order.resize(rings_.size());
@@ -50,8 +51,7 @@ Tier::Tier(std::vector<std::unique_ptr<Ring>> rings, TierOptions options, Host& 
 Result<std::unique_ptr<Tier>> Tier::create(std::vector<std::unique_ptr<Ring>> rings, TierOptions options, Host& host,
                                            Version clock) {
     std::unique_ptr<Tier> tier(new Tier(std::move(rings), std::move(options), host, clock));
-    auto index = Index::create(tier->rings_,
-                               {tier->options_.index_bytes, tier->options_.index_address_bits, tier->options_.kernels});
+    auto index = Index::create(tier->rings_, {tier->options_.index_bytes, tier->options_.index_address_bits});
     if (!index) return std::unexpected(std::move(index.error()));
     tier->index_ = std::move(*index);
     return tier;

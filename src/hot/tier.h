@@ -62,18 +62,20 @@ struct TierOptions {
     std::uint64_t clock_margin = std::uint64_t{1} << 20;
     unsigned index_address_bits = 48;
     std::uint64_t index_bytes = 0;
-    platform::KernelLevel kernels = platform::KernelLevel::scalar;
     /// By CPU number: the shard its writers use; and for each shard where to overflow to.
     std::vector<unsigned> shard_of_cpu;
     std::vector<std::vector<unsigned>> overflow_order;
 };
 
-/// A record found in a ring; valid while pinned.
+/// A record found in a ring; valid while pinned. Two words, so that it is returned in registers.
 struct Found {
-    OperationRef ref;
+    const OperationHeader* op = nullptr;
     Version version = 0;
 
-    explicit operator bool() const noexcept { return static_cast<bool>(ref); }
+    explicit operator bool() const noexcept { return op != nullptr; }
+    [[nodiscard]] std::string_view key() const noexcept { return op->key(); }
+    [[nodiscard]] std::string_view value() const noexcept { return op->value(); }
+    [[nodiscard]] bool tombstone() const noexcept { return op->tombstone != 0; }
 };
 
 class Tier {
@@ -99,22 +101,30 @@ public:
     /// The newest version reads can see.
     [[nodiscard]] Version latest() const noexcept {
         // acquire: everything stamped up to it is visible.
-        return reads_stop_at_mark_ ? mark_.load(std::memory_order_acquire) : clock_.load(std::memory_order_acquire);
+        return latest_.load(std::memory_order_acquire);
     }
     /// The newest record of `key` with cut < version <= as_of; `as_of` <= latest().
     [[nodiscard]] Found find(WriterSlot& slot, std::string_view key, std::uint64_t hash, Version as_of, Version cut) {
         return find_from(slot, index_->find(hash), key, as_of, cut);
     }
+    /// find() without a call: what is on top of its chain, or nothing. Sets `unusual` when only find() can tell.
+    [[nodiscard, gnu::always_inline]] Found find_usual(std::string_view key, std::uint64_t hash, Version as_of,
+                                                       Version cut, bool& unusual) const noexcept {
+        const OperationRef top = index_->find_here(hash, unusual);
+        if (!top) return {};
+        const Stamp seen = top.stamp();
+        if (seen.settled_within(cut, as_of) && top.has_key(key)) [[likely]]
+            return {top.op, seen.number()};
+        unusual = true;
+        return {};
+    }
     /// The same from `ref` downwards.
-    [[nodiscard]] Found find_from(WriterSlot& slot, OperationRef ref, std::string_view key, Version as_of,
+    [[nodiscard]] Found find_from(WriterSlot& slot, const OperationRef& ref, std::string_view key, Version as_of,
                                   Version cut) {
-        // The usual case inlined: the top of the chain is the key's, committed, clean and old enough.
         if (!ref) return {};
         const Stamp seen = ref.stamp();
-        const bool plain = (seen.word & ~Stamp::kNumberMask) == Stamp::stamped(StampKind::committed, 0, false).word;
-        if (plain && seen.number() <= as_of && seen.number() > cut && ref.key() == key) [[likely]] {
-            return {ref, seen.number()};
-        }
+        if (seen.settled_within(cut, as_of) && ref.has_key(key)) [[likely]]
+            return {ref.op, seen.number()};
         return find_in_chain(slot, ref, key, as_of, cut);
     }
     /// The newest operation of the hash's chain, for readers that pipeline their cache misses.
@@ -172,8 +182,9 @@ public:
     /// Whether any thread has a live announcement.
     [[nodiscard]] bool announcements_clear() const noexcept;
 
-    [[nodiscard]] WriterSlots& slots() noexcept { return slots_; }
+    [[nodiscard]] WriterSlots& slots() const noexcept { return slots_; }
     [[nodiscard]] HotEpochs& epochs() noexcept { return epochs_; }
+    [[nodiscard]] const HotEpochs& epochs() const noexcept { return epochs_; }
     [[nodiscard]] const RingSet& rings() const noexcept { return rings_; }
     [[nodiscard]] Index& index() noexcept { return *index_; }
     [[nodiscard]] const Secret& secret() const noexcept { return options_.secret; }
@@ -271,6 +282,7 @@ private:
     alignas(64) std::atomic<Version> clock_;
     alignas(64) std::atomic<Version> limit_;
     std::atomic<Version> mark_{0};
+    const std::atomic<Version>& latest_;  ///< the mark where readers stop at it, else the clock
     std::atomic<bool> refusing_{false};
     std::atomic<std::uint64_t> group_commits_{0};
     mutable std::mutex refusal_mutex_;

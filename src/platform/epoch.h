@@ -5,7 +5,7 @@
 // reclamation: K. Fraser, "Practical lock-freedom", 2004; the asymmetric fence is membarrier(2).)
 //
 // Invariants
-//   E1  epoch == 0 outside pins. Pins nest by count; only the outermost pin and unpin store.
+//   E1  epoch == 0 outside pins. Pins nest; inner ones leave the number as it is.
 //   E2  Either passed() sees a pin, or the pinned reader sees everything that was stored before begin_grace().
 //
 // Orders: E2 is a store-load pair (reader: store epoch, load data; writer: store data, load epochs), the only kind
@@ -28,7 +28,12 @@ bool fence_all_threads() noexcept;
 
 struct EpochSlot {
     std::atomic<std::uint64_t> epoch{0};
-    std::uint32_t pins = 0;  // owner only
+
+    /// Owner only.
+    [[nodiscard]] bool pinned() const noexcept {
+        // relaxed: our own store.
+        return epoch.load(std::memory_order_relaxed) != 0;
+    }
 };
 
 /// Slot derives from EpochSlot.
@@ -40,10 +45,12 @@ public:
     /// Whether begin_grace() fences all threads, so that others may leave their fences to it too.
     [[nodiscard]] bool asymmetric() const noexcept { return asymmetric_; }
 
-    void pin(EpochSlot& slot) const noexcept {
-        if (slot.pins++ != 0) return;
+    /// Returns what unpin() must put back: pins nest, and the outermost one's number stays.
+    [[nodiscard]] std::uint64_t pin(EpochSlot& slot) const noexcept {
+        // relaxed: our own store.
+        const std::uint64_t outer = slot.epoch.load(std::memory_order_relaxed);
         // relaxed: an old number only makes a grace period wait for this reader.
-        const std::uint64_t now = now_.load(std::memory_order_relaxed);
+        const std::uint64_t now = outer != 0 ? outer : now_.load(std::memory_order_relaxed);
         if (asymmetric_) [[likely]] {
             // relaxed: ordered before the reads that follow by membarrier in begin_grace() (E2).
             slot.epoch.store(now, std::memory_order_relaxed);
@@ -52,12 +59,12 @@ public:
             // seq_cst: the fence of E2 itself; pairs with the seq_cst in begin_grace().
             slot.epoch.exchange(now, std::memory_order_seq_cst);
         }
+        return outer;
     }
 
-    void unpin(EpochSlot& slot) const noexcept {
-        if (--slot.pins != 0) return;
+    static void unpin(EpochSlot& slot, std::uint64_t outer) noexcept {
         // release: our reads happen before a grace period that sees us gone.
-        slot.epoch.store(0, std::memory_order_release);
+        slot.epoch.store(outer, std::memory_order_release);
     }
 
     /// Begins a grace period. What was stored before is seen by every reader that passed() does not wait for.
@@ -87,16 +94,14 @@ private:
 template <class Slot>
 class EpochGuard {
 public:
-    EpochGuard(const Epochs<Slot>& epochs, EpochSlot& slot) noexcept : epochs_(epochs), slot_(slot) {
-        epochs_.pin(slot_);
-    }
-    ~EpochGuard() { epochs_.unpin(slot_); }
+    EpochGuard(const Epochs<Slot>& epochs, EpochSlot& slot) noexcept : slot_(slot), outer_(epochs.pin(slot)) {}
+    ~EpochGuard() { Epochs<Slot>::unpin(slot_, outer_); }
     EpochGuard(const EpochGuard&) = delete;
     EpochGuard& operator=(const EpochGuard&) = delete;
 
 private:
-    const Epochs<Slot>& epochs_;
     EpochSlot& slot_;
+    const std::uint64_t outer_;
 };
 
 }  // namespace zverse::platform

@@ -5,19 +5,15 @@
 
 namespace zverse::platform {
 
-[[nodiscard]] unsigned match_tags_scalar(const std::atomic<std::uint64_t>* line, std::uint64_t tag) noexcept;
 [[nodiscard]] std::size_t count_less_scalar(const std::uint64_t* ascending, std::size_t count,
                                             std::uint64_t bound) noexcept;
 
 #if defined(__x86_64__)
-[[nodiscard]] unsigned match_tags_avx2(const std::atomic<std::uint64_t>* line, std::uint64_t tag) noexcept;
 [[nodiscard]] std::size_t count_less_avx2(const std::uint64_t* ascending, std::size_t count,
                                           std::uint64_t bound) noexcept;
-[[nodiscard]] unsigned match_tags_avx512(const std::atomic<std::uint64_t>* line, std::uint64_t tag) noexcept;
 [[nodiscard]] std::size_t count_less_avx512(const std::uint64_t* ascending, std::size_t count,
                                             std::uint64_t bound) noexcept;
 #elif defined(__aarch64__)
-[[nodiscard]] unsigned match_tags_neon(const std::atomic<std::uint64_t>* line, std::uint64_t tag) noexcept;
 [[nodiscard]] std::size_t count_less_neon(const std::uint64_t* ascending, std::size_t count,
                                           std::uint64_t bound) noexcept;
 #endif

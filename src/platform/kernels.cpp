@@ -6,18 +6,6 @@
 
 namespace zverse::platform {
 
-unsigned match_tags_scalar(const std::atomic<std::uint64_t>* line, std::uint64_t tag) noexcept {
-    constexpr unsigned kEntries = 7;
-    unsigned matches = 0;
-    for (unsigned i = 0; i < kEntries; ++i) {
-        // relaxed: the answer is a hint; the caller's own acquire load orders what it reads behind the entry.
-        const std::uint64_t entry = line[i].load(std::memory_order_relaxed);
-        const bool match = entry != 0 && (entry << 1 >> 49) == tag;
-        matches |= static_cast<unsigned>(match) << i;
-    }
-    return matches;
-}
-
 std::size_t count_less_scalar(const std::uint64_t* ascending, std::size_t count, std::uint64_t bound) noexcept {
     if (count == 0) return 0;
     const SearchBlock block = narrow(ascending, count, bound, 1);
@@ -28,12 +16,12 @@ namespace {
 
 constexpr std::array kTables{
 #if defined(__x86_64__)
-    Kernels{KernelLevel::avx512, match_tags_avx512, count_less_avx512},
-    Kernels{KernelLevel::avx2, match_tags_avx2, count_less_avx2},
+    Kernels{KernelLevel::avx512, count_less_avx512},
+    Kernels{KernelLevel::avx2, count_less_avx2},
 #elif defined(__aarch64__)
-    Kernels{KernelLevel::neon, match_tags_neon, count_less_neon},
+    Kernels{KernelLevel::neon, count_less_neon},
 #endif
-    Kernels{KernelLevel::scalar, match_tags_scalar, count_less_scalar},
+    Kernels{KernelLevel::scalar, count_less_scalar},
 };
 
 }  // namespace

@@ -8,27 +8,17 @@
 
 #include <platform/capabilities.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 namespace zverse::platform {
 
-/// Looks for `tag` (15 bits) in a line of the hash index: 64 bytes, aligned; words 0..6 are entries (bit 63 tentative,
-/// bits 48..62 tag, bits 0..47 address; 0 is empty), word 7 is a link and not looked at. Bit i of the answer is set
-/// when entry i is not empty and has this tag, tentative or not.
-///
-/// The answer is a hint: other threads change entries meanwhile. The caller loads each entry it follows once more, with
-/// acquire, and compares the tag again.
-using MatchTags = unsigned (*)(const std::atomic<std::uint64_t>* line, std::uint64_t tag) noexcept;
-
 /// How many of the `count` ascending numbers are below `bound`: where `bound` is or would be.
 using CountLess = std::size_t (*)(const std::uint64_t* ascending, std::size_t count, std::uint64_t bound) noexcept;
 
 struct Kernels {
     KernelLevel level;
-    MatchTags match_tags;
     CountLess count_less;
 };
 

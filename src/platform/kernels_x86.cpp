@@ -1,7 +1,4 @@
 // AVX2 and AVX-512 kernels.
-//
-// Vector loads of index lines: x86 promises that an aligned 8-byte part of a vector load is read in one piece, so each
-// entry is some value that was really stored. Nothing is promised between entries, and nothing is needed.
 #include <platform/kernel_search.h>
 #include <platform/kernel_tables.h>
 
@@ -13,18 +10,6 @@ namespace zverse::platform {
 
 namespace {
 
-constexpr unsigned kEntryMask = 0x7F;
-constexpr unsigned kTagShift = 48;
-constexpr long long kTagField = 0x7FFFLL << kTagShift;
-
-[[gnu::target("avx2")]] inline unsigned match_four(const void* words, __m256i tag) noexcept {
-    const __m256i entries = _mm256_load_si256(static_cast<const __m256i*>(words));
-    const __m256i tags = _mm256_and_si256(entries, _mm256_set1_epi64x(kTagField));
-    const __m256i empty = _mm256_cmpeq_epi64(entries, _mm256_setzero_si256());
-    const __m256i match = _mm256_andnot_si256(empty, _mm256_cmpeq_epi64(tags, tag));
-    return static_cast<unsigned>(_mm256_movemask_pd(_mm256_castsi256_pd(match)));
-}
-
 /// How many of the four words are below the bound, both with their top bit flipped: AVX2 compares signed only.
 [[gnu::target("avx2")]] inline __m256i below(const std::uint64_t* words, __m256i flipped_bound, __m256i flip) noexcept {
     const __m256i four = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(words));
@@ -32,20 +17,6 @@ constexpr long long kTagField = 0x7FFFLL << kTagShift;
 }
 
 }  // namespace
-
-[[gnu::target("avx2")]] unsigned match_tags_avx2(const std::atomic<std::uint64_t>* line, std::uint64_t tag) noexcept {
-    const __m256i wanted = _mm256_set1_epi64x(static_cast<long long>(tag << kTagShift));
-    return (match_four(line, wanted) | match_four(line + 4, wanted) << 4) & kEntryMask;
-}
-
-[[gnu::target("avx512f")]] unsigned match_tags_avx512(const std::atomic<std::uint64_t>* line,
-                                                      std::uint64_t tag) noexcept {
-    const __m512i entries = _mm512_load_si512(line);
-    const __m512i tags = _mm512_and_si512(entries, _mm512_set1_epi64(kTagField));
-    const __m512i wanted = _mm512_set1_epi64(static_cast<long long>(tag << kTagShift));
-    const __mmask8 used = _mm512_test_epi64_mask(entries, entries);
-    return _mm512_mask_cmpeq_epi64_mask(used, tags, wanted) & kEntryMask;
-}
 
 [[gnu::target("avx2,popcnt")]] std::size_t count_less_avx2(const std::uint64_t* ascending, std::size_t count,
                                                            std::uint64_t bound) noexcept {

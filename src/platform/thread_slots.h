@@ -60,10 +60,14 @@ public:
 
     /// This thread's slot. Allocates on a thread's first call only.
     [[nodiscard]] Slot& mine() {
-        if (detail::last_slot.registry == state_->id) [[likely]]
+        if (detail::last_slot.registry == id_) [[likely]]
             return *static_cast<Slot*>(detail::last_slot.slot);
         return mine_slow();
     }
+
+    /// Whether this is the registry that the thread used last, so that mine() is no call.
+    [[nodiscard]] bool used_last() const noexcept { return detail::last_slot.registry == id_; }
+    [[nodiscard]] static Slot& last() noexcept { return *static_cast<Slot*>(detail::last_slot.slot); }
 
     /// Calls visit(Slot&) for every slot, also those of ended threads, until it returns false.
     template <class Visit>
@@ -82,7 +86,6 @@ private:
         Node* next = nullptr;
     };
     struct State {
-        const std::uint64_t id = detail::next_registry_id();
         std::atomic<Node*> first{nullptr};
         std::atomic<bool> closed{false};
         ~State() {
@@ -94,14 +97,14 @@ private:
     };
 
     Slot& mine_slow() {
-        if (detail::HeldSlot* held = detail::find_held(state_->id)) {
-            detail::last_slot = {state_->id, held->slot};
+        if (detail::HeldSlot* held = detail::find_held(id_)) {
+            detail::last_slot = {id_, held->slot};
             return *static_cast<Slot*>(held->slot);
         }
         Node* node = adopt();
         if (node == nullptr) node = link(new Node);
-        detail::hold({state_->id, &node->slot, state_, &node->owned, &state_->closed});
-        detail::last_slot = {state_->id, &node->slot};
+        detail::hold({id_, &node->slot, state_, &node->owned, &state_->closed});
+        detail::last_slot = {id_, &node->slot};
         return node->slot;
     }
 
@@ -124,6 +127,7 @@ private:
         return node;
     }
 
+    const std::uint64_t id_ = detail::next_registry_id();
     std::shared_ptr<State> state_;
 };
 

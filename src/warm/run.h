@@ -44,7 +44,7 @@ void key_prefix(std::string_view key, std::uint64_t (&prefix)[2]) noexcept;
 /// The operation behind an entry. Pinned, and the entry's version is above the cut.
 [[nodiscard]] inline hot::OperationRef resolve(const hot::RingSet& rings, const RunEntry& entry) noexcept {
     hot::Ring& ring = rings[entry.shard()];
-    return hot::RingSet::operation_at(ring, ring.live_position(entry.place & RunEntry::kUnitMask, RunEntry::kUnitMask));
+    return hot::RingSet::follow(ring, entry.place & RunEntry::kUnitMask, RunEntry::kUnitMask);
 }
 
 [[nodiscard]] std::strong_ordering compare_long_keys(const hot::RingSet& rings, const RunEntry& a,

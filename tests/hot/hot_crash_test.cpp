@@ -305,7 +305,7 @@ private:
             for (const Record& record : in_flight_) {
                 const std::string& key = std::get<0>(record);
                 const hot::Found found = tier_->find(slot, key, tier_->hash(key), tier_->latest(), host_.cut_value);
-                if (found && found.ref.value() == std::get<1>(record) && !commits_.contains(found.version)) {
+                if (found && found.value() == std::get<1>(record) && !commits_.contains(found.version)) {
                     seen_in_flight_ = found.version;
                 }
             }
@@ -424,7 +424,7 @@ private:
             const auto there = tier->find(slot, each.first, tier->hash(each.first), clock, host.cut_value);
             ASSERT_TRUE(there) << each.first << ", " << replay;
             ASSERT_EQ(there.version, each.second.first) << each.first << ", " << replay;
-            ASSERT_EQ(there.ref.value(), std::get<1>(each.second.second)) << replay;
+            ASSERT_EQ(there.value(), std::get<1>(each.second.second)) << replay;
         }
         const auto put = tier->put({"after", "recovery", tier->hash("after"), false});
         if (put) {

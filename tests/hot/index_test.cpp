@@ -55,7 +55,7 @@ protected:
         return found ? found.address() : 0;
     }
     static std::uint64_t hash(std::uint64_t bucket_bits, std::uint64_t bucket, std::uint64_t tag) {
-        return (bucket_bits == 0 ? 0 : bucket << (64 - bucket_bits)) | tag << (49 - bucket_bits);
+        return (bucket_bits == 0 ? 0 : bucket << (64 - bucket_bits)) | tag << (50 - bucket_bits);
     }
     Address place(unsigned shard, std::uint64_t unit) { return hot::make_address(shard, kRingBytes + unit * 8); }
 

@@ -213,7 +213,7 @@ void InterleaveWorld::put_if(std::string wanted) {
         const hot::Found found = tier_->find(slot, note.key, hash_of(note.key), tier_->latest(), cut);
         const Undisturbed undisturbed;
         if (found) {
-            note.as_of = found.ref.tombstone() ? 0 : found.version;
+            note.as_of = found.tombstone() ? 0 : found.version;
         } else {
             const auto below = host_.taken.find(note.key);
             note.as_of = below == host_.taken.end() || below->second.tombstone ? 0 : below->second.version;
@@ -257,7 +257,7 @@ void InterleaveWorld::read(std::string key) {
         Note each = note;
         each.version = found ? found.version : 0;
         if (found) {
-            each.value = found.ref.value();
+            each.value = found.value();
             each.shown = lasts(found.version);
         }
         end(std::move(each));
