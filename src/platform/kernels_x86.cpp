@@ -7,6 +7,8 @@
 
 #if defined(__x86_64__)
 
+#include <bit>
+
 #include <immintrin.h>
 
 namespace zverse::platform {
@@ -34,7 +36,7 @@ constexpr long long kTagField = 0x7FFFLL << kTagShift;
 }  // namespace
 
 [[gnu::target("avx2")]] unsigned match_tags_avx2(const std::atomic<std::uint64_t>* line, std::uint64_t tag) noexcept {
-    const __m256i wanted = _mm256_set1_epi64x(static_cast<long long>(tag << kTagShift));
+    const __m256i wanted = _mm256_set1_epi64x(std::bit_cast<long long>(tag << kTagShift));
     return (match_four(line, wanted) | match_four(line + 4, wanted) << 4) & kEntryMask;
 }
 
@@ -42,7 +44,7 @@ constexpr long long kTagField = 0x7FFFLL << kTagShift;
                                                       std::uint64_t tag) noexcept {
     const __m512i entries = _mm512_load_si512(line);
     const __m512i tags = _mm512_and_si512(entries, _mm512_set1_epi64(kTagField));
-    const __m512i wanted = _mm512_set1_epi64(static_cast<long long>(tag << kTagShift));
+    const __m512i wanted = _mm512_set1_epi64(std::bit_cast<long long>(tag << kTagShift));
     const __mmask8 used = _mm512_test_epi64_mask(entries, entries);
     return _mm512_mask_cmpeq_epi64_mask(used, tags, wanted) & kEntryMask;
 }
@@ -51,7 +53,7 @@ constexpr long long kTagField = 0x7FFFLL << kTagShift;
                                                            std::uint64_t bound) noexcept {
     constexpr std::size_t kBlock = 16;
     const SearchBlock block = narrow(ascending, count, bound, kBlock);
-    const __m256i flip = _mm256_set1_epi64x(static_cast<long long>(std::uint64_t{1} << 63));
+    const __m256i flip = _mm256_set1_epi64x(std::bit_cast<long long>(std::uint64_t{1} << 63));
     const __m256i flipped_bound = _mm256_xor_si256(_mm256_set1_epi64x(static_cast<long long>(bound)), flip);
     auto less = static_cast<std::size_t>(block.first - ascending);
     std::size_t i = 0;
