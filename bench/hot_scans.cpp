@@ -107,10 +107,10 @@ void changes(benchmark::State& state) {
     const auto add = [](const char* name, auto function, std::int64_t iterations) {
         benchmark::RegisterBenchmark(name, function)->Iterations(iterations)->UseManualTime();
     };
-    add("hot/history8", history8, 20 * 8'000);
+    add("hot/history8", history8, std::int64_t{20} * 8'000);
     add("hot/changes", changes, 4 * kKeys / kRounds);
-    add("hot/scan100/quiet", scan100_quiet, 10 * 1'000);
-    add("hot/scan100/writing", scan100_writing, 10 * 500);
+    add("hot/scan100/quiet", scan100_quiet, std::int64_t{10} * 1'000);
+    add("hot/scan100/writing", scan100_writing, std::int64_t{10} * 500);
     return true;
 }();
 

@@ -55,7 +55,8 @@ struct Options {
     /// Number of rings, 1 .. 1024. 0: one per core, or as created. Fixed at creation.
     unsigned shards = 0;
     Sharding sharding = Sharding::by_core;
-    /// Background workers, at most 256. 0: one per NUMA node.
+    /// Workers that flush and compact into the cold tier, at most 256. 0: one per NUMA node. Two threads
+    /// of every store open for writing are not among them: for syncs and limits, and for sorting.
     unsigned workers = 0;
     Retention retention;
 

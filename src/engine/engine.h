@@ -22,6 +22,7 @@
 #include <platform/file_io.h>
 #include <platform/lock_file.h>
 #include <platform/mapping.h>
+#include <platform/topology.h>
 #include <warm/run_builder.h>
 #include <warm/view.h>
 #include <zverse/store.h>
@@ -142,6 +143,7 @@ private:
     std::vector<LostWindow> lost_;  ///< fixed after open
 
     std::vector<platform::Mapping> mappings_;
+    platform::Topology topology_;
     std::vector<Capability> platform_rows_;
     std::unique_ptr<hot::Tier> tier_;
     std::unique_ptr<warm::Views> views_;

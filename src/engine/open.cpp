@@ -7,6 +7,7 @@
 // without the latter is an unfinished creation and starts over; rings without either are somebody's data and are never
 // touched.
 #include <engine/engine.h>
+#include <engine/thread_home.h>
 
 #include <hot/recovery.h>
 #include <platform/topology.h>
@@ -142,7 +143,9 @@ private:
     [[nodiscard]] Result<void> attach_ring(unsigned shard);
     [[nodiscard]] Result<void> keep_private_rings_durable();
     [[nodiscard]] Result<void> recover();
+    [[nodiscard]] Result<void> place_parts();
     [[nodiscard]] Result<void> start();
+    void start_upkeep();
     [[nodiscard]] hot::TierOptions tier_options() const;
     void describe_platform();
 
@@ -405,12 +408,11 @@ Result<void> Opening::recover() {
     if (options_.read_only) {
         if (auto kept = keep_private_rings_durable(); !kept) return kept;
     }
+    if (auto placed = place_parts(); !placed) return placed;
     if (auto repaired = hot::repair(rings_, judgement_, fields_.secret); !repaired) return repaired;
     watch.pause();  // the superblock's syncs cost the same however much there is to recover
 
     // The clock starts at the limit: nothing above it was ever handed out. What a power cut took lies below it.
-    static const platform::Topology topology = platform::Topology::detect();  // takes milliseconds; does not change
-    placement_ = platform::place(topology, fields_.shards, std::max(1U, options_.workers));
     const Version clock = fields_.clock_limit;
     if (recovery.stop_at_mark && judgement_.mark + 1 < clock) fields_.add_lost({judgement_.mark, clock - 1});
     fields_.boot = boot;
@@ -428,6 +430,20 @@ Result<void> Opening::recover() {
     if (auto linked = hot::rebuild_index(*engine_.tier_, judgement_, hardware_threads()); !linked) return linked;
     engine_.tier_->raise_limit(fields_.clock_limit);
     engine_.recovered_records_ = judgement_.operations();
+    return {};
+}
+
+Result<void> Opening::place_parts() {
+    static const platform::Topology machine = platform::Topology::detect();  // takes milliseconds; does not change
+    const std::string& pretended = engine_.internals_.topology;
+    if (pretended.empty()) {
+        engine_.topology_ = machine;
+    } else if (auto topology = platform::Topology::synthetic_of(pretended)) {
+        engine_.topology_ = std::move(*topology);
+    } else {
+        return std::unexpected(std::move(topology.error()));
+    }
+    placement_ = platform::place(engine_.topology_, fields_.shards, std::max(1U, options_.workers));
     return {};
 }
 
@@ -463,15 +479,25 @@ Result<void> Opening::start() {
     describe_platform();
     if (options_.read_only) {
         engine_.tier_->refuse_writes(Error(ErrorCode::read_only, "the store was opened read-only"));
-    } else if (!engine_.internals_.stepped_worker) {
-        const bool soon = options_.durability == Durability::process;
-        const auto every = options_.sync.every.count() > 0 ? options_.sync.every : std::chrono::milliseconds(100);
-        const auto tick = options_.sync.every_writes > 0
-                              ? std::chrono::milliseconds(1)
-                              : std::clamp(every, std::chrono::milliseconds(1), std::chrono::milliseconds(100));
-        engine_.upkeep_ = std::make_unique<Upkeep>(engine_, soon ? tick : std::chrono::milliseconds(100));
     }
+    start_upkeep();
     return {};
+}
+
+void Opening::start_upkeep() {
+    const ThreadHome home(engine_.topology_, placement_.home);
+    if (options_.read_only || engine_.internals_.stepped_worker) {
+        engine_.platform_rows_.push_back(home.describe_none(
+            options_.read_only ? "the store was opened read-only" : "each step of the upkeep is asked for"));
+        return;
+    }
+    const bool soon = options_.durability == Durability::process;
+    const auto every = options_.sync.every.count() > 0 ? options_.sync.every : std::chrono::milliseconds(100);
+    const auto tick = options_.sync.every_writes > 0
+                          ? std::chrono::milliseconds(1)
+                          : std::clamp(every, std::chrono::milliseconds(1), std::chrono::milliseconds(100));
+    engine_.upkeep_ = std::make_unique<Upkeep>(engine_, soon ? tick : std::chrono::milliseconds(100), home);
+    engine_.platform_rows_.push_back(home.describe(engine_.upkeep_->moved_in()));
 }
 
 void Opening::describe_platform() {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 
 namespace zverse::engine {
 
@@ -22,6 +23,8 @@ struct Internals {
     std::uint64_t clock_margin = std::uint64_t{1} << 20;
     /// Pretend the machine booted with this id: another id than the store's last one is a power cut.
     std::optional<platform::BootId> boot_id;
+    /// Pretend the machine has these nodes and CPUs (hwloc's synthetic syntax). Empty: what it has.
+    std::string topology;
 };
 
 struct StoreAccess {

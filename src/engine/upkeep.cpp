@@ -28,10 +28,20 @@ UpkeepTask decide(const UpkeepState& state) noexcept {
     return urgent != UpkeepTask::none ? urgent : decide_runs(state);
 }
 
-Upkeep::Upkeep(UpkeepWork& work, std::chrono::milliseconds tick)
+Upkeep::Upkeep(UpkeepWork& work, std::chrono::milliseconds tick, ThreadHome home)
     : work_(work),
-      durability_([this, tick] { loop(decide_durability, tick); }),
-      runs_([this] { loop(decide_runs, std::chrono::milliseconds(10)); }) {}
+      durability_([this, tick, home] {
+          durability_moved_in_ = home.move_in("zverse-sync");
+          moving_in_.count_down();
+          loop(decide_durability, tick);
+      }),
+      runs_([this, home] {
+          runs_moved_in_ = home.move_in("zverse-runs");
+          moving_in_.count_down();
+          loop(decide_runs, std::chrono::milliseconds(10));
+      }) {
+    moving_in_.wait();
+}
 
 Upkeep::~Upkeep() {
     {

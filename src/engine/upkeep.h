@@ -6,11 +6,13 @@
 // slow medium delays no run and a large merge no sync.
 #pragma once
 
+#include <engine/thread_home.h>
 #include <zverse/error.h>
 
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <latch>
 #include <mutex>
 #include <thread>
 
@@ -53,15 +55,22 @@ public:
 
 class Upkeep {
 public:
-    /// Starts the threads; `tick`: how long an idle one sleeps at most.
-    Upkeep(UpkeepWork& work, std::chrono::milliseconds tick);
+    /// Starts the threads and waits until they live where they should; `tick`: how long an idle one sleeps at most.
+    Upkeep(UpkeepWork& work, std::chrono::milliseconds tick, ThreadHome home);
     /// Stops and joins them.
     ~Upkeep();
+
+    /// An error if one of the threads could not be bound to its node. It works anyway.
+    [[nodiscard]] const Result<void>& moved_in() const noexcept {
+        return durability_moved_in_ ? runs_moved_in_ : durability_moved_in_;
+    }
 
 private:
     void loop(UpkeepTask (*decide_next)(const UpkeepState&), std::chrono::milliseconds tick);
 
     UpkeepWork& work_;
+    std::latch moving_in_{2};
+    Result<void> durability_moved_in_, runs_moved_in_;
     std::mutex mutex_;
     std::condition_variable stop_changed_;
     bool stop_ = false;

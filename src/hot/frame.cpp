@@ -116,7 +116,8 @@ std::uint64_t fill_in_place(Ring& ring, std::uint64_t position, std::uint64_t by
     std::byte* place = ring.at(position) + sizeof(FrameHeader);
     std::memcpy(place, &op, sizeof op);
     place += sizeof op;
-    std::memcpy(place, operation.key.data(), operation.key.size());
+    // A time frame has no key, and memcpy() takes no null pointer, not even for nothing.
+    if (!operation.key.empty()) std::memcpy(place, operation.key.data(), operation.key.size());
     place += operation.key.size();
     if (!operation.value.empty()) std::memcpy(place, operation.value.data(), operation.value.size());
     place += operation.value.size();

@@ -4,6 +4,8 @@
 
 #if defined(__x86_64__)
 
+#include <bit>
+
 #include <immintrin.h>
 
 namespace zverse::platform {
@@ -22,7 +24,7 @@ namespace {
                                                            std::uint64_t bound) noexcept {
     constexpr std::size_t kBlock = 16;
     const SearchBlock block = narrow(ascending, count, bound, kBlock);
-    const __m256i flip = _mm256_set1_epi64x(static_cast<long long>(std::uint64_t{1} << 63));
+    const __m256i flip = _mm256_set1_epi64x(std::bit_cast<long long>(std::uint64_t{1} << 63));
     const __m256i flipped_bound = _mm256_xor_si256(_mm256_set1_epi64x(static_cast<long long>(bound)), flip);
     auto less = static_cast<std::size_t>(block.first - ascending);
     std::size_t i = 0;

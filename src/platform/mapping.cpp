@@ -8,8 +8,11 @@
 #include <optional>
 #include <utility>
 
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 namespace zverse::platform {
 
@@ -91,6 +94,25 @@ Result<void> prefault(const MappingRequest& request, std::span<std::byte> bytes,
     return {};
 }
 
+/// Whether syncs write pages of a page cache to a medium. The pages of tmpfs are the medium.
+bool is_written_back(const MappingRequest& request, Granularity used) noexcept {
+    if (used != Granularity::page) return false;
+    struct statfs file_system = {};
+    return fstatfs(request.descriptor, &file_system) != 0 || file_system.f_type != TMPFS_MAGIC;
+}
+
+/// The page cache keeps what it reads ahead, or what one call wrote, in pieces of up to 2 MiB, and a sync writes the
+/// whole of each piece in which one byte changed: 4 ms instead of 0.1. What is read by this advice comes in single
+/// pages; the kernel limits a call, so there are many.
+void read_by_single_pages(const MappingRequest& request, std::span<std::byte> bytes) noexcept {
+    constexpr std::size_t kPart = std::size_t{128} << 10;
+    for (std::size_t at = 0; at < bytes.size(); at += kPart) {
+        posix_fadvise(request.descriptor, static_cast<off_t>(at), kPart, POSIX_FADV_WILLNEED);
+    }
+    // What the faults still find missing is not read ahead either.
+    static_cast<void>(madvise(bytes.data(), whole_pages(bytes.size()), MADV_RANDOM));
+}
+
 /// At least half counts as huge: the rest is what the file system had no contiguous space for.
 bool mostly_huge(std::size_t bytes, const MappingFacts& facts) noexcept { return facts.huge_bytes >= bytes / 2; }
 
@@ -123,7 +145,9 @@ struct HugeOutcome {
 /// Asks for huge pages, faults the range in, and looks at what came of it.
 Result<HugeOutcome> fault_in(const MappingRequest& request, std::span<std::byte> bytes, Granularity used) {
     HugeOutcome outcome;
-    const bool large = bytes.size() >= kHugePageBytes;
+    const bool written_back = is_written_back(request, used);
+    if (written_back) read_by_single_pages(request, bytes);
+    const bool large = bytes.size() >= kHugePageBytes && !written_back;
     if (large) static_cast<void>(madvise(bytes.data(), whole_pages(bytes.size()), MADV_HUGEPAGE));
     if (request.prefault) {
         // Only reading on page granularity: a write fault dirties the page, and the whole file would be written back
@@ -139,7 +163,9 @@ Result<HugeOutcome> fault_in(const MappingRequest& request, std::span<std::byte>
     outcome.synchronous = facts.synchronous;
     outcome.huge = large && mostly_huge(bytes.size(), facts);
     if (outcome.huge) return outcome;
-    if (!large) {
+    if (written_back) {
+        outcome.why_not = "a sync would write the whole of a huge page in which one byte changed";
+    } else if (!large) {
         outcome.why_not = "the mapping is smaller than a huge page";
     } else if (!facts.known) {
         outcome.why_not = "/proc/self/smaps does not tell";

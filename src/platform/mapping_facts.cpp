@@ -20,8 +20,9 @@ struct AddressRange {
 /// "7f0000000000-7f0000200000 rw-s ..." begins the part of a mapping; every other line has a colon after its word.
 std::optional<AddressRange> range_of(std::string_view line) {
     AddressRange range;
-    const char* const end = line.data() + line.size();
-    const auto [dash, first_error] = std::from_chars(line.data(), end, range.begin, 16);
+    const char* const begin = line.data();
+    const char* const end = begin + line.size();
+    const auto [dash, first_error] = std::from_chars(begin, end, range.begin, 16);
     if (first_error != std::errc() || dash == end || *dash != '-') return std::nullopt;
     const auto [space, second_error] = std::from_chars(dash + 1, end, range.end, 16);
     if (second_error != std::errc() || space == end || *space != ' ') return std::nullopt;

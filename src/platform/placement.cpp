@@ -87,6 +87,9 @@ Placement place(const Topology& topology, unsigned shards, unsigned workers) {
             placement.overflow_order[shard] = order_from(of_node, node, shard);
         }
     }
+    const auto most =
+        std::ranges::max_element(of_node, {}, [](const auto& shards_there) { return shards_there.size(); });
+    placement.home = static_cast<unsigned>(most - of_node.begin());
     for (unsigned worker = 0; worker < workers; ++worker) {
         placement.node_of_worker.push_back(worker % static_cast<unsigned>(topology.nodes.size()));
     }

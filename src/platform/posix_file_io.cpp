@@ -1,9 +1,10 @@
-#include <platform/mapping.h>
 #include <platform/os_error.h>
 #include <platform/posix_file_io.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <span>
 #include <system_error>
 
 #include <fcntl.h>
@@ -15,7 +16,8 @@ namespace zverse::platform {
 
 namespace {
 
-constexpr std::size_t kZeroBytes = std::size_t{1} << 20;
+// One page a call: the page cache keeps what a call writes in one piece, and each sync would write that piece whole.
+constexpr std::array<std::byte, 4096> kZeros{};
 
 /// Runs a system call again while signals interrupt it.
 template <class Call>
@@ -58,11 +60,9 @@ Result<void> reserve_space(const File& file, std::uint64_t bytes) {
 
 Result<void> fill_with_zeros(File& file, std::uint64_t bytes) {
     if (auto reserved = reserve_space(file, bytes); !reserved) return reserved;
-    auto zeros = AnonymousMemory::allocate(kZeroBytes);
-    if (!zeros) return std::unexpected(std::move(zeros.error()));
     for (std::uint64_t done = 0; done < bytes;) {
-        const std::uint64_t part = std::min<std::uint64_t>(bytes - done, kZeroBytes);
-        if (auto written = file.write(zeros->bytes().first(part), done); !written) return written;
+        const std::uint64_t part = std::min<std::uint64_t>(bytes - done, kZeros.size());
+        if (auto written = file.write(std::span(kZeros).first(part), done); !written) return written;
         done += part;
     }
     return file.sync();

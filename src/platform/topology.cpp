@@ -9,6 +9,7 @@
 #include <memory>
 
 #include <linux/mempolicy.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -43,14 +44,20 @@ private:
 };
 
 Result<void> bind_cpus(const Topology::Node& node, unsigned cpu_index_end) {
-    CpuSet wanted(cpu_index_end);
-    for (const unsigned cpu : node.cpus) wanted.add(cpu);
     const std::string what = "binding a thread to the " + std::to_string(node.cpus.size()) + " CPUs of node " +
                              std::to_string(node.os_index);
+    // What somebody took away from this thread (taskset, a cpuset) stays away. The kernel's mask may be longer than
+    // ours.
+    CpuSet allowed(std::max(cpu_index_end, unsigned{CPU_SETSIZE}));
+    if (sched_getaffinity(0, allowed.bytes(), allowed.get()) != 0) return std::unexpected(os_error(what, errno));
+    CpuSet wanted(cpu_index_end);
+    for (const unsigned cpu : node.cpus) {
+        if (allowed.has(cpu)) wanted.add(cpu);
+    }
+    if (wanted.count() == 0) return std::unexpected(Error(ErrorCode::io, what + " failed: it may use none of them"));
     if (sched_setaffinity(0, wanted.bytes(), wanted.get()) != 0) return std::unexpected(os_error(what, errno));
 
-    // The kernel silently takes away what a cpuset forbids, so what is left is asked for. The kernel's own mask may be
-    // longer than ours.
+    // The kernel silently takes away what a cpuset forbids, so what is left is asked for.
     CpuSet got(std::max(cpu_index_end, unsigned{CPU_SETSIZE}));
     if (sched_getaffinity(0, got.bytes(), got.get()) != 0) return std::unexpected(os_error(what, errno));
     int inside = 0;
@@ -108,6 +115,9 @@ Result<void> bind_this_thread(const Topology& topology, unsigned node_index) {
     if (topology.nodes.size() == 1) return {};
     return prefer_memory(node);
 }
+
+// Not worth an error: the only one is a name that is too long, and then the thread keeps the old one.
+void name_this_thread(const char* name) noexcept { pthread_setname_np(pthread_self(), name); }
 
 unsigned current_cpu() noexcept {
 #if defined(RSEQ_SIG)

@@ -34,13 +34,18 @@ struct Placement {
     std::vector<unsigned> shard_of_cpu;      ///< by CPU OS index; CPUs share shards when there are fewer shards
     std::vector<unsigned> node_of_shard;     ///< index into Topology::nodes
     std::vector<unsigned> node_of_worker;
+    unsigned home = 0;  ///< node of threads that serve every shard: the first with the most shards
     /// For each shard all other shards in the order a writer should try them: own node first.
     std::vector<std::vector<unsigned>> overflow_order;
 };
 [[nodiscard]] Placement place(const Topology& topology, unsigned shards, unsigned workers);
 
-/// Binds the calling thread to the CPUs of a node, and its memory with it. Errors: io with the reason.
+/// Binds the calling thread to those CPUs of a node that it may use already, and its memory to the node. Errors: io
+/// with the reason.
 [[nodiscard]] Result<void> bind_this_thread(const Topology& topology, unsigned node_index);
+
+/// For debuggers and top. At most 15 characters.
+void name_this_thread(const char* name) noexcept;
 
 /// The CPU this thread runs on: rseq through thread-local storage (under a nanosecond), else sched_getcpu. A hint:
 /// it may have changed when this returns.

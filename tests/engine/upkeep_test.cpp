@@ -149,10 +149,11 @@ private:
 
 TEST(Upkeep, DoesWhatIsDueUntilNothingIsAndStopsAtOnce) {
     CountedWork work;
+    const platform::Topology machine{.nodes = {platform::Topology::Node{}}, .why_not = {}};
     const auto began = std::chrono::steady_clock::now();
     {
         // An hour between looks: it must not sleep between tasks, nor when it is stopped.
-        const engine::Upkeep upkeep(work, 1h);
+        const engine::Upkeep upkeep(work, 1h, engine::ThreadHome(machine, 0));
         work.wait();
     }
     EXPECT_LT(std::chrono::steady_clock::now() - began, 50s);

@@ -11,7 +11,7 @@ using interleave::points;
 
 constexpr std::uint64_t kVersions = 100'000;
 /// Loads of one find: at most this many per step, for a walk down to an anchor, from anchor to anchor, and back.
-constexpr std::uint64_t kLoadsMax = 6 * (16 + 16 + 2 * 17);
+constexpr std::uint64_t kLoadsMax = std::uint64_t{6} * (16 + 16 + 2 * 17);
 
 class ChainTest : public ::testing::Test {
 protected:

@@ -96,12 +96,9 @@ TEST_F(FrameTest, ReadsAsItWasWritten) {
 }
 
 TEST_F(FrameTest, EveryFlippedBitIsSeenOrMeansNothing) {
-    const std::string key = "a key", value(300, 'v'), large(1500, 'w');
-    const std::vector<std::vector<Operation>> shapes{{{key, "v"}},
-                                                     {{key, "", 0, true}},
-                                                     {{key, value}},
-                                                     {{key, value}, {"other", large}},
-                                                     {{std::string(70, 'k'), ""}}};
+    const std::string key = "a key", long_key(70, 'k'), value(300, 'v'), large(1500, 'w');
+    const std::vector<std::vector<Operation>> shapes{
+        {{key, "v"}}, {{key, "", 0, true}}, {{key, value}}, {{key, value}, {"other", large}}, {{long_key, ""}}};
     for (const auto& shape : shapes) {
         FrameHeader& frame = fill(shape);
         ASSERT_TRUE(accepted()) << check().problem;

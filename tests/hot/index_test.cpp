@@ -113,7 +113,7 @@ TEST_F(IndexTest, ATagTakesOverItsOwnDeadEntry) {
     make(128);
     const unsigned bits = index_->bucket_bits();
     for (std::uint64_t tag = 1; tag <= 7; ++tag) point_to(hash(bits, 1, tag), place(0, tag));
-    rings_[0].dead_head.store(kRingBytes + 8 * 8);
+    rings_[0].dead_head.store(kRingBytes + std::uint64_t{8} * 8);
     EXPECT_EQ(find(hash(bits, 1, 5)), 0U) << "dead";
     point_to(hash(bits, 1, 5), place(0, 100));
     EXPECT_EQ(find(hash(bits, 1, 5)), place(0, 100));
@@ -127,7 +127,7 @@ TEST_F(IndexTest, AnotherTagReusesADeadEntryBeforeItOverflows) {
     make(128);
     const unsigned bits = index_->bucket_bits();
     for (std::uint64_t tag = 1; tag <= 7; ++tag) point_to(hash(bits, 1, tag), place(tag == 4 ? 1 : 0, tag));
-    rings_[1].dead_head.store(kRingBytes + 8 * 8);
+    rings_[1].dead_head.store(kRingBytes + std::uint64_t{8} * 8);
     point_to(hash(bits, 1, 9), place(0, 50));
     EXPECT_EQ(find(hash(bits, 1, 9)), place(0, 50));
     EXPECT_EQ(index_->sweep(), 0U) << "the dead entry was reused";
@@ -139,7 +139,7 @@ TEST_F(IndexTest, ASweepClearsTheDeadOnlyAndReturnsTheirCredits) {
     make(256);
     const unsigned bits = index_->bucket_bits();
     for (std::uint64_t tag = 1; tag <= 20; ++tag) point_to(hash(bits, tag % 4, tag), place(tag % 2, tag));
-    rings_[0].dead_head.store(kRingBytes + 8 * 11);
+    rings_[0].dead_head.store(kRingBytes + std::uint64_t{8} * 11);
     EXPECT_EQ(index_->sweep(), 5U);  // 2, 4 .. 10
     for (std::uint64_t tag = 1; tag <= 20; ++tag) {
         EXPECT_EQ(find(hash(bits, tag % 4, tag)), tag % 2 == 0 && tag <= 10 ? 0 : place(tag % 2, tag)) << tag;

@@ -143,13 +143,13 @@ void InterleaveWorld::watch(Random& random) {
     }
 }
 
-void InterleaveWorld::put(std::string key, std::size_t bytes) {
-    put_value(std::move(key), std::to_string(++values_) + "." + std::string(bytes, 'v'));
+void InterleaveWorld::put(const std::string& key, std::size_t bytes) {
+    put_value(key, std::to_string(++values_) + "." + std::string(bytes, 'v'));
 }
 
-void InterleaveWorld::put(Random& random, std::string key) { put_value(std::move(key), random_value(random)); }
+void InterleaveWorld::put(Random& random, const std::string& key) { put_value(key, random_value(random)); }
 
-void InterleaveWorld::put_value(std::string key, std::string value) {
+void InterleaveWorld::put_value(const std::string& key, const std::string& value) {
     Note note;
     note.records[key] = value;
     begin(note);

@@ -74,7 +74,7 @@ public:
                                               const std::vector<Script>& scripts);
 
     // Calls; each notes itself.
-    void put(std::string key, std::size_t bytes = 10);
+    void put(const std::string& key, std::size_t bytes = 10);
     void batch(std::map<std::string, std::string> records, bool transaction);
     void put_if(std::string key);
     void read(std::string key);
@@ -101,8 +101,8 @@ private:
 
     void call(Random& random);
     void watch(Random& random);
-    void put(Random& random, std::string key);
-    void put_value(std::string key, std::string value);
+    void put(Random& random, const std::string& key);
+    void put_value(const std::string& key, const std::string& value);
     void batch(Random& random, bool transaction);
     void check();
 

@@ -15,8 +15,10 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string>
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -179,6 +181,46 @@ TEST_P(MappingTest, SaysTheTruthAboutHugePages) {
     EXPECT_EQ(mapping.huge_pages(), mapping.huge_why_not().empty());
     std::printf("%s: %zu KiB of 8192 by huge pages %s\n", GetParam(), facts.huge_bytes / 1024,
                 mapping.huge_why_not().c_str());
+}
+
+/// What this process caused to be written to media so far.
+std::uint64_t bytes_written() {
+    std::ifstream io("/proc/self/io");
+    for (std::string name; io >> name;) {
+        std::uint64_t value = 0;
+        io >> value;
+        if (name == "write_bytes:") return value;
+    }
+    return 0;
+}
+
+/// Bytes that a sync of one changed line writes, on average over lines all over the mapping.
+std::uint64_t bytes_per_sync(const Mapping& mapping) {
+    constexpr std::uint64_t kSyncs = 16;
+    const std::uint64_t before = bytes_written();
+    for (std::uint64_t i = 0; i < kSyncs; ++i) {
+        std::byte* line = mapping.bytes().data() + i * (mapping.bytes().size() / kSyncs);
+        line[0] ^= std::byte{1};
+        must(mapping.domain().sync(line, 64));
+    }
+    return (bytes_written() - before) / kSyncs;
+}
+
+TEST_P(MappingTest, ASyncWritesThePagesThatChanged) {
+    constexpr std::size_t kBytes = 8 * kMegabyte;
+    MappingRequest request = of_new_file(kBytes);
+    Mapping fresh = must(Mapping::map(request));
+    if (fresh.used() != Granularity::page) GTEST_SKIP() << GetParam() << " is persistent memory";
+    const std::uint64_t when_new = bytes_per_sync(fresh);
+    fresh = Mapping();
+    // As after a boot: nothing of it is in the page cache.
+    ASSERT_EQ(posix_fadvise(file->descriptor(), 0, 0, POSIX_FADV_DONTNEED), 0);
+    const Mapping again = must(Mapping::map(request));
+    const std::uint64_t when_read = bytes_per_sync(again);
+    std::printf("%s: a sync of one line writes %lu bytes of a new file, %lu of one read again\n", GetParam(), when_new,
+                when_read);
+    EXPECT_LE(when_new, 16'384U) << "create_zeroed() left large pieces in the page cache";
+    EXPECT_LE(when_read, 16'384U) << "mapping read large pieces into the page cache";
 }
 
 TEST_P(MappingTest, MovesAndEmpties) {

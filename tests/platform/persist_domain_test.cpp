@@ -266,12 +266,14 @@ TEST(Sync, PageGranularityWritesAFileThrough) {
     void* mapped = mmap(nullptr, 2 * page_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     ASSERT_NE(mapped, MAP_FAILED);
     auto* bytes = static_cast<char*>(mapped);
-    std::memcpy(bytes + page_bytes() - 3, "across", 6);
+    const std::string text = "across";
+    std::ranges::copy(text, bytes + page_bytes() - 3);
     const PersistDomain domain(Granularity::page, FlushKind::none);
-    EXPECT_TRUE(domain.sync(bytes + page_bytes() - 3, 6).has_value());
-    char back[6] = {};
-    ASSERT_EQ(pread(file, back, 6, static_cast<off_t>(page_bytes() - 3)), 6);
-    EXPECT_EQ(std::string(back, 6), "across");
+    EXPECT_TRUE(domain.sync(bytes + page_bytes() - 3, text.size()).has_value());
+    std::string back(text.size(), '\0');
+    ASSERT_EQ(pread(file, back.data(), back.size(), static_cast<off_t>(page_bytes() - 3)),
+              static_cast<ssize_t>(back.size()));
+    EXPECT_EQ(back, text);
     munmap(mapped, 2 * page_bytes());
     close(file);
 }

@@ -46,6 +46,8 @@ void expect_sound(const Topology& topology, unsigned shards, unsigned workers) {
         EXPECT_LE(std::ranges::max(shards_on), 1U);
     }
     EXPECT_LE(std::ranges::max(workers_on) - std::ranges::min(workers_on), 1U);
+    ASSERT_LT(placement.home, nodes);
+    EXPECT_EQ(shards_on[placement.home], std::ranges::max(shards_on));
 
     for (unsigned node = 0; node < nodes; ++node) {
         const auto& cpus = topology.nodes[node].cpus;
@@ -133,6 +135,8 @@ TEST(Placement, ShardsGoWhereTheCpusAre) {
     const Placement placement = place(by_hand({{0, 1, 2, 3, 4, 5}, {6, 7}}), 4, 1);
     EXPECT_EQ(std::ranges::count(placement.node_of_shard, 0U), 3);
     EXPECT_EQ(std::ranges::count(placement.node_of_shard, 1U), 1);
+    EXPECT_EQ(placement.home, 0U);
+    EXPECT_EQ(place(by_hand({{0}, {1, 2, 3}}), 4, 1).home, 1U) << "who serves all shards lives where most of them are";
 }
 
 TEST(Placement, NeighboursOverflowToDifferentShards) {
@@ -180,6 +184,28 @@ TEST(Bind, KeepsTheThreadOnItsNode) {
         ASSERT_EQ(sched_getaffinity(0, sizeof now, &now), 0);
         EXPECT_LE(CPU_COUNT(&now), static_cast<int>(cpus.size()));
         EXPECT_NE(std::ranges::find(cpus, current_cpu()), cpus.end());
+    }).join();
+}
+
+TEST(Bind, KeepsToTheCpusThatTheThreadMayUse) {
+    const Topology machine = Topology::detect();
+    const std::vector<unsigned>& cpus = machine.nodes.front().cpus;
+    if (machine.synthetic || cpus.size() < 2) GTEST_SKIP() << "one CPU, or a synthetic machine";
+    Topology topology = by_hand({{cpus[0], cpus[1]}});
+    topology.synthetic = false;
+    Topology elsewhere = by_hand({{cpus[0]}});
+    elsewhere.synthetic = false;
+    std::thread([&] {
+        cpu_set_t only, now;
+        CPU_ZERO(&only);
+        CPU_SET(cpus[1], &only);
+        ASSERT_EQ(sched_setaffinity(0, sizeof only, &only), 0);
+        test::must(bind_this_thread(topology, 0));
+        ASSERT_EQ(sched_getaffinity(0, sizeof now, &now), 0);
+        EXPECT_TRUE(CPU_EQUAL(&now, &only)) << "binding gave back what taskset had taken away";
+        test::expect_error(bind_this_thread(elsewhere, 0), ErrorCode::io, "it may use none of them");
+        ASSERT_EQ(sched_getaffinity(0, sizeof now, &now), 0);
+        EXPECT_TRUE(CPU_EQUAL(&now, &only));
     }).join();
 }
 

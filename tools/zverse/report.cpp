@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <tuple>
 #include <vector>
 
@@ -40,7 +41,7 @@ std::string rings_text(const RingUse& use) {
     std::string text = std::to_string(use.rings.shards) + " x " + bytes_text(use.rings.ring_bytes);
     if (use.rings.bytes() == 0) return text;
     const double part = static_cast<double>(use.used_bytes) / static_cast<double>(use.rings.bytes());
-    return text + ", " + std::to_string(static_cast<int>(part * 100 + 0.5)) + "% used";
+    return text + ", " + std::to_string(std::lround(part * 100)) + "% used";
 }
 
 std::string speed_text(double records, double bytes, double seconds) {
