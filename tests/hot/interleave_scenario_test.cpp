@@ -65,6 +65,18 @@ TEST(InterleaveScenario, WritersOfOneKeyAndAReaderThatReadsAgainAndAgain) {
     EXPECT_GT(helped, 0U) << "raised three times, a writer is helped, or it might starve";
 }
 
+TEST(InterleaveScenario, ABatchThatStandsOnSettledGroundIsHelped) {
+    std::uint64_t helped = 0;
+    try_all_stops(
+        kPerWrite, [](World& w) { w.put("a"); },
+        {[](World& w) { w.batch({{"a", "x"}, {"c", "y"}}, false); },
+         [](World& w) {
+             for (int i = 0; i < 6; ++i) w.put("e"), w.read("a"), w.read("c");
+         }},
+        [&](World& w) { helped += w.helped_by_readers(); });
+    EXPECT_GT(helped, 0U) << "raised three times, a batch is helped, or it might starve";
+}
+
 TEST(InterleaveScenario, AScanMeetsFramesThatAreNotPublished) {
     const World::Script scans = [](World& w) {
         for (int i = 0; i < 6; ++i) w.put("e"), w.scan();
