@@ -7,6 +7,8 @@
 #include <support/seed.h>
 #include <support/sim_file_io.h>
 
+#include <xxhash.h>
+
 #include <cerrno>
 #include <set>
 
@@ -140,6 +142,47 @@ TEST(SuperblockCrash, EveryChangedByteIsSeen) {
         damage(io, offset, 1);
         damage(io, kSuperblockCopyBytes + offset, 1);
     }
+}
+
+/// Fields that no writer of this format would have written, under good checksums.
+TEST(SuperblockCrash, ImpossibleAndForeignValuesAreRefused) {
+    using engine::SuperblockCopy;
+    const auto refused = [](auto&& change) {
+        SimFileIo io;
+        create(io);
+        const auto file = must(io.open(kPath, OpenMode::read_write));
+        for (const std::uint64_t offset : {std::uint64_t{0}, kSuperblockCopyBytes}) {
+            auto copy = std::make_unique<SuperblockCopy>();
+            const std::span<std::byte> bytes(reinterpret_cast<std::byte*>(copy.get()), sizeof *copy);
+            must(file->read_exact(bytes, offset));
+            change(*copy);
+            copy->checksum = XXH3_64bits(copy.get(), offsetof(SuperblockCopy, checksum));
+            must(file->write(bytes, offset));
+        }
+        const auto opened = Superblock::open(io, kPath, OpenMode::read);
+        EXPECT_FALSE(opened);
+        return opened ? ErrorCode::io : opened.error().code();
+    };
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.magic ^= 1; }), ErrorCode::corrupt);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { ++c.format; }), ErrorCode::incompatible);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.features = 4; }), ErrorCode::incompatible);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.shards = 0; }), ErrorCode::corrupt);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.shards = hot::kShardsMax + 1; }), ErrorCode::corrupt);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.ring_bytes = 1 << 19; }), ErrorCode::corrupt);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.ring_bytes = std::uint64_t{128} << 30; }), ErrorCode::corrupt);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.ring_bytes = 3 << 20; }), ErrorCode::corrupt);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.lost_count = engine::kLostWindowsMax + 1; }), ErrorCode::corrupt);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.durability = 2; }), ErrorCode::corrupt);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.hot_paths_bytes = engine::kHotPathsBytes + 1; }), ErrorCode::corrupt);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.clock_limit = kVersionMax + 1; }), ErrorCode::corrupt);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.cut = c.clock_limit + 1; }), ErrorCode::corrupt);
+}
+
+TEST(SuperblockCrash, AFreshOneIsOnTheDisk) {
+    SimFileIo io;
+    create(io);
+    EXPECT_EQ(io.doubts(), 0U);
+    EXPECT_EQ(generation_of(*io.crash(1)), 1U);
 }
 
 TEST(SuperblockCrash, TheNewerCopyCounts) {
