@@ -195,6 +195,7 @@ void InterleaveWorld::batch(std::map<std::string, std::string> records, bool tra
     } else if (version.error().code() == ErrorCode::conflict) {
         note.kind = Note::Kind::conflict;
         note.version = version.error().version();
+        note.shown = lasts(note.version);  // C4
         end(std::move(note));
     } else {
         refused(version.error());

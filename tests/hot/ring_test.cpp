@@ -209,6 +209,12 @@ TEST(RingOnAMedium, AFailedSyncIsReported) {
     const auto raised = rings[0]->raise_marks({kRingBytes + 64, 0, 0}, Ring::Copies::both);
     ASSERT_FALSE(raised);
     EXPECT_NE(raised.error().message().find("ring-0"), std::string::npos) << raised.error().message();
+    // Round the end of the area, where either half may fail.
+    for (int failing = 0; failing < 2; ++failing) {
+        int nth = 0;
+        pmem.before_sync = [&](std::size_t, std::size_t) { pmem.fail_syncs_with = nth++ == failing ? EIO : 0; };
+        EXPECT_FALSE(rings[0]->sync(2 * kRingBytes - 64, 2 * kRingBytes + 64)) << "half " << failing;
+    }
 }
 
 TEST(RingOnAMedium, FailedHeaderWritesNeverTouchTheOtherCopy) {
