@@ -163,6 +163,29 @@ TEST(InterleaveScenario, SealsBesideWritersAndHelpers) {
                    [](World& w) { w.seal(), w.put("e"), w.seal(), w.settle(); }});
 }
 
+/// Whoever looks at an announced frame is pinned, or its space is used again beneath the look.
+TEST(InterleaveScenario, ASealLooksAtAFrameThatIsTakenAwayMeanwhile) {
+    const Scripts scripts{[](World& w) { w.put("a"); }, [](World& w) { w.seal(); },
+                          [](World& w) {
+                              w.drain();
+                              for (int i = 0; i < 5; ++i) w.put("b", 1500);
+                              w.drain();
+                              for (int i = 0; i < 4; ++i) w.put("b", 1500);
+                          }};
+    for (std::uint64_t writer = 1; writer < 30; ++writer) {
+        for (std::uint64_t sealer = 1; sealer < 14; ++sealer) {
+            World world(kPerWrite, 1);
+            world.put("c");
+            const std::vector<interleave::Stop> stops{{0, writer}, {1, sealer}, {0, 1000}};
+            (void)world.run_with_stops(stops, scripts);
+            if (HasFailure()) {
+                ADD_FAILURE() << "stops at" << describe(stops);
+                return;
+            }
+        }
+    }
+}
+
 TEST(InterleaveScenario, TransactionsBatchesAndConditionalWritesOnTheSameKeys) {
     const SeedScope scope;
     const World::Script before = [](World& w) { w.put("a"), w.put("b"), w.put("c"); };

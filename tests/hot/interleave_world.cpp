@@ -144,7 +144,8 @@ void InterleaveWorld::watch(Random& random) {
 }
 
 void InterleaveWorld::put(std::string key, std::size_t bytes) {
-    put_value(std::move(key), std::to_string(++values_) + "." + std::string(bytes, 'v'));
+    // Zeros look like stamps of pending frames to whoever comes too late and takes them for one.
+    put_value(std::move(key), std::to_string(++values_) + "." + std::string(bytes, '\0'));
 }
 
 void InterleaveWorld::put(Random& random, std::string key) { put_value(std::move(key), random_value(random)); }

@@ -619,7 +619,10 @@ TEST_F(RecoveryTest, AFailureDuringRepairIsReported) {
     const auto rings = attach();
     const auto judgement = hot::judge(rings, {kTestSecret, 0, false, 1});
     ASSERT_TRUE(judgement);
-    pmem_->fail_syncs_with = EIO;
+    // The headers can be written, the frames can't.
+    pmem_->before_sync = [this](std::size_t first, std::size_t) {
+        pmem_->fail_syncs_with = first >= hot::kHeaderAreaBytes ? EIO : 0;
+    };
     const auto repaired = hot::repair(rings, *judgement, kTestSecret);
     ASSERT_FALSE(repaired);
     EXPECT_EQ(repaired.error().os_errno(), EIO);

@@ -115,6 +115,24 @@ TEST_F(TierTest, AFloorOnlyRises) {
     EXPECT_EQ(ref.stamp().number(), 25U);
 }
 
+/// A reservation that is not filled yet holds what was there a lap ago: user bytes, which may look like anything.
+TEST_F(TierTest, ASealLeavesUnfilledReservationsAlone) {
+    open();
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(put("key"));
+    for (const bool behind_filler : {false, true}) {
+        const std::uint64_t start = ring().tail.load();
+        const std::uint64_t position = start + (behind_filler ? hot::kLineBytes : 0);
+        if (behind_filler) hot::fill_filler(ring(), start, hot::kLineBytes, kTestSecret);
+        hot::FrameHeader& frame = *ring().frame_at(position);
+        frame.stamp = Stamp::stamped(hot::StampKind::committed, 7, true).word;
+        const hot::FrameHeader before = frame;
+        tier_->slots().mine().announced.store(ring().address_of(start));
+        EXPECT_EQ(tier_->seal(tier_->slots().mine()), 20U);
+        EXPECT_EQ(std::memcmp(&before, &frame, sizeof frame), 0) << "its writer may just be filling it";
+        ring().tail.store(position + hot::kLineBytes);
+    }
+}
+
 TEST_F(TierTest, ReadersStampForOthersOnlyFarFromTheLimit) {
     open({.clock_margin = 64}, 100);
     const hot::OperationRef ref = make_pending(true);

@@ -98,15 +98,11 @@ public:
         if (const auto next = other_than(me)) pass_on(*next);
     }
     void point(std::size_t me) {
-        if (++points_ > kPointsMax) {
-            std::fprintf(stderr, "interleave: no progress under schedule seed %llu\n",
-                         static_cast<unsigned long long>(seed_));
-            std::abort();
-        }
+        count(1);
         if (budget_-- == 0) give_way(me);
     }
     void give_way(std::size_t me) {
-        points_ += kShortest;  // threads that wait for each other for ever are found out soon
+        count(kShortest);  // threads that wait for each other for ever are found out soon
         const auto next = other_than(me);
         if (!next) {
             budget_ = longest_;
@@ -117,6 +113,13 @@ public:
     }
 
 private:
+    void count(std::uint64_t points) {
+        points_ += points;
+        if (points_ < kPointsMax) return;
+        std::fprintf(stderr, "interleave: no progress under schedule seed %llu\n",
+                     static_cast<unsigned long long>(seed_));
+        std::abort();
+    }
     std::optional<std::size_t> other_than(std::size_t me) {
         std::vector<std::size_t> others;
         for (std::size_t i = 0; i < running_.size(); ++i) {
