@@ -50,6 +50,21 @@ void try_all_stops(InterleaveShape shape, const World::Script& prepare, const Sc
     }
 }
 
+/// Every pair of numbers of points below `first` and `second` goes into `stops`.
+void try_grid(const World::Script& prepare, const Scripts& scripts, std::uint64_t first, std::uint64_t second,
+              const std::function<std::vector<interleave::Stop>(std::uint64_t, std::uint64_t)>& stops) {
+    for (std::uint64_t i = 0; i < first * second; ++i) {
+        World world(kPerWrite, 1);
+        prepare(world);
+        const auto these = stops(1 + i % first, 1 + i / first);
+        (void)world.run_with_stops(these, scripts);
+        if (::testing::Test::HasFailure()) {
+            ADD_FAILURE() << "stops at" << describe(these);
+            return;
+        }
+    }
+}
+
 const World::Script kNothing = [](World&) {};
 
 TEST(InterleaveScenario, WritersOfOneKeyAndAReaderThatReadsAgainAndAgain) {
@@ -109,6 +124,16 @@ TEST(InterleaveScenario, AWalkStepsOverReservationsOfAnyLength) {
     try_all_stops(kPerWrite, lap, {[](World& w) { w.put("a", 8); }, [](World& w) { w.put("b", 700); }, walks});
 }
 
+/// slot.h A2: an attempt that failed, with a length that is not that of the frame there. Its slot comes first in a walk.
+TEST(InterleaveScenario, AWalkMeetsAnAttemptThatWillFail) {
+    const World::Script walks = [](World& w) { w.put("c", 40), w.scan(); };
+    try_grid([](World& w) { w.put("d"); }, {[](World& w) { w.put("a", 700); }, [](World& w) { w.put("b", 8); }, walks},
+             30, 30,
+             [](std::uint64_t fails, std::uint64_t reserves) {
+                 return std::vector<interleave::Stop>{{1, 10}, {0, fails}, {1, reserves}};
+             });
+}
+
 /// slot.h A2: between the walker's two looks at an announcement its owner has come to another reservation.
 TEST(InterleaveScenario, AWalkerReadsTheLengthOfALaterReservation) {
     const SeedScope scope;
@@ -165,25 +190,18 @@ TEST(InterleaveScenario, SealsBesideWritersAndHelpers) {
 
 /// Whoever looks at an announced frame is pinned, or its space is used again beneath the look.
 TEST(InterleaveScenario, ASealLooksAtAFrameThatIsTakenAwayMeanwhile) {
-    const Scripts scripts{[](World& w) { w.put("a"); }, [](World& w) { w.seal(); },
-                          [](World& w) {
-                              w.drain();
-                              for (int i = 0; i < 5; ++i) w.put("b", 1500);
-                              w.drain();
-                              for (int i = 0; i < 4; ++i) w.put("b", 1500);
-                          }};
-    for (std::uint64_t writer = 1; writer < 30; ++writer) {
-        for (std::uint64_t sealer = 1; sealer < 14; ++sealer) {
-            World world(kPerWrite, 1);
-            world.put("c");
-            const std::vector<interleave::Stop> stops{{0, writer}, {1, sealer}, {0, 1000}};
-            (void)world.run_with_stops(stops, scripts);
-            if (HasFailure()) {
-                ADD_FAILURE() << "stops at" << describe(stops);
-                return;
-            }
-        }
-    }
+    try_grid([](World& w) { w.put("c"); },
+             {[](World& w) { w.put("a"); }, [](World& w) { w.seal(); },
+              [](World& w) {
+                  w.drain();
+                  for (int i = 0; i < 5; ++i) w.put("b", 1500);
+                  w.drain();
+                  for (int i = 0; i < 4; ++i) w.put("b", 1500);
+              }},
+             30, 14,
+             [](std::uint64_t writes, std::uint64_t seals) {
+                 return std::vector<interleave::Stop>{{0, writes}, {1, seals}, {0, 1000}};
+             });
 }
 
 TEST(InterleaveScenario, TransactionsBatchesAndConditionalWritesOnTheSameKeys) {
