@@ -244,6 +244,15 @@ TEST(InterleaveScenario, IndexInsertions) {
         const auto made = hot::Index::create(rings, {.bytes = 128});
         ASSERT_TRUE(made);
         hot::Index& index = **made;
+        // Two entries of other tags die first: who takes one over owes its credit.
+        constexpr std::uint64_t kDead = 2;
+        std::int64_t credits = 0;
+        for (std::uint64_t n = 0; n < kDead; ++n) {
+            const std::uint64_t hash = (3 + n) << 48;
+            const auto inserted = index.insert(hash, index.probe(hash), hot::make_address(0, kRing + 8 * n), credits);
+            ASSERT_EQ(inserted, hot::Index::Insertion::done);
+        }
+        rings[0].dead_head.store(kRing + 64);
         std::atomic<std::uint64_t> places{0};
         std::set<std::uint64_t> tags;
         // What was put there for good, by tag. No thread is stopped between its last step and the note here.
@@ -262,8 +271,7 @@ TEST(InterleaveScenario, IndexInsertions) {
             bodies.emplace_back([&, tag] {
                 look(3 - tag);
                 const std::uint64_t hash = tag << 48;
-                const hot::Address mine = hot::make_address(0, kRing + 8 * places.fetch_add(1));
-                std::int64_t credits = 0;
+                const hot::Address mine = hot::make_address(0, kRing + 64 + 8 * places.fetch_add(1));
                 for (bool done = false; !done;) {
                     const auto probe = index.probe(hash);
                     done = probe.newest ? index.replace(probe, mine)
@@ -276,7 +284,13 @@ TEST(InterleaveScenario, IndexInsertions) {
         }
         interleave::run(mix(scope.seed(), i), bodies);
         rings[0].dead_head.store(2 * kRing);
-        ASSERT_EQ(index.sweep(), tags.size()) << "one entry per tag, schedule " << i;
+        ASSERT_EQ(index.sweep() + static_cast<std::uint64_t>(credits), tags.size() + kDead)
+            << "one entry per tag, and no credit lost, schedule " << i;
+        for (const std::uint64_t tag : tags) {
+            const hot::Address again = hot::make_address(0, 2 * kRing + 8 * tag);
+            ASSERT_EQ(index.insert(tag << 48, index.probe(tag << 48), again, credits), hot::Index::Insertion::done)
+                << "something is left behind, schedule " << i;
+        }
     }
 }
 
