@@ -10,6 +10,7 @@ tests run with one seed and few states, so that a table can be made again. Pytho
   mutate.py --check         only that every text to be replaced is there exactly as often as stated; seconds
   mutate.py --resume        does not try again what was caught before, if it and the function it breaks are as they were
   mutate.py --write         also puts the table into docs/testing.md; all mutations only
+  mutate.py --table         only that, from what the latest runs found; what changed since is named as such
   mutate.py --tsan          the weakened memory orders, under ThreadSanitizer
 """
 
@@ -136,6 +137,13 @@ def check(chosen):
     return found
 
 
+def row_as_found(mutation):
+    known = load_found().get(mutation.name)
+    if known is None or known["key"] != key_of(mutation):
+        return row(mutation, "not tried", "since it or what it breaks changed")
+    return row(mutation, known["verdict"], known["by"])
+
+
 def row(mutation, verdict, by):
     note = mutation.explained if verdict == "SURVIVED" and mutation.explained else by
     return f"| {mutation.file.removeprefix('src/')} | {mutation.what} | {verdict.lower()} | {note} |"
@@ -151,7 +159,9 @@ def write_document(rows):
     not_modelled = [f"| {what} | {why} |" for what, why in mutations.NOT_MODELLED]
     also = "\n".join(["", "Not modelled:", "", "| what | why |", "| --- | --- |", *not_modelled]) if not_modelled else ""
     caught = sum("| caught |" in each for each in rows)
-    tried = f"{len(rows)} tried: {caught} caught, {len(rows) - caught} not, with the reason in the last column."
+    survived = sum("| survived |" in each for each in rows)
+    other = len(rows) - caught - survived
+    tried = f"{len(rows)} entries: {caught} caught, {survived} survived with reason, {other} not tried or not built."
     DOCUMENT.write_text(
         f"{before}{TABLE_BEGIN}\n{tried}\n\n{table(rows)}\n{also}\n{TABLE_END}{after}", encoding="utf-8"
     )
@@ -172,6 +182,7 @@ def main(arguments):
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--table", action="store_true")
     parser.add_argument("--tsan", action="store_true")
     parser.add_argument("--seed", default="1")
     options = parser.parse_args(arguments)
@@ -185,6 +196,10 @@ def main(arguments):
         return 1
     if options.check:
         print(f"mutate: {len(mutations.ALL)} mutations and {len(mutations.ORDERS)} weakened orders are up to date")
+        return 0
+
+    if options.table:
+        write_document([row_as_found(each) for each in mutations.ALL])
         return 0
 
     environment = dict(os.environ, ZVERSE_SEED=options.seed, **mutations.ENVIRONMENT)

@@ -124,7 +124,7 @@ TEST(InterleaveScenario, AWalkStepsOverReservationsOfAnyLength) {
     try_all_stops(kPerWrite, lap, {[](World& w) { w.put("a", 8); }, [](World& w) { w.put("b", 700); }, walks});
 }
 
-/// slot.h A2: an attempt that failed, with a length that is not that of the frame there. Its slot comes first in a walk.
+/// slot.h A2: an attempt that failed, with a length that is not that of the frame there, in the first slot of a walk.
 TEST(InterleaveScenario, AWalkMeetsAnAttemptThatWillFail) {
     const World::Script walks = [](World& w) { w.put("c", 40), w.scan(); };
     try_grid([](World& w) { w.put("d"); }, {[](World& w) { w.put("a", 700); }, [](World& w) { w.put("b", 8); }, walks},
