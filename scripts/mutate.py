@@ -8,11 +8,15 @@ tests run with one seed and few states, so that a table can be made again. Pytho
   mutate.py                 all of them; exit status 1 when one survived that is not explained
   mutate.py NAME...         those whose name contains one of the words
   mutate.py --check         only that every text to be replaced is there exactly as often as stated; seconds
-  mutate.py --write         also puts the table into docs/testing.md
+  mutate.py --resume        does not try again what was caught before, if it and the function it breaks are as they were
+  mutate.py --write         also puts the table into docs/testing.md; all mutations only
+  mutate.py --table         only that, from what the latest runs found; what changed since is named as such
   mutate.py --tsan          the weakened memory orders, under ThreadSanitizer
 """
 
 import argparse
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -23,6 +27,7 @@ import mutations
 from sources import ROOT
 
 SCRATCH = ROOT / "build-mutate"
+FOUND = SCRATCH / "found.json"  # what runs found, for --resume
 DOCUMENT = ROOT / "docs" / "testing.md"
 TABLE_BEGIN, TABLE_END = "<!-- mutations: begin -->", "<!-- mutations: end -->"
 MESON_OPTIONS = ["-Doptimization=1", "-Ddebug=false", "-Ddefault_library=static", "-Dtools=false", "-Dbench=false"]
@@ -60,7 +65,7 @@ class Workplace:
 
     def compile(self, test):
         target = "tests/" + test.replace("/", "_")
-        command = ["nice", "ninja", "-C", str(self.build), f"-j{os.cpu_count()}", target]
+        command = ["nice", "-n", "10", "ninja", "-C", str(self.build), f"-j{os.cpu_count()}", target]
         result = subprocess.run(command, capture_output=True, text=True)
         return None if result.returncode == 0 else result.stdout
 
@@ -100,6 +105,28 @@ def mutate(workplace, mutation):
     return "SURVIVED", ""
 
 
+def key_of(mutation):
+    """Changes when the mutation or a function that it breaks does."""
+    text = (ROOT / mutation.file).read_text(encoding="utf-8")
+    parts = repr((mutation.name, mutation.edits, mutation.tests, mutation.places(text)))
+    return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def load_found():
+    return json.loads(FOUND.read_text(encoding="utf-8")) if FOUND.is_file() else {}
+
+
+def remember(mutation, verdict, by):
+    found = load_found()
+    found[mutation.name] = {"key": key_of(mutation), "verdict": verdict, "by": by}
+    FOUND.write_text(json.dumps(found, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def recall(mutation):
+    known = load_found().get(mutation.name, {})
+    return (known["verdict"], known["by"]) if known.get("key") == key_of(mutation) and known["verdict"] == "caught" else None
+
+
 def check(chosen):
     """Complaints about mutations whose text is not where they say."""
     found = []
@@ -108,6 +135,13 @@ def check(chosen):
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
         found += mutation.complaints(text)
     return found
+
+
+def row_as_found(mutation):
+    known = load_found().get(mutation.name)
+    if known is None or known["key"] != key_of(mutation):
+        return row(mutation, "not tried", "since it or what it breaks changed")
+    return row(mutation, known["verdict"], known["by"])
 
 
 def row(mutation, verdict, by):
@@ -124,8 +158,12 @@ def write_document(rows):
     after = rest.split(TABLE_END)[1]
     not_modelled = [f"| {what} | {why} |" for what, why in mutations.NOT_MODELLED]
     also = "\n".join(["", "Not modelled:", "", "| what | why |", "| --- | --- |", *not_modelled]) if not_modelled else ""
+    caught = sum("| caught |" in each for each in rows)
+    survived = sum("| survived |" in each for each in rows)
+    other = len(rows) - caught - survived
+    tried = f"{len(rows)} entries: {caught} caught, {survived} survived with reason, {other} not tried or not built."
     DOCUMENT.write_text(
-        f"{before}{TABLE_BEGIN}\n{table(rows)}\n{also}\n{TABLE_END}{after}", encoding="utf-8"
+        f"{before}{TABLE_BEGIN}\n{tried}\n\n{table(rows)}\n{also}\n{TABLE_END}{after}", encoding="utf-8"
     )
 
 
@@ -142,11 +180,15 @@ def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("words", nargs="*")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--resume", action="store_true")
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--table", action="store_true")
     parser.add_argument("--tsan", action="store_true")
     parser.add_argument("--seed", default="1")
     options = parser.parse_args(arguments)
 
+    if options.write and (options.words or options.tsan):
+        parser.error("--write needs all mutations")
     every = mutations.ORDERS if options.tsan else mutations.ALL
     chosen = [each for each in every if not options.words or any(word in each.name for word in options.words)]
     if complaints := check(mutations.ALL + mutations.ORDERS if options.check else chosen):
@@ -156,14 +198,21 @@ def main(arguments):
         print(f"mutate: {len(mutations.ALL)} mutations and {len(mutations.ORDERS)} weakened orders are up to date")
         return 0
 
+    if options.table:
+        write_document([row_as_found(each) for each in mutations.ALL])
+        return 0
+
     environment = dict(os.environ, ZVERSE_SEED=options.seed, **mutations.ENVIRONMENT)
     name, sanitize = ("tsan", ["-Db_sanitize=thread", "-Db_lundef=false"]) if options.tsan else ("plain", [])
     workplace = Workplace(name, sanitize, environment)
-    run_baseline(workplace, chosen)
+    known = {each.name: recall(each) for each in chosen} if options.resume else {}
+    run_baseline(workplace, [each for each in chosen if not known.get(each.name)])
     rows, survivors = [], []
     for number, mutation in enumerate(chosen, 1):
         began = time.monotonic()
-        verdict, by = mutate(workplace, mutation)
+        verdict, by = known.get(mutation.name) or mutate(workplace, mutation)
+        if not known.get(mutation.name) and not options.tsan:
+            remember(mutation, verdict, by)
         if verdict != "caught" and not mutation.explained:
             survivors.append(mutation.name)
         rows.append(row(mutation, verdict, by))

@@ -121,6 +121,7 @@ Result<Superblock> Superblock::open(platform::FileIo& io, const std::filesystem:
     if (!file) return std::unexpected(std::move(file.error()));
     Copy best;
     unsigned best_number = 0;
+    bool torn = false;
     std::optional<Error> first_error;
     for (unsigned number = 0; number < 2; ++number) {
         auto copy = std::make_unique<SuperblockCopy>();
@@ -128,10 +129,12 @@ Result<Superblock> Superblock::open(platform::FileIo& io, const std::filesystem:
         if (auto read = (*file)->read_exact(bytes_of(*copy), offset); !read) {
             if (read.error().code() != ErrorCode::corrupt) return std::unexpected(std::move(read.error()));
             if (!first_error) first_error = std::move(read.error());
+            torn = true;
             continue;
         }
         if (auto error = check(*copy, path.string() + " offset " + std::to_string(offset))) {
             if (!first_error || error->code() == ErrorCode::incompatible) first_error = std::move(error);
+            torn = true;
             continue;
         }
         if (best == nullptr || copy->sequence > best->sequence) {
@@ -140,16 +143,29 @@ Result<Superblock> Superblock::open(platform::FileIo& io, const std::filesystem:
         }
     }
     if (best == nullptr) return std::unexpected(std::move(*first_error));
-    // One number is skipped: a torn write of ours must not complete a torn copy of the next one.
-    return Superblock(std::move(*file), decode(*best), best->sequence + 1, 1 - best_number);
+    return Superblock(std::move(*file), decode(*best), best->sequence, 1 - best_number, torn);
+}
+
+/// Sectors of ours that reach the disk alone might be just what a torn copy lacks, and would bring back a superblock that
+/// the last opening decided without. Without its checksum nothing completes it.
+Result<void> Superblock::invalidate_torn_copy() {
+    if (!older_copy_torn_) return {};
+    constexpr std::size_t kSectorBytes = 512;
+    static constexpr std::array<std::byte, kSectorBytes> kZeros{};
+    const std::uint64_t last_sector = (older_copy_ + 1) * kSuperblockCopyBytes - kSectorBytes;
+    if (auto done = file_->write(kZeros, last_sector); !done) return done;
+    return file_->sync();
 }
 
 Result<void> Superblock::write(const SuperblockFields& fields) {
     for (int written = 0; written < 2; ++written) {
         const Copy copy = encode(fields, ++sequence_);
         const unsigned number = older_copy_;
+        if (auto done = invalidate_torn_copy(); !done) return done;
+        older_copy_torn_ = true;
         if (auto done = file_->write(bytes_of(*copy), number * kSuperblockCopyBytes); !done) return done;
         if (auto done = file_->sync(); !done) return done;
+        older_copy_torn_ = false;
         older_copy_ = 1 - number;  // not after a failure: the other copy may be the only good one
     }
     fields_ = fields;

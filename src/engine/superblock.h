@@ -114,13 +114,19 @@ public:
 
 private:
     Superblock(std::unique_ptr<platform::File> file, SuperblockFields fields, std::uint64_t sequence,
-               unsigned older_copy)
-        : file_(std::move(file)), fields_(std::move(fields)), sequence_(sequence), older_copy_(older_copy) {}
+               unsigned older_copy, bool older_copy_torn)
+        : file_(std::move(file)),
+          fields_(std::move(fields)),
+          sequence_(sequence),
+          older_copy_(older_copy),
+          older_copy_torn_(older_copy_torn) {}
+    [[nodiscard]] Result<void> invalidate_torn_copy();
 
     std::unique_ptr<platform::File> file_;
     SuperblockFields fields_;
     std::uint64_t sequence_;
     unsigned older_copy_;
+    bool older_copy_torn_;  ///< by a crash or a failed write
 };
 
 }  // namespace zverse::engine

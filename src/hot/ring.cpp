@@ -100,10 +100,12 @@ Result<std::unique_ptr<Ring>> Ring::attach(std::span<std::byte> memory, RingIden
     std::optional<RingHeader> best;
     std::optional<Error> first_error;
     unsigned best_copy = 0;
+    bool torn = false;
     for (unsigned copy = 0; copy < 2; ++copy) {
         const RingHeader header = read_copy(memory, copy);
         if (auto error = check_copy(header, identity, bytes, copy)) {
             if (!first_error || error->code() == ErrorCode::incompatible) first_error = std::move(error);
+            torn = true;
             continue;
         }
         if (!best || header.sequence > best->sequence) {
@@ -115,10 +117,9 @@ Result<std::unique_ptr<Ring>> Ring::attach(std::span<std::byte> memory, RingIden
 
     std::unique_ptr<Ring> ring(new Ring(memory, std::move(identity), domain, secret));
     ring->marks_ = {best->head, best->settled, best->durable};
-    // One number is skipped: a torn copy of the next one may be lying there, and a torn write of ours with the same
-    // number could complete it.
-    ring->sequence_ = best->sequence + 1;
+    ring->sequence_ = best->sequence;
     ring->older_copy_ = 1 - best_copy;
+    ring->older_copy_torn_ = torn;
     // relaxed: nobody else has the ring yet.
     ring->tail.store(best->settled, std::memory_order_relaxed);
     ring->free_head.store(best->head, std::memory_order_relaxed);
@@ -164,14 +165,29 @@ Result<void> Ring::sync(std::uint64_t begin, std::uint64_t end) const {
     return {};
 }
 
+/// R5: a word of ours that reaches the medium alone might be just what a torn copy lacks, and would bring back a header
+/// that recovery has judged without. Without its checksum nothing completes it.
+Result<void> Ring::invalidate_torn_copy(std::byte* place) {
+    if (!older_copy_torn_) return {};
+    std::byte* checksum = place + offsetof(RingHeader, checksum);
+    std::memset(checksum, 0, sizeof(RingHeader::checksum));
+    if (auto done = domain_.sync(checksum, sizeof(RingHeader::checksum)); !done) {
+        return std::unexpected(std::move(done.error()).during("clearing a torn header of ring " + path()));
+    }
+    return {};
+}
+
 Result<void> Ring::write_copies(unsigned count) {
     for (unsigned written = 0; written < count; ++written) {
         const RingHeader header = make_header(identity_, bytes_, marks_, ++sequence_);
         std::byte* place = headers_ + older_copy_ * kHeaderCopyBytes;
+        if (auto done = invalidate_torn_copy(place); !done) return done;
         std::memcpy(place, &header, sizeof header);
+        older_copy_torn_ = true;
         if (auto done = domain_.sync(place, sizeof header); !done) {
             return std::unexpected(std::move(done.error()).during("writing the header of ring " + path()));
         }
+        older_copy_torn_ = false;
         older_copy_ = 1 - older_copy_;  // not after a failure: the other copy may be the only good one
     }
     return {};

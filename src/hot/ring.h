@@ -12,6 +12,7 @@
 //   R3  The persisted head is on the medium before free_head passes it, so recovery never meets reused space below
 //       the head it reads.
 //   R4  Two header copies are equal but while one is being written; each is whole on its own.
+//   R5  A copy that a crash or a failed write left torn is made invalid for good before it is written again.
 //
 // Orders: the tail moves by a release CAS, after the announcement (slot.h A1); whoever reads it acquires. free_head is
 // stored with release after the grace period, and acquired by the writer that reserves, so that the last reads of the
@@ -121,6 +122,7 @@ private:
     Ring(std::span<std::byte> memory, RingIdentity identity, const platform::PersistDomain& domain,
          const Secret& secret) noexcept;
     [[nodiscard]] Result<void> write_copies(unsigned count);
+    [[nodiscard]] Result<void> invalidate_torn_copy(std::byte* place);
 
     RingIdentity identity_;
     platform::PersistDomain domain_;
@@ -131,6 +133,7 @@ private:
     RingMarks marks_;
     std::uint64_t sequence_ = 0;
     unsigned older_copy_ = 0;
+    bool older_copy_torn_ = false;
 };
 
 }  // namespace zverse::hot

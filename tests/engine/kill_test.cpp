@@ -68,7 +68,9 @@ protected:
         while (Clock::now() < deadline && !child.ended()) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
             take(child.read(static_cast<int>(left.count())), full);
-            const bool first = !writing && !acknowledged_[0].empty();
+            // A ring may be full before this run's first write.
+            const auto wrote = [](const auto& versions) { return !versions.empty(); };
+            const bool first = !writing && (full || std::ranges::any_of(acknowledged_, wrote));
             writing = writing || first;
             if (first) deadline = Clock::now() + std::chrono::microseconds(random.between(1'000, 20'000));
             if (full && deadline > Clock::now() + std::chrono::milliseconds(2)) break;

@@ -7,6 +7,8 @@
 #include <support/seed.h>
 #include <support/sim_file_io.h>
 
+#include <xxhash.h>
+
 #include <cerrno>
 #include <set>
 
@@ -142,13 +144,83 @@ TEST(SuperblockCrash, EveryChangedByteIsSeen) {
     }
 }
 
-TEST(SuperblockCrash, TheNewerCopyCounts) {
+/// Fields that no writer of this format would have written, under good checksums.
+TEST(SuperblockCrash, ImpossibleAndForeignValuesAreRefused) {
+    using engine::SuperblockCopy;
+    const auto refused = [](auto&& change) {
+        SimFileIo io;
+        create(io);
+        const auto file = must(io.open(kPath, OpenMode::read_write));
+        for (const std::uint64_t offset : {std::uint64_t{0}, kSuperblockCopyBytes}) {
+            auto copy = std::make_unique<SuperblockCopy>();
+            const std::span<std::byte> bytes(reinterpret_cast<std::byte*>(copy.get()), sizeof *copy);
+            must(file->read_exact(bytes, offset));
+            change(*copy);
+            copy->checksum = XXH3_64bits(copy.get(), offsetof(SuperblockCopy, checksum));
+            must(file->write(bytes, offset));
+        }
+        const auto opened = Superblock::open(io, kPath, OpenMode::read);
+        EXPECT_FALSE(opened);
+        return opened ? ErrorCode::io : opened.error().code();
+    };
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.magic ^= 1; }), ErrorCode::corrupt);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { ++c.format; }), ErrorCode::incompatible);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.features = 4; }), ErrorCode::incompatible);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.shards = 0; }), ErrorCode::corrupt);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.shards = hot::kShardsMax + 1; }), ErrorCode::corrupt);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.ring_bytes = 1 << 19; }), ErrorCode::corrupt);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.ring_bytes = std::uint64_t{128} << 30; }), ErrorCode::corrupt);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.ring_bytes = 3 << 20; }), ErrorCode::corrupt);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.lost_count = engine::kLostWindowsMax + 1; }), ErrorCode::corrupt);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.durability = 2; }), ErrorCode::corrupt);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.hot_paths_bytes = engine::kHotPathsBytes + 1; }), ErrorCode::corrupt);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.clock_limit = kVersionMax + 1; }), ErrorCode::corrupt);
+    EXPECT_EQ(refused([](SuperblockCopy& c) { c.cut = c.clock_limit + 1; }), ErrorCode::corrupt);
+}
+
+TEST(SuperblockCrash, AFreshOneIsOnTheDisk) {
     SimFileIo io;
     create(io);
+    EXPECT_EQ(io.doubts(), 0U);
+    EXPECT_EQ(generation_of(*io.crash(1)), 1U);
+}
+
+engine::SuperblockCopy copy_at(SimFileIo& io, std::uint64_t offset) {
+    const auto file = must(io.open(kPath, OpenMode::read));
+    engine::SuperblockCopy copy{};
+    must(file->read_exact({reinterpret_cast<std::byte*>(&copy), sizeof copy}, offset));
+    return copy;
+}
+
+TEST(SuperblockCrash, TheNewerCopyCounts) {
+    for (const std::uint64_t offset : {std::uint64_t{0}, kSuperblockCopyBytes}) {
+        SimFileIo io;
+        create(io);
+        engine::SuperblockCopy older = copy_at(io, offset);
+        auto superblock = must(Superblock::open(io, kPath, OpenMode::read_write));
+        must(superblock.write(fields_of(2)));
+        const auto file = must(io.open(kPath, OpenMode::read_write));
+        must(file->write({reinterpret_cast<std::byte*>(&older), sizeof older}, offset));
+        EXPECT_EQ(generation_of(io), 2U) << "the older copy is at " << offset;
+    }
+}
+
+/// Sectors of a later write must never add up with a torn copy to the superblock that was lost: the torn copy loses its
+/// checksum before anything else is written there.
+TEST(SuperblockCrash, ATornCopyLosesItsChecksumFirst) {
+    SimFileIo io;
+    create(io);
+    engine::SuperblockCopy torn = copy_at(io, 0);
+    torn.sequence += 10;  // the checksum no longer fits
+    const auto file = must(io.open(kPath, OpenMode::read_write));
+    must(file->write({reinterpret_cast<std::byte*>(&torn), sizeof torn}, 0));
     auto superblock = must(Superblock::open(io, kPath, OpenMode::read_write));
-    io.fail_call(3, EIO);  // one copy is written and synced, the other is not begun
-    ASSERT_FALSE(superblock.write(fields_of(2)));
-    EXPECT_EQ(generation_of(*io.crash(0)), 2U);
+    io.fail_call(3, EIO);  // behind the write of a sector and its sync
+    EXPECT_FALSE(superblock.write(fields_of(2)));
+    EXPECT_EQ(copy_at(io, 0).checksum, 0U);
+    EXPECT_EQ(copy_at(io, 0).sequence, torn.sequence) << "something was written before the checksum was gone";
+    io.fail_no_more();
+    EXPECT_EQ(generation_of(io), 1U);
 }
 
 TEST(SuperblockCrash, AFailedWriteIsReportedAndKeepsTheOtherCopy) {

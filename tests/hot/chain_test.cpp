@@ -121,6 +121,19 @@ TEST_F(ChainTest, ConditionalWritesIgnoreWhatIsBelowTheCut) {
     EXPECT_TRUE(tier->write(both, *second));
 }
 
+/// C3: of two operations in one chain the upper one stands on the lower one, which is the transaction's own.
+TEST_F(ChainTest, TransactionsLookBelowTheirOwnOperations) {
+    PlainTier tier(1, 64 << 10);
+    constexpr std::uint64_t kOneHash = 0x1234'5678'9abc'def0;
+    const hot::Operation both[] = {{"one", "x", kOneHash}, {"two", "x", kOneHash}};
+    for (const hot::Operation& each : both) {
+        const Version version = *tier->put(each);
+        const auto lost = tier->write(both, version - 1);
+        ASSERT_FALSE(lost) << each.key;
+        EXPECT_EQ(lost.error().version(), version);
+    }
+}
+
 TEST_F(ChainTest, RecoveryLinksChainsThatAreAsQuick) {
     const SeedScope scope;
     Random random(scope.seed());

@@ -5,6 +5,7 @@
 #include <support/hot_parts.h>
 #include <support/seed.h>
 
+#include <array>
 #include <functional>
 
 namespace zverse::test {
@@ -134,7 +135,7 @@ TEST_F(FrameTest, LengthsThatLieAreRefusedWithGoodChecksums) {
     first_operation(fresh()).reserved = 1;
     EXPECT_STREQ(problem_with_good_checksum(*ring().frame_at(kPlace)), "operation with unknown flags");
     fresh().count_kind += 100;
-    EXPECT_FALSE(check().acceptable);
+    EXPECT_STREQ(check().problem, "operation beyond the end of its frame");
     fresh().lines = 0;
     EXPECT_STREQ(check().problem, "frame length out of bounds");
     fresh().lines = 0xffff'ffff;
@@ -239,6 +240,60 @@ TEST_F(FrameTest, FillersAreBornStamped) {
         EXPECT_FALSE(Stamp{ring().frame_at(kPlace)->stamp}.dirty());
         ring().frame_at(kPlace)->lines += 1;
         EXPECT_FALSE(check().acceptable) << "its length is protected";
+    }
+}
+
+TEST_F(FrameTest, FillersHaveNoOperationsAndNoVersion) {
+    const auto problem_of = [this](Stamp stamp, std::uint32_t count) {
+        FrameHeader& frame = fill({{"key", "value"}});
+        frame.count_kind = count | static_cast<std::uint32_t>(FrameKind::filler) << 24;
+        frame.stamp = stamp.word;
+        hot::store_stamp_check(frame, kTestSecret, stamp);
+        frame.checksum = hot::frame_checksum(frame, kTestSecret);
+        return check().problem;
+    };
+    const char* const wrong = "filler with operations or a version";
+    EXPECT_EQ(problem_of(Stamp::stamped(StampKind::filler, 0, false), 0), nullptr);
+    EXPECT_STREQ(problem_of(Stamp::stamped(StampKind::filler, 0, false), 1), wrong);
+    EXPECT_STREQ(problem_of(Stamp::stamped(StampKind::filler, 7, false), 0), wrong);
+    EXPECT_STREQ(problem_of(Stamp::stamped(StampKind::committed, 0, false), 0), wrong);
+}
+
+/// A header line of which some words are of this lap and some of the last one, above a body of the last one.
+TEST_F(FrameTest, ATornHeaderDoesNotReviveTheFrameBelowIt) {
+    const std::string first(300, 'a'), second(300, 'b');
+    fill({{"key", first}}, kPlace, 76);
+    std::array<std::uint64_t, 64> old{}, torn{};
+    std::memcpy(old.data(), ring().at(kPlace), sizeof old);
+    const FrameHeader& frame = fill({{"key", second}}, kPlace + kRingBytes, 77);
+    std::array<std::uint64_t, 5> now{};
+    std::memcpy(now.data(), &frame, sizeof now);
+    for (unsigned words = 0; words < 31; ++words) {  // 31: a whole header above an old body; bodies have their own test
+        torn = old;
+        for (unsigned word = 0; word < 5; ++word) {
+            if ((words >> word & 1) != 0) torn[word] = now[word];
+        }
+        std::memcpy(ring().at(kPlace), torn.data(), sizeof torn);
+        const bool valid = ring().valid_at(kPlace + kRingBytes);
+        EXPECT_FALSE(valid && hot::check_frame(ring(), kPlace + kRingBytes, 3 * kRingBytes, kTestSecret).acceptable)
+            << "words " << words;
+    }
+}
+
+TEST_F(FrameTest, WhatLiesBehindARecordIsZero) {
+    std::memset(ring().at(kPlace), 0xff, 4096);
+    for (const std::vector<Operation>& operations :
+         {std::vector<Operation>{{"key", "value"}}, std::vector<Operation>{{"key", "value"}, {"other", "v"}}}) {
+        const FrameHeader& frame = fill(operations);
+        std::uint64_t end = sizeof(FrameHeader);
+        for (const Operation& operation : operations) {
+            const std::uint64_t used = sizeof(OperationHeader) + operation.key.size() + operation.value.size();
+            for (std::uint64_t i = used; i < hot::operation_bytes(operation.key.size(), operation.value.size()); ++i) {
+                EXPECT_EQ(*ring().at(kPlace + end + i), std::byte{0});
+            }
+            end += hot::operation_bytes(operation.key.size(), operation.value.size());
+        }
+        for (; end < frame.bytes(); ++end) EXPECT_EQ(*ring().at(kPlace + end), std::byte{0}) << end;
     }
 }
 

@@ -97,7 +97,7 @@ void InterleaveWorld::check_versions(const Note& note) const {
     }
 }
 
-/// Chain order is version order: every key as of every version, one after the other.
+/// Chain order is version order: every key as of every version, one after the other; and nobody wrote into values.
 void InterleaveWorld::check_chains() {
     hot::WriterSlot& slot = tier_->slots().mine();
     const hot::PinGuard pin(tier_->epochs(), slot);
@@ -112,6 +112,10 @@ void InterleaveWorld::check_chains() {
             const hot::Found found = tier_->find(slot, key, hash_of(key), commit->first, cut);
             ASSERT_EQ(found.version, wanted > cut ? wanted : 0)
                 << "key " << key << " as of " << commit->first << " afterwards, schedule " << seed_;
+            if (found) {
+                ASSERT_TRUE(found.value() == commits_.at(wanted).at(key))
+                    << "key " << key << " was written over, schedule " << seed_;
+            }
         }
     }
 }

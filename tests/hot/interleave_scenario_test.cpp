@@ -50,6 +50,21 @@ void try_all_stops(InterleaveShape shape, const World::Script& prepare, const Sc
     }
 }
 
+/// Every pair of numbers of points below `first` and `second` goes into `stops`.
+void try_grid(const World::Script& prepare, const Scripts& scripts, std::uint64_t first, std::uint64_t second,
+              const std::function<std::vector<interleave::Stop>(std::uint64_t, std::uint64_t)>& stops) {
+    for (std::uint64_t i = 0; i < first * second; ++i) {
+        World world(kPerWrite, 1);
+        prepare(world);
+        const auto these = stops(1 + i % first, 1 + i / first);
+        (void)world.run_with_stops(these, scripts);
+        if (::testing::Test::HasFailure()) {
+            ADD_FAILURE() << "stops at" << describe(these);
+            return;
+        }
+    }
+}
+
 const World::Script kNothing = [](World&) {};
 
 TEST(InterleaveScenario, WritersOfOneKeyAndAReaderThatReadsAgainAndAgain) {
@@ -63,6 +78,18 @@ TEST(InterleaveScenario, WritersOfOneKeyAndAReaderThatReadsAgainAndAgain) {
          }},
         [&](World& w) { helped += w.helped_by_readers(); });
     EXPECT_GT(helped, 0U) << "raised three times, a writer is helped, or it might starve";
+}
+
+TEST(InterleaveScenario, ABatchThatStandsOnSettledGroundIsHelped) {
+    std::uint64_t helped = 0;
+    try_all_stops(
+        kPerWrite, [](World& w) { w.put("a"); },
+        {[](World& w) { w.batch({{"a", "x"}, {"c", "y"}}, false); },
+         [](World& w) {
+             for (int i = 0; i < 6; ++i) w.put("e"), w.read("a"), w.read("c");
+         }},
+        [&](World& w) { helped += w.helped_by_readers(); });
+    EXPECT_GT(helped, 0U) << "raised three times, a batch is helped, or it might starve";
 }
 
 TEST(InterleaveScenario, AScanMeetsFramesThatAreNotPublished) {
@@ -95,6 +122,16 @@ TEST(InterleaveScenario, AWalkStepsOverReservationsOfAnyLength) {
     };
     try_all_stops(kPerWrite, lap, {[](World& w) { w.put("a", 700); }, [](World& w) { w.put("b", 8); }, walks});
     try_all_stops(kPerWrite, lap, {[](World& w) { w.put("a", 8); }, [](World& w) { w.put("b", 700); }, walks});
+}
+
+/// slot.h A2: an attempt that failed, with a length that is not that of the frame there, in the first slot of a walk.
+TEST(InterleaveScenario, AWalkMeetsAnAttemptThatWillFail) {
+    const World::Script walks = [](World& w) { w.put("c", 40), w.scan(); };
+    try_grid([](World& w) { w.put("d"); }, {[](World& w) { w.put("a", 700); }, [](World& w) { w.put("b", 8); }, walks},
+             30, 30,
+             [](std::uint64_t fails, std::uint64_t reserves) {
+                 return std::vector<interleave::Stop>{{1, 10}, {0, fails}, {1, reserves}};
+             });
 }
 
 /// slot.h A2: between the walker's two looks at an announcement its owner has come to another reservation.
@@ -151,6 +188,22 @@ TEST(InterleaveScenario, SealsBesideWritersAndHelpers) {
                    [](World& w) { w.seal(), w.put("e"), w.seal(), w.settle(); }});
 }
 
+/// Whoever looks at an announced frame is pinned, or its space is used again beneath the look.
+TEST(InterleaveScenario, ASealLooksAtAFrameThatIsTakenAwayMeanwhile) {
+    try_grid([](World& w) { w.put("c"); },
+             {[](World& w) { w.put("a"); }, [](World& w) { w.seal(); },
+              [](World& w) {
+                  w.drain();
+                  for (int i = 0; i < 5; ++i) w.put("b", 1500);
+                  w.drain();
+                  for (int i = 0; i < 4; ++i) w.put("b", 1500);
+              }},
+             30, 14,
+             [](std::uint64_t writes, std::uint64_t seals) {
+                 return std::vector<interleave::Stop>{{0, writes}, {1, seals}, {0, 1000}};
+             });
+}
+
 TEST(InterleaveScenario, TransactionsBatchesAndConditionalWritesOnTheSameKeys) {
     const SeedScope scope;
     const World::Script before = [](World& w) { w.put("a"), w.put("b"), w.put("c"); };
@@ -191,6 +244,15 @@ TEST(InterleaveScenario, IndexInsertions) {
         const auto made = hot::Index::create(rings, {.bytes = 128});
         ASSERT_TRUE(made);
         hot::Index& index = **made;
+        // Two entries of other tags die first: who takes one over owes its credit.
+        constexpr std::uint64_t kDead = 2;
+        std::int64_t credits = 0;
+        for (std::uint64_t n = 0; n < kDead; ++n) {
+            const std::uint64_t hash = (3 + n) << 48;
+            const auto inserted = index.insert(hash, index.probe(hash), hot::make_address(0, kRing + 8 * n), credits);
+            ASSERT_EQ(inserted, hot::Index::Insertion::done);
+        }
+        rings[0].dead_head.store(kRing + 64);
         std::atomic<std::uint64_t> places{0};
         std::set<std::uint64_t> tags;
         // What was put there for good, by tag. No thread is stopped between its last step and the note here.
@@ -209,8 +271,7 @@ TEST(InterleaveScenario, IndexInsertions) {
             bodies.emplace_back([&, tag] {
                 look(3 - tag);
                 const std::uint64_t hash = tag << 48;
-                const hot::Address mine = hot::make_address(0, kRing + 8 * places.fetch_add(1));
-                std::int64_t credits = 0;
+                const hot::Address mine = hot::make_address(0, kRing + 64 + 8 * places.fetch_add(1));
                 for (bool done = false; !done;) {
                     const auto probe = index.probe(hash);
                     done = probe.newest ? index.replace(probe, mine)
@@ -223,7 +284,13 @@ TEST(InterleaveScenario, IndexInsertions) {
         }
         interleave::run(mix(scope.seed(), i), bodies);
         rings[0].dead_head.store(2 * kRing);
-        ASSERT_EQ(index.sweep(), tags.size()) << "one entry per tag, schedule " << i;
+        ASSERT_EQ(index.sweep() + static_cast<std::uint64_t>(credits), tags.size() + kDead)
+            << "one entry per tag, and no credit lost, schedule " << i;
+        for (const std::uint64_t tag : tags) {
+            const hot::Address again = hot::make_address(0, 2 * kRing + 8 * tag);
+            ASSERT_EQ(index.insert(tag << 48, index.probe(tag << 48), again, credits), hot::Index::Insertion::done)
+                << "something is left behind, schedule " << i;
+        }
     }
 }
 

@@ -144,7 +144,8 @@ void InterleaveWorld::watch(Random& random) {
 }
 
 void InterleaveWorld::put(const std::string& key, std::size_t bytes) {
-    put_value(key, std::to_string(++values_) + "." + std::string(bytes, 'v'));
+    // Zeros look like stamps of pending frames to whoever comes too late and takes them for one.
+    put_value(key, std::to_string(++values_) + "." + std::string(bytes, '\0'));
 }
 
 void InterleaveWorld::put(Random& random, const std::string& key) { put_value(key, random_value(random)); }
@@ -195,6 +196,7 @@ void InterleaveWorld::batch(std::map<std::string, std::string> records, bool tra
     } else if (version.error().code() == ErrorCode::conflict) {
         note.kind = Note::Kind::conflict;
         note.version = version.error().version();
+        note.shown = lasts(note.version);  // C4
         end(std::move(note));
     } else {
         refused(version.error());

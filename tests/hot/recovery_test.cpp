@@ -270,6 +270,7 @@ TEST_F(RecoveryTest, RingsAreLinkedInVersionOrder) {
     clock_ = tier_->clock();
     for (const unsigned threads : {1U, 2U, 7U}) {
         open(threads);
+        EXPECT_EQ(tier_->index().credits(), tier_->index().capacity() - 4) << "one entry per key";
         for (const auto& each : written) {
             for (const Version version : each.second) ASSERT_EQ(read(each.first, version), version) << threads;
             for (std::size_t i = 1; i < each.second.size(); ++i) {
@@ -435,6 +436,25 @@ TEST_F(RecoveryTest, WhatIsClearedOrFilledIsSoOnTheMediumToo) {
     }
 }
 
+TEST_F(RecoveryTest, LinesClearedFarBehindTheLastFrameAreSyncedToo) {
+    for (const auto granularity : {Granularity::cache_line, Granularity::page}) {
+        make(1, granularity, Durability::process);
+        clock_ = 0;
+        open();
+        put("key", "value");
+        std::vector<std::uint64_t> torn;
+        for (const std::size_t bytes : {6000, 6000, 10}) {
+            torn.push_back(tier_->rings()[0].tail.load());
+            put("torn", std::string(bytes, 'v'));
+        }
+        for (const std::uint64_t position : torn) flip(file_offset(position) + 16, 0);
+        pmem_->evict();
+        open();
+        EXPECT_TRUE(pmem_->dirty_units().empty()) << platform::to_string(granularity);
+        for (const std::uint64_t position : torn) EXPECT_EQ(tier_->rings()[0].frame_at(position)->validity, 0U);
+    }
+}
+
 TEST_F(RecoveryTest, AFailedSyncStopsWritingForGood) {
     make(1, Granularity::page);
     open();
@@ -471,6 +491,126 @@ TEST_F(RecoveryTest, AFailedSyncMovesNothing) {
     EXPECT_LE(attach()[0]->marks().settled, synced);
 }
 
+/// Header writes fail, all else succeeds.
+TEST_F(RecoveryTest, HeadersThatCantBeWrittenStopWriting) {
+    const auto fail_headers = [this](bool fail) {
+        pmem_->before_sync = [this, fail](std::size_t first, std::size_t) {
+            pmem_->fail_syncs_with = fail && first < hot::kHeaderAreaBytes ? EIO : 0;
+        };
+    };
+    const auto expect_read_only = [this] {
+        const auto refused = tier_->put({"key", "v", tier_->hash("key"), false});
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().code(), ErrorCode::read_only) << refused.error().message();
+    };
+    const auto reopen = [&] {
+        make(1, Granularity::page, Durability::process);
+        clock_ = 0;
+        open();
+        put("key", "value");
+    };
+    reopen();
+    fail_headers(true);
+    EXPECT_FALSE(tier_->sync_all()) << "its durable mark is lost";
+    EXPECT_EQ(tier_->durable_mark(), 0U);
+    expect_read_only();
+
+    reopen();
+    ASSERT_TRUE(tier_->sync_all());
+    fail_headers(true);
+    EXPECT_FALSE(tier_->settle_rings(1));
+    expect_read_only();
+
+    reopen();
+    ASSERT_TRUE(tier_->sync_all());
+    const auto ends = tier_->prefix_ends(tier_->clock());
+    tier_->move_dead_heads(ends);
+    fail_headers(true);
+    EXPECT_FALSE(tier_->move_free_heads(ends));
+    EXPECT_EQ(tier_->rings()[0].free_head.load(), kRingBytes) << "ring.h R3";
+    fail_headers(false);
+    EXPECT_TRUE(tier_->move_free_heads(ends));
+}
+
+TEST_F(RecoveryTest, ARepairThatCantWriteItsHeadersFails) {
+    for (int good = 0; good < 4; ++good) {
+        make(1, Granularity::page, Durability::process);
+        clock_ = 0;
+        open();
+        put("key", "value");
+        const auto rings = attach();
+        const auto judgement = hot::judge(rings, {kTestSecret, 0, false, 1});
+        ASSERT_TRUE(judgement);
+        int headers = 0;
+        pmem_->before_sync = [&](std::size_t first, std::size_t) {
+            pmem_->fail_syncs_with = first < hot::kHeaderAreaBytes && headers++ >= good ? EIO : 0;
+        };
+        EXPECT_FALSE(hot::repair(rings, *judgement, kTestSecret)) << good << " header writes succeeded";
+    }
+}
+
+TEST_F(RecoveryTest, HeadsAndSettledAreInBothHeaderCopies) {
+    make(1, Granularity::page, Durability::process);
+    open();
+    const auto expect_marks = [this](std::uint64_t head, std::uint64_t settled) {
+        AlignedMemory image(memory_->span().size());
+        for (unsigned destroyed = 0; destroyed < 2; ++destroyed) {
+            std::copy(pmem_->medium().begin(), pmem_->medium().end(), image.span().begin());
+            std::memset(image.span().data() + destroyed * hot::kHeaderCopyBytes, 0, hot::kHeaderCopyBytes);
+            std::string problem;
+            const auto rings = attach_rings(image.span(), 1, pmem_->domain(), problem);
+            ASSERT_EQ(problem, "");
+            EXPECT_EQ(rings[0]->marks().head, head) << "without copy " << destroyed;
+            EXPECT_EQ(rings[0]->marks().settled, settled) << "without copy " << destroyed;
+        }
+    };
+    put("key", "value");
+    ASSERT_TRUE(tier_->sync_all());
+    const std::uint64_t first = tier_->rings()[0].tail.load();
+    ASSERT_TRUE(tier_->settle_rings(1));
+    expect_marks(kRingBytes, first);
+    put("key", "value");
+    ASSERT_TRUE(tier_->sync_all());
+    const auto ends = tier_->prefix_ends(tier_->clock());
+    tier_->move_dead_heads(ends);
+    ASSERT_TRUE(tier_->move_free_heads(ends));
+    expect_marks(tier_->rings()[0].tail.load(), tier_->rings()[0].tail.load());
+}
+
+/// Recovery after a kill makes everything durable; a power cut afterwards must not take it back.
+TEST_F(RecoveryTest, WhatAKilledProcessLeftSurvivesALaterPowerCut) {
+    make(1, Granularity::page, Durability::process);
+    open();
+    for (int i = 0; i < 20; ++i) put("key" + std::to_string(i), "value");
+    open();
+    pmem_->evict();  // all that was not synced may as well be there
+    const auto judgement = judge(true);
+    ASSERT_TRUE(judgement) << judgement.error().message();
+    EXPECT_EQ(judgement->operations(), 20U);
+    EXPECT_EQ(judgement->mark, clock_);
+}
+
+TEST_F(RecoveryTest, ATimeOfAnotherLengthIsNone) {
+    make(1);
+    const auto rings = attach();
+    std::uint64_t position = kRingBytes;
+    for (const std::string_view value : {"", "abc", "12345678", "longer than that"}) {
+        const hot::Operation operation{"", value};
+        const std::uint64_t bytes = hot::frame_bytes_of({&operation, 1});
+        hot::fill_frame(*rings[0], position, bytes, hot::FrameKind::time, {&operation, 1}, kTestSecret, true, false,
+                        {});
+        hot::FrameHeader& frame = *rings[0]->frame_at(position);
+        const auto stamp = hot::Stamp::stamped(hot::StampKind::committed, position, false);
+        frame.stamp = stamp.word;
+        hot::store_stamp_check(frame, kTestSecret, stamp);
+        position += bytes;
+    }
+    const auto judgement = judge();
+    ASSERT_TRUE(judgement);
+    EXPECT_EQ(judgement->rings[0].frames, 4U);
+    ASSERT_EQ(judgement->rings[0].times.size(), 1U);
+}
+
 TEST_F(RecoveryTest, AFailureDuringRepairIsReported) {
     make(1, Granularity::page);
     open();
@@ -479,7 +619,10 @@ TEST_F(RecoveryTest, AFailureDuringRepairIsReported) {
     const auto rings = attach();
     const auto judgement = hot::judge(rings, {kTestSecret, 0, false, 1});
     ASSERT_TRUE(judgement);
-    pmem_->fail_syncs_with = EIO;
+    // The headers can be written, the frames can't.
+    pmem_->before_sync = [this](std::size_t first, std::size_t) {
+        pmem_->fail_syncs_with = first >= hot::kHeaderAreaBytes ? EIO : 0;
+    };
     const auto repaired = hot::repair(rings, *judgement, kTestSecret);
     ASSERT_FALSE(repaired);
     EXPECT_EQ(repaired.error().os_errno(), EIO);

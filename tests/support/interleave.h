@@ -178,9 +178,16 @@ private:
     atomic<std::uint64_t> calls_{0};
 };
 
+namespace this_thread {
+/// Who spins can't go on until another thread did something, and should not use up its turn.
+inline void interleaved_yield() noexcept { zverse::test::interleave::give_way(); }
+}  // namespace this_thread
+
 }  // namespace std
 
 #define atomic interleaved_atomic
 #define atomic_ref interleaved_atomic_ref
 #define mutex interleaved_mutex
 #define condition_variable interleaved_condition_variable
+#define yield interleaved_yield
+#define _mm_pause zverse::test::interleave::give_way
