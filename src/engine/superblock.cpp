@@ -146,8 +146,8 @@ Result<Superblock> Superblock::open(platform::FileIo& io, const std::filesystem:
     return Superblock(std::move(*file), decode(*best), best->sequence, 1 - best_number, torn);
 }
 
-/// Sectors of ours that reach the disk alone might be just what a torn copy lacks, and would bring back a superblock that
-/// the last opening decided without. Without its checksum nothing completes it.
+/// Sectors of ours that reach the disk alone might be just what a torn copy lacks, and would bring back a superblock
+/// that the last opening decided without. Without its checksum nothing completes it.
 Result<void> Superblock::invalidate_torn_copy() {
     if (!older_copy_torn_) return {};
     constexpr std::size_t kSectorBytes = 512;

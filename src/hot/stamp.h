@@ -49,8 +49,8 @@ struct Stamp {
         return word & ((std::uint64_t{3} << kKindShift) | kNumberMask);
     }
 
-    /// Committed, clean and `after` < number <= `upto`, which nearly every read meets: pending words are smaller, dirty,
-    /// aborted and fillers' words are larger.
+    /// Committed, clean and `after` < number <= `upto`, which nearly every read meets: pending words are smaller; those
+    /// of dirty and aborted frames and of fillers are larger.
     [[nodiscard]] constexpr bool settled_within(std::uint64_t after, std::uint64_t upto) const noexcept {
         return word > stamped(StampKind::committed, after, false).word &&
                word <= stamped(StampKind::committed, upto, false).word;

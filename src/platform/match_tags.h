@@ -1,10 +1,11 @@
 // Looking for a tag in a line of the hash index, with the vectors that every CPU of the architecture has. It is inlined
-// and not a kernel of kernels.h: AVX-512 needs five instructions where SSE2 needs thirteen, but the call through a table
-// costs more, and keeps a read from holding its values in registers (docs/performance.md).
+// and not a kernel of kernels.h: AVX-512 needs five instructions where SSE2 needs thirteen, but the call through a
+// table costs more, and keeps a read from holding its values in registers (docs/performance.md).
 //
 // Vector loads of index lines: both architectures promise that an aligned 8-byte part of an aligned vector load is read
-// in one piece, so each entry is some value that was really stored. Nothing is promised between entries, and nothing is
-// needed: the answer is a hint, and the caller loads the entry it follows once more, with acquire, and compares the tag.
+// in one piece, so each entry is some value that was really stored. Nothing is promised between entries, and nothing
+// is needed: the answer is a hint, and the caller loads the entry it follows once more, with acquire, and compares the
+// tag.
 #pragma once
 
 #include <atomic>
@@ -19,10 +20,10 @@
 
 namespace zverse::platform {
 
-/// Looks for `tag` (15 bits, not 0) in 64 aligned bytes: words 0..6 are entries (bit 63 tentative, bits 48..62 tag, bits
-/// 0..47 address; 0 is empty), word 7 is a link, a pointer with zeros for a tag. Bit i of the answer is set when entry i
-/// has this tag and is not tentative. This one is the reference, and serves under ThreadSanitizer, to which vector loads
-/// of words that others change are no atomics.
+/// Looks for `tag` (15 bits, not 0) in 64 aligned bytes: words 0..6 are entries (bit 63 tentative, bits 48..62 tag,
+/// bits 0..47 address; 0 is empty), word 7 is a link, a pointer with zeros for a tag. Bit i of the answer is set when
+/// entry i has this tag and is not tentative. This one is the reference, and serves under ThreadSanitizer, to which
+/// vector loads of words that others change are no atomics.
 [[nodiscard]] inline unsigned match_tags_scalar(const std::atomic<std::uint64_t>* line, std::uint64_t tag) noexcept {
     unsigned matches = 0;
     for (unsigned i = 0; i < 7; ++i) {
