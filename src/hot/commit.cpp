@@ -68,18 +68,22 @@ Result<void> Tier::admit(WriterSlot& slot) {
 }
 
 void Tier::fill(const Reservation& space, FrameKind kind, std::span<const Operation> operations, bool ready,
-                std::span<Address> addresses) noexcept {
+                std::span<const Links> links) noexcept {
     if (space.has_filler()) fill_filler(*space.ring, space.start, space.position - space.start, options_.secret);
     fill_frame(*space.ring, space.position, space.bytes, kind, operations, options_.secret, ready, flush_per_write_,
-               addresses);
+               links);
 }
 
-/// Publishes one operation on top of its chain; false when the index has no memory.
-bool Tier::publish(WriterSlot& slot, const Operation& operation, const OperationRef& own) {
+/// Publishes one operation on top of its chain; false when the index has no memory. `below`: what its links stand on
+/// already, and then what they stand on.
+bool Tier::publish(WriterSlot& slot, const Operation& operation, const OperationRef& own,
+                   std::optional<Address>& below) {
     for (;;) {
         const Index::Probe probe = index_->probe(operation.hash);
         wait_until_ready(probe.newest, own.frame);
-        rings_.link(*own.op, probe.newest);
+        const Address top = probe.newest ? probe.newest.address() : 0;
+        if (below != top) rings_.link(*own.op, probe.newest);
+        below = top;
         if (probe.newest) {
             if (index_->replace(probe, own.address())) {
                 ++slot.credits;  // the chain had its entry already
@@ -127,7 +131,8 @@ Result<Version> Tier::put(const Operation& operation) {
 
     AnnouncedScope scope(slot, epochs_);
     const OperationRef own = RingSet::operation_at(*space.ring, space.position + sizeof(FrameHeader));
-    if (!publish(slot, operation, own)) {
+    std::optional<Address> below;
+    if (!publish(slot, operation, own, below)) {
         stamp(*own.frame, StampKind::aborted);
         persist_own(space, *own.frame);
         ++slot.credits;
@@ -268,10 +273,9 @@ Result<Version> Tier::acknowledge(Version version) {
 
 /// Whether any key has a version above `start`, below the transaction's own operations.
 std::optional<Error> Tier::find_conflict(WriterSlot& slot, std::span<const Operation> operations,
-                                         std::span<const Address> addresses, const FrameHeader& own, Version start) {
+                                         std::span<const Place> places, const FrameHeader& own, Version start) {
     for (std::size_t i = 0; i < operations.size(); ++i) {
-        const OperationRef op = rings_.resolve(addresses[i]);
-        auto newest = newest_version(slot, rings_.previous(op), operations[i].key, &own);
+        auto newest = newest_version(slot, rings_.resolve(places[i].below), operations[i].key, &own);
         if (!newest) return std::move(newest.error());
         if (newest->version > start) {
             return Error(ErrorCode::conflict,
@@ -281,6 +285,28 @@ std::optional<Error> Tier::find_conflict(WriterSlot& slot, std::span<const Opera
         }
     }
     return std::nullopt;
+}
+
+/// Where each operation will be, and the links it has if nobody else writes to its chain meanwhile. A batch goes past
+/// the cache: setting its links afterwards would fetch every line back. Pinned.
+void Tier::place_batch(const Reservation& space, std::span<const Operation> operations, std::vector<Place>& places,
+                       std::vector<Links>& links) const {
+    // Buckets load first, older operations a few ahead of their turn.
+    constexpr std::size_t kBucketsAhead = 64;
+    constexpr std::size_t kOperationsAhead = 12;
+    const std::size_t count = operations.size();
+    places.resize(count);
+    links.resize(count);
+    for (std::size_t i = 0; i < std::min(kBucketsAhead, count); ++i) index_->prefetch(operations[i].hash);
+    for (std::size_t i = 0; i < std::min(kOperationsAhead, count); ++i) index_->prefetch_operation(operations[i].hash);
+    std::uint64_t position = space.position + sizeof(FrameHeader);
+    for (std::size_t i = 0; i < count; ++i) {
+        if (i + kBucketsAhead < count) index_->prefetch(operations[i + kBucketsAhead].hash);
+        if (i + kOperationsAhead < count) index_->prefetch_operation(operations[i + kOperationsAhead].hash);
+        links[i] = rings_.links_above(index_->find(operations[i].hash));
+        places[i] = {position, links[i].previous};
+        position += operation_bytes(operations[i].key.size(), operations[i].value.size());
+    }
 }
 
 Result<Version> Tier::write(std::span<const Operation> operations, std::optional<Version> unless_newer) {
@@ -295,32 +321,28 @@ Result<Version> Tier::write(std::span<const Operation> operations, std::optional
         !done) {
         return std::unexpected(std::move(done.error()));
     }
-    static thread_local std::vector<Address> addresses;
-    addresses.resize(operations.size());
-    // Buckets load beside the copying, older operations a few ahead of their turn.
-    constexpr std::size_t kBucketsAhead = 64;
-    constexpr std::size_t kOperationsAhead = 8;
+    static thread_local std::vector<Place> places;
+    static thread_local std::vector<Links> links;
     const std::size_t count = operations.size();
-    for (std::size_t i = 0; i < std::min(kBucketsAhead, count); ++i) index_->prefetch(operations[i].hash);
-    fill(space, FrameKind::data, operations, false, addresses);
-
     AnnouncedScope scope(slot, epochs_);
+    place_batch(space, operations, places, links);
+    fill(space, FrameKind::data, operations, false, links);
+
     FrameHeader& frame = *space.ring->frame_at(space.position);
-    for (std::size_t i = 0; i < std::min(kOperationsAhead, count); ++i) {
-        index_->prefetch_operation(operations[i].hash);
-    }
     std::optional<Error> lost;
     std::size_t published = 0;
     for (; published < count && !lost; ++published) {
-        if (published + kBucketsAhead < count) index_->prefetch(operations[published + kBucketsAhead].hash);
-        if (published + kOperationsAhead < count) {
-            index_->prefetch_operation(operations[published + kOperationsAhead].hash);
+        Place& place = places[published];
+        auto* op = reinterpret_cast<OperationHeader*>(space.ring->at(place.position));
+        std::optional<Address> below = place.below;
+        if (!publish(slot, operations[published], {op, &frame, space.ring, place.position}, below)) {
+            lost = index_memory_error();
         }
-        if (!publish(slot, operations[published], rings_.resolve(addresses[published]))) lost = index_memory_error();
+        place.below = *below;
     }
     if (lost) slot.credits += static_cast<std::int64_t>(operations.size() - --published);
-    for (std::size_t i = 0; i < published; ++i) settle_below(slot, rings_.resolve(addresses[i]));
-    if (!lost && unless_newer) lost = find_conflict(slot, operations, addresses, frame, *unless_newer);
+    for (std::size_t i = 0; i < published; ++i) settle_chain(slot, rings_.resolve(places[i].below), &frame);
+    if (!lost && unless_newer) lost = find_conflict(slot, operations, places, frame, *unless_newer);
     if (lost) {
         stamp(frame, StampKind::aborted);
         persist_own(space, frame);

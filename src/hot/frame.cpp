@@ -26,8 +26,10 @@ std::uint64_t checksum_operation(std::uint64_t seed, const OperationHeader& op, 
     return XXH3_64bits_withSeed(value, op.value_bytes, seed);
 }
 
-OperationHeader make_operation(const Operation& operation, std::uint64_t offset) noexcept {
+OperationHeader make_operation(const Operation& operation, std::uint64_t offset, const Links& links) noexcept {
     OperationHeader op{};
+    op.previous = links.previous;
+    op.jump = links.jump;
     op.back_units = static_cast<std::uint32_t>(offset / kUnitBytes);
     op.value_bytes = static_cast<std::uint32_t>(operation.value.size());
     op.key_bytes = static_cast<std::uint16_t>(operation.key.size());
@@ -111,8 +113,8 @@ private:
 
 /// The short way: one small operation, written in place.
 std::uint64_t fill_in_place(Ring& ring, std::uint64_t position, std::uint64_t bytes, const Operation& operation,
-                            std::uint64_t seed) noexcept {
-    const OperationHeader op = make_operation(operation, sizeof(FrameHeader));
+                            const Links& links, std::uint64_t seed) noexcept {
+    const OperationHeader op = make_operation(operation, sizeof(FrameHeader), links);
     std::byte* place = ring.at(position) + sizeof(FrameHeader);
     std::memcpy(place, &op, sizeof op);
     place += sizeof op;
@@ -128,14 +130,13 @@ std::uint64_t fill_in_place(Ring& ring, std::uint64_t position, std::uint64_t by
 
 std::uint64_t fill_streamed(Ring& ring, std::uint64_t position, std::span<const Operation> operations,
                             const FrameHeader& frame, std::uint64_t seed, bool flushed,
-                            std::span<Address> addresses) noexcept {
+                            std::span<const Links> links) noexcept {
     LineStream stream(ring.domain(), ring.at(position), flushed);
     stream.append(&frame, sizeof frame);
     std::uint64_t offset = sizeof(FrameHeader);
     for (std::size_t i = 0; i < operations.size(); ++i) {
         const Operation& operation = operations[i];
-        if (i < addresses.size()) addresses[i] = ring.address_of(position + offset);
-        const OperationHeader op = make_operation(operation, offset);
+        const OperationHeader op = make_operation(operation, offset, links.empty() ? Links{} : links[i]);
         stream.append(&op, sizeof op);
         stream.append(operation.key.data(), operation.key.size());
         stream.append(operation.value.data(), operation.value.size());
@@ -160,18 +161,17 @@ std::uint64_t frame_bytes_of(std::span<const Operation> operations) noexcept {
 
 void fill_frame(Ring& ring, std::uint64_t position, std::uint64_t bytes, FrameKind kind,
                 std::span<const Operation> operations, const Secret& secret, bool ready, bool persist_body,
-                std::span<Address> addresses) noexcept {
+                std::span<const Links> links) noexcept {
     const std::uint64_t validity = ring.validity_at(position);
     FrameHeader header =
         make_frame(kind, static_cast<std::uint32_t>(operations.size()), bytes, Stamp::pending(0, ready));
     const std::uint64_t seed = checksum_seed(secret, validity, header.lines, header.count_kind);
     FrameHeader& frame = *ring.frame_at(position);
     if (!body_first(header)) {
-        header.checksum = fill_in_place(ring, position, bytes, operations[0], seed);
+        header.checksum = fill_in_place(ring, position, bytes, operations[0], links.empty() ? Links{} : links[0], seed);
         std::memcpy(&frame, &header, sizeof header);
-        if (!addresses.empty()) addresses[0] = ring.address_of(position + sizeof(FrameHeader));
     } else {
-        frame.checksum = fill_streamed(ring, position, operations, header, seed, persist_body, addresses);
+        frame.checksum = fill_streamed(ring, position, operations, header, seed, persist_body, links);
         if (persist_body) ring.domain().drain();
     }
     make_valid(frame, validity);

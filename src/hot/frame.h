@@ -39,10 +39,10 @@ inline constexpr std::uint64_t kBodyFirstBytes = 1024;
 
 /// Fills reserved space with a data or time frame and makes it valid. `ready`: a single put, which anyone may stamp
 /// once it is published. With `persist_body`, a body_first() frame's body is on its way to the medium and drained on
-/// return. `addresses` (may be empty) receives the address of each operation.
+/// return. `links` (may be empty): what each operation's links are to begin with.
 void fill_frame(Ring& ring, std::uint64_t position, std::uint64_t bytes, FrameKind kind,
                 std::span<const Operation> operations, const Secret& secret, bool ready, bool persist_body,
-                std::span<Address> addresses) noexcept;
+                std::span<const Links> links) noexcept;
 
 /// Fills [position, position + bytes) with a filler: born stamped.
 void fill_filler(Ring& ring, std::uint64_t position, std::uint64_t bytes, const Secret& secret) noexcept;

@@ -146,6 +146,12 @@ inline constexpr std::uint64_t kUnitMask = (std::uint64_t{1} << kUnitBits) - 1;
 }
 [[nodiscard]] constexpr std::uint64_t unit_of(Address address) noexcept { return address & kUnitMask; }
 
+/// Both links of an operation, as its header holds them.
+struct Links {
+    Address previous = 0;
+    std::uint64_t jump = 0;
+};
+
 /// The store's secret: what keeps user bytes from ever looking like a frame.
 struct Secret {
     std::uint64_t a = 0;

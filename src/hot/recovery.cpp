@@ -312,7 +312,7 @@ bool link_operation(Tier& tier, const RecoveredOperation& operation, std::int64_
     Index& index = tier.index();
     const Index::Probe probe = index.probe(operation.hash);
     if (!probe.newest) {
-        rings.link(*own.op, {});
+        RingSet::link(*own.op, Links{});
         return index.insert_alone(operation.hash, operation.address);
     }
     if (version_of(probe.newest) <= operation.version) {

@@ -107,14 +107,18 @@ public:
         return {std::atomic_ref(ref.op->jump).load(std::memory_order_relaxed)};
     }
 
-    /// Sets both links of an operation not published yet, so that it stands on `below` (which may be nothing).
-    void link(OperationHeader& op, const OperationRef& below) const noexcept {
-        std::uint64_t jump = 0;
-        if (below) jump = jump_above(below).word;
-        // relaxed: the release CAS that publishes the operation publishes its links.
-        std::atomic_ref(op.previous).store(below ? below.address() : 0, std::memory_order_relaxed);
-        std::atomic_ref(op.jump).store(jump, std::memory_order_relaxed);  // relaxed: the same
+    /// The links of an operation that stands on `below` (which may be nothing).
+    [[nodiscard]] Links links_above(const OperationRef& below) const noexcept {
+        if (!below) return {};
+        return {below.address(), jump_above(below).word};
     }
+    /// Sets both links of an operation not published yet.
+    static void link(OperationHeader& op, const Links& links) noexcept {
+        // relaxed: the release CAS that publishes the operation publishes its links.
+        std::atomic_ref(op.previous).store(links.previous, std::memory_order_relaxed);
+        std::atomic_ref(op.jump).store(links.jump, std::memory_order_relaxed);  // relaxed: the same
+    }
+    void link(OperationHeader& op, const OperationRef& below) const noexcept { link(op, links_above(below)); }
 
     /// The operation behind the low bits of a link, or nothing when it is below the ring's dead head.
     [[nodiscard]] static OperationRef follow(Ring& ring, std::uint64_t unit, std::uint64_t unit_mask) noexcept {

@@ -12,8 +12,8 @@
 //
 // Rules for every write path, in this order
 //   W1  Wait, if at all, before announcing: clock limit, queue for space, credits. Nothing announced, nothing pinned.
-//   W2  Announce, reserve, confirm the length, fill, make valid; pin; publish; settle what is pending below; stamp;
-//       make durable; clear the announcement; unpin.
+//   W2  Announce, reserve, confirm the length, fill, make valid; pin (a batch before it fills, as it looks up its
+//       links); publish; settle what is pending below; stamp; make durable; clear the announcement; unpin.
 //   W3  Versions burnt by a lost CAS are never used again.
 #pragma once
 
@@ -222,8 +222,16 @@ private:
     }
     [[nodiscard]] Result<void> admit(WriterSlot& slot);
     void fill(const Reservation& space, FrameKind kind, std::span<const Operation> operations, bool ready,
-              std::span<Address> addresses) noexcept;
-    [[nodiscard]] bool publish(WriterSlot& slot, const Operation& operation, const OperationRef& own);
+              std::span<const Links> links) noexcept;
+    /// An operation of a batch on its way into its chain.
+    struct Place {
+        std::uint64_t position = 0;
+        Address below = 0;  ///< what its links stand on
+    };
+    [[nodiscard]] bool publish(WriterSlot& slot, const Operation& operation, const OperationRef& own,
+                               std::optional<Address>& below);
+    void place_batch(const Reservation& space, std::span<const Operation> operations, std::vector<Place>& places,
+                     std::vector<Links>& links) const;
     void settle_below(WriterSlot& slot, const OperationRef& own);
     Stamp stamp(FrameHeader& frame, StampKind kind) noexcept;
     void make_ready(FrameHeader& frame) noexcept;
@@ -236,7 +244,7 @@ private:
     [[nodiscard]] Result<Version> acknowledge(Version version);
     [[nodiscard]] Result<void> check_expected(const Host::Newest& newest, Version expected) const;
     [[nodiscard]] std::optional<Error> find_conflict(WriterSlot& slot, std::span<const Operation> operations,
-                                                     std::span<const Address> addresses, const FrameHeader& own,
+                                                     std::span<const Place> places, const FrameHeader& own,
                                                      Version start);
 
     // read.cpp
