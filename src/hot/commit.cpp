@@ -38,6 +38,8 @@ private:
     bool ended_ = false;
 };
 
+constexpr std::uint64_t kStampedLag = std::uint64_t{256} << 10;  // what is younger is in the cache anyway
+
 Error index_memory_error() {
     return Error(ErrorCode::full, "no memory for an overflow bucket of the hash index; nothing was applied");
 }
@@ -54,6 +56,7 @@ Result<void> Tier::admit(WriterSlot& slot) {
         const Version now = clock();
         const Version end = limit();
         if (end - now > options_.clock_margin) [[likely]] {
+            note_stamped();
             slot.admissions = static_cast<std::uint32_t>(std::min<std::uint64_t>(options_.clock_margin / 4096, 256));
             return {};
         }
@@ -67,6 +70,16 @@ Result<void> Tier::admit(WriterSlot& slot) {
     }
 }
 
+/// Raises what is known to be stamped in each ring once it lags far enough behind to be worth O(threads).
+void Tier::note_stamped() noexcept {
+    for (const auto& ring : rings_) {
+        const std::uint64_t lag = std::min(ring->bytes() / 64, kStampedLag);
+        // relaxed, both: only whether to look.
+        const std::uint64_t known = ring->stamped.load(std::memory_order_relaxed);
+        if (ring->tail.load(std::memory_order_relaxed) - known >= lag) ring->raise_stamped(stamped_end(*ring));
+    }
+}
+
 void Tier::fill(const Reservation& space, FrameKind kind, std::span<const Operation> operations, bool ready,
                 std::span<const Links> links) noexcept {
     if (space.has_filler()) fill_filler(*space.ring, space.start, space.position - space.start, options_.secret);
@@ -74,33 +87,55 @@ void Tier::fill(const Reservation& space, FrameKind kind, std::span<const Operat
                links);
 }
 
-/// Publishes one operation on top of its chain; false when the index has no memory. `below`: what its links stand on
-/// already, and then what they stand on.
-bool Tier::publish(WriterSlot& slot, const Operation& operation, const OperationRef& own,
-                   std::optional<Address>& below) {
+/// Points the chain's entry to an operation whose links stand on what was probed.
+Index::Insertion Tier::place(WriterSlot& slot, std::uint64_t hash, const Index::Probe& probe, const OperationRef& own) {
+    if (!probe.live()) return index_->insert(hash, probe, own.address(), slot.credits);
+    if (!index_->replace(probe, own.address())) return Index::Insertion::raced;
+    ++slot.credits;  // the chain had its entry already
+    return Index::Insertion::done;
+}
+
+/// Publishes one operation of a batch on top of its chain; false when the index has no memory. `below`: what its links
+/// stand on already, and then what they stand on.
+bool Tier::publish(WriterSlot& slot, const Operation& operation, const OperationRef& own, Address& below) {
     for (;;) {
         const Index::Probe probe = index_->probe(operation.hash);
-        wait_until_ready(probe.newest, own.frame);
-        const Address top = probe.newest ? probe.newest.address() : 0;
-        if (below != top) rings_.link(*own.op, probe.newest);
-        below = top;
-        if (probe.newest) {
-            if (index_->replace(probe, own.address())) {
-                ++slot.credits;  // the chain had its entry already
-                return true;
-            }
-            continue;
-        }
-        switch (index_->insert(operation.hash, probe, own.address(), slot.credits)) {
-            case Index::Insertion::done: return true;
-            case Index::Insertion::raced: break;
-            case Index::Insertion::no_memory: return false;
-        }
+        const OperationRef newest = probe.newest();
+        wait_until_ready(newest, own.frame);
+        if (below != probe.address()) rings_.link(*own.op, newest);
+        below = probe.address();
+        const Index::Insertion placed = place(slot, operation.hash, probe, own);
+        if (placed != Index::Insertion::raced) return placed == Index::Insertion::done;
     }
 }
 
-void Tier::settle_below(WriterSlot& slot, const OperationRef& own) {
-    settle_chain(slot, rings_.previous(own), own.frame);
+/// Gives the thread's last put the jump that it did without; the older operation has been loading since.
+void Tier::complete_last_jump(WriterSlot& slot) const noexcept {
+    if (const OperationRef last = rings_.resolve(slot.without_jump)) rings_.complete_jump(last);
+    slot.without_jump = 0;
+}
+
+/// Publishes a put. Nothing of what is known to be stamped is waited for, or even looked at: that would be a cache
+/// miss after the index's, in series.
+Tier::Ground Tier::publish_put(WriterSlot& slot, const Operation& operation, const OperationRef& own) {
+    for (;;) {
+        const Index::Probe probe = index_->probe(operation.hash);
+        Ground ground = Ground::stamped;
+        if (!probe.live()) {
+            RingSet::link(*own.op, Links{});
+        } else if (probe.ring->known_stamped(probe.position)) {
+            __builtin_prefetch(probe.ring->at(probe.position));  // for complete_last_jump()
+            RingSet::link(*own.op, Links{probe.address(), JumpLink::unknown().word});
+        } else {
+            const OperationRef newest = probe.newest();
+            wait_until_ready(newest, own.frame);
+            rings_.link(*own.op, newest);
+            ground = Ground::pending;
+        }
+        const Index::Insertion placed = place(slot, operation.hash, probe, own);
+        if (placed == Index::Insertion::no_memory) return Ground::none;
+        if (placed == Index::Insertion::done) return ground;
+    }
 }
 
 /// Makes the writer's own stamped frame what its class promises, filler included.
@@ -118,29 +153,29 @@ Result<Version> Tier::put(const Operation& operation) {
     if (!admitted(slot)) {
         if (auto done = admit(slot); !done) return std::unexpected(std::move(done.error()));
     }
-    // The chain's cache misses run beside the work on the frame: the bucket's beside the reservation, the older
-    // operation's beside the copy and the checksum.
+    // The bucket's cache miss runs beside the reservation and the copy.
     index_->prefetch(operation.hash);
     const std::uint64_t bytes = frame_bytes(operation_bytes(operation.key.size(), operation.value.size()));
     Reservation space;
     if (auto done = reserve(slot, bytes, 1, operation.hash, space); !done) {
         return std::unexpected(std::move(done.error()));
     }
-    index_->prefetch_operation(operation.hash);
     fill(space, FrameKind::data, {&operation, 1}, true, {});
 
     AnnouncedScope scope(slot, epochs_);
+    complete_last_jump(slot);
     const OperationRef own = RingSet::operation_at(*space.ring, space.position + sizeof(FrameHeader));
-    std::optional<Address> below;
-    if (!publish(slot, operation, own, below)) {
+    const Ground ground = publish_put(slot, operation, own);
+    if (ground == Ground::none) {
         stamp(*own.frame, StampKind::aborted);
         persist_own(space, *own.frame);
         ++slot.credits;
         return std::unexpected(index_memory_error());
     }
-    settle_below(slot, own);
+    if (ground == Ground::pending) settle_chain(slot, rings_.previous(own), own.frame);
     const Version version = stamp(*own.frame, StampKind::committed).number();
     persist_own(space, *own.frame);
+    slot.without_jump = ground == Ground::stamped ? own.address() : 0;
     scope.end();
     slot.count(operation.tombstone ? Counter::erases : Counter::puts);
     slot.count(Counter::bytes, operation.key.size() + operation.value.size());
@@ -203,20 +238,16 @@ Result<bool> Tier::check_before(WriterSlot& slot, const Operation& operation, Ve
 Result<bool> Tier::publish_if(WriterSlot& slot, const Operation& operation, const OperationRef& own, Version expected) {
     for (;;) {
         const Index::Probe probe = index_->probe(operation.hash);
-        wait_until_ready(probe.newest, own.frame);
-        auto newest = newest_version(slot, probe.newest, operation.key, own.frame);
+        const OperationRef top = probe.newest();
+        wait_until_ready(top, own.frame);
+        auto newest = newest_version(slot, top, operation.key, own.frame);
         if (!newest) return std::unexpected(std::move(newest.error()));
         if (group_commits() && newest->version > durable_mark()) return false;
         if (auto matches = check_expected(*newest, expected); !matches) {
             return std::unexpected(std::move(matches.error()));
         }
-        rings_.link(*own.op, probe.newest);
-        if (probe.newest) {
-            if (!index_->replace(probe, own.address())) continue;
-            ++slot.credits;
-            return true;
-        }
-        switch (index_->insert(operation.hash, probe, own.address(), slot.credits)) {
+        rings_.link(*own.op, top);
+        switch (place(slot, operation.hash, probe, own)) {
             case Index::Insertion::done: return true;
             case Index::Insertion::raced: break;
             case Index::Insertion::no_memory: return std::unexpected(index_memory_error());
@@ -254,7 +285,7 @@ Result<Version> Tier::put_if(const Operation& operation, Version expected) {
             if (published.error().code() == ErrorCode::conflict) slot.count(Counter::conflicts);
             return std::unexpected(std::move(published.error()));
         }
-        settle_below(slot, own);
+        // Everything below was settled by the check.
         const Version version = stamp(*own.frame, StampKind::committed).number();
         persist_own(space, *own.frame);
         scope.end();
@@ -298,11 +329,13 @@ void Tier::place_batch(const Reservation& space, std::span<const Operation> oper
     places.resize(count);
     links.resize(count);
     for (std::size_t i = 0; i < std::min(kBucketsAhead, count); ++i) index_->prefetch(operations[i].hash);
-    for (std::size_t i = 0; i < std::min(kOperationsAhead, count); ++i) index_->prefetch_operation(operations[i].hash);
+    for (std::size_t i = 0; i < std::min(kOperationsAhead, count); ++i)
+        index_->prefetch_operation(operations[i].hash, Index::Lines::links);
     std::uint64_t position = space.position + sizeof(FrameHeader);
     for (std::size_t i = 0; i < count; ++i) {
         if (i + kBucketsAhead < count) index_->prefetch(operations[i + kBucketsAhead].hash);
-        if (i + kOperationsAhead < count) index_->prefetch_operation(operations[i + kOperationsAhead].hash);
+        if (i + kOperationsAhead < count)
+            index_->prefetch_operation(operations[i + kOperationsAhead].hash, Index::Lines::links);
         links[i] = rings_.links_above(index_->find(operations[i].hash));
         places[i] = {position, links[i].previous};
         position += operation_bytes(operations[i].key.size(), operations[i].value.size());
@@ -334,11 +367,9 @@ Result<Version> Tier::write(std::span<const Operation> operations, std::optional
     for (; published < count && !lost; ++published) {
         Place& place = places[published];
         auto* op = reinterpret_cast<OperationHeader*>(space.ring->at(place.position));
-        std::optional<Address> below = place.below;
-        if (!publish(slot, operations[published], {op, &frame, space.ring, place.position}, below)) {
+        if (!publish(slot, operations[published], {op, &frame, space.ring, place.position}, place.below)) {
             lost = index_memory_error();
         }
-        place.below = *below;
     }
     if (lost) slot.credits += static_cast<std::int64_t>(operations.size() - --published);
     for (std::size_t i = 0; i < published; ++i) settle_chain(slot, rings_.resolve(places[i].below), &frame);

@@ -31,7 +31,7 @@ Index::Index(const RingSet& rings, platform::AnonymousMemory memory, unsigned bu
       capacity_((std::int64_t{1} << bucket_bits) * kEntries),
       credits_(capacity_) {}
 
-void Index::prefetch_operation(std::uint64_t hash) const noexcept {
+void Index::prefetch_operation(std::uint64_t hash, Lines lines) const noexcept {
     const Bucket& bucket = buckets_[bucket_of(hash)];
     const unsigned hits = platform::match_tags(bucket.entries.data(), tag_of(hash));
     if (hits == 0) return;
@@ -41,6 +41,7 @@ void Index::prefetch_operation(std::uint64_t hash) const noexcept {
     const Ring& ring = ring_of(entry);
     const std::byte* op = ring.at((entry & unit_mask_) * kUnitBytes);
     __builtin_prefetch(op);
+    if (lines == Lines::links) return;
     __builtin_prefetch(op + kLineBytes);
     __builtin_prefetch(op + 2 * kLineBytes);
 }
@@ -53,7 +54,10 @@ Index::Probe Index::probe(std::uint64_t hash) const noexcept {
             std::atomic<std::uint64_t>& place = bucket->entries[static_cast<unsigned>(std::countr_zero(hits))];
             // acquire: as in find().
             const std::uint64_t entry = place.load(std::memory_order_acquire);
-            if (entry >> kTagShift == wanted) return {&place, entry, resolve(entry)};
+            if (entry >> kTagShift != wanted) continue;
+            Ring& ring = ring_of(entry);
+            const Ring::Live live = ring.live(entry & unit_mask_, unit_mask_);
+            return {&place, entry, live.alive ? &ring : nullptr, live.position};
         }
         // acquire: as in find().
         bucket = bucket->overflow.load(std::memory_order_acquire);

@@ -48,13 +48,15 @@ public:
 
     /// Starts loading the bucket of a hash.
     void prefetch(std::uint64_t hash) const noexcept { __builtin_prefetch(&buckets_[bucket_of(hash)]); }
-    /// Starts loading the operation that the hash's first bucket names, without reading it.
-    void prefetch_operation(std::uint64_t hash) const noexcept;
+    /// Starts loading the operation that the hash's first bucket names, without reading it: for writers the line of
+    /// its stamp and links, for readers also what most records have behind it.
+    enum class Lines : std::uint8_t { links, record };
+    void prefetch_operation(std::uint64_t hash, Lines lines) const noexcept;
     /// The newest operation of the hash's chain, or nothing. Pinned.
     [[nodiscard]] OperationRef find(std::uint64_t hash) const noexcept {
         bool elsewhere = false;
         const OperationRef here = find_here(hash, elsewhere);
-        return elsewhere ? probe(hash).newest : here;
+        return elsewhere ? probe(hash).newest() : here;
     }
     /// find() without a call; sets `elsewhere` when the first match of the hash's first bucket does not settle it.
     [[nodiscard, gnu::always_inline]] OperationRef find_here(std::uint64_t hash, bool& elsewhere) const noexcept {
@@ -78,11 +80,19 @@ public:
         return resolve(entry);
     }
 
-    /// A writer's look at a chain: its confirmed entry, if there is one, and the live operation behind it, if any.
+    /// A writer's look at a chain: its confirmed entry, if there is one, and where the live operation behind it is, if
+    /// any. Only newest() touches that operation.
     struct Probe {
         std::atomic<std::uint64_t>* place = nullptr;
         std::uint64_t entry = 0;
-        OperationRef newest;
+        Ring* ring = nullptr;  ///< null: no live operation
+        std::uint64_t position = 0;
+
+        [[nodiscard]] bool live() const noexcept { return ring != nullptr; }
+        [[nodiscard]] Address address() const noexcept { return live() ? ring->address_of(position) : 0; }
+        [[nodiscard]] OperationRef newest() const noexcept {
+            return live() ? RingSet::operation_at(*ring, position) : OperationRef{};
+        }
     };
     [[nodiscard]] Probe probe(std::uint64_t hash) const noexcept;
     /// Points the probed entry to `address`; false when somebody else changed it.

@@ -311,16 +311,17 @@ bool link_operation(Tier& tier, const RecoveredOperation& operation, std::int64_
     const OperationRef own = rings.resolve(operation.address);
     Index& index = tier.index();
     const Index::Probe probe = index.probe(operation.hash);
-    if (!probe.newest) {
+    if (!probe.live()) {
         RingSet::link(*own.op, Links{});
         return index.insert_alone(operation.hash, operation.address);
     }
-    if (version_of(probe.newest) <= operation.version) {
-        rings.link(*own.op, probe.newest);
+    const OperationRef newest = probe.newest();
+    if (version_of(newest) <= operation.version) {
+        rings.link(*own.op, newest);
         ++credits;
         return index.replace(probe, operation.address);
     }
-    OperationRef above = probe.newest;
+    OperationRef above = newest;
     OperationRef below = rings.previous(above);
     while (below && version_of(below) > operation.version) {
         above = below;
@@ -353,7 +354,9 @@ Result<void> rebuild_index(Tier& tier, const Judgement& judgement, unsigned thre
         for (order.next_batch(batch, kBatch); !batch.empty(); order.next_batch(batch, kBatch)) {
             for (const RecoveredOperation* operation : batch) tier.index().prefetch(operation->hash);
             // The older operations that these will stand on: their lines load together too.
-            for (const RecoveredOperation* operation : batch) tier.index().prefetch_operation(operation->hash);
+            for (const RecoveredOperation* operation : batch) {
+                tier.index().prefetch_operation(operation->hash, Index::Lines::links);
+            }
             for (const RecoveredOperation* operation : batch) {
                 // relaxed: read after the threads are joined.
                 if (!link_operation(tier, *operation, credits)) failed.store(true, std::memory_order_relaxed);

@@ -13,6 +13,7 @@
 //       the head it reads.
 //   R4  Two header copies are equal but while one is being written; each is whole on its own.
 //   R5  A copy that a crash or a failed write left torn is made invalid for good before it is written again.
+//   R6  Every frame below `stamped` is stamped. It lags behind the tail, and is not kept on the medium.
 //
 // Orders: the tail moves by a release CAS, after the announcement (slot.h A1); whoever reads it acquires. free_head is
 // stored with release after the grace period, and acquired by the writer that reserves, so that the last reads of the
@@ -93,6 +94,19 @@ public:
         return {distance <= mask_, base + distance};
     }
 
+    /// Whether the frame at or around `position` is known to be stamped, without a look at it (R6).
+    [[nodiscard]] bool known_stamped(std::uint64_t position) const noexcept {
+        // acquire: pairs with the release in raise_stamped().
+        return position < stamped.load(std::memory_order_acquire);
+    }
+    void raise_stamped(std::uint64_t end) noexcept {
+        // relaxed: a first guess.
+        std::uint64_t current = stamped.load(std::memory_order_relaxed);
+        // release: who sees it sees the stamps below it.
+        while (current < end &&
+               !stamped.compare_exchange_weak(current, end, std::memory_order_release, std::memory_order_relaxed)) {}
+    }
+
     /// Begins writing back [begin, end); await with domain().drain().
     void flush(std::uint64_t begin, std::uint64_t end) const noexcept;
     /// Makes [begin, end) survive power loss, on every granularity.
@@ -111,6 +125,7 @@ public:
     alignas(64) std::atomic<std::uint64_t> free_head{0};
     /// Everything below is durable by sync (class process, page granularity).
     std::atomic<std::uint64_t> synced{0};
+    std::atomic<std::uint64_t> stamped{0};  ///< R6
     SpaceQueue queue;
     /// With what follows on one line that hardly ever changes: all that a reader needs to follow a link.
     alignas(64) std::atomic<std::uint64_t> dead_head{0};

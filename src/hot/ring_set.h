@@ -49,6 +49,9 @@ struct OperationRef {
 /// leads to. So a write reads an older operation's links only once in 16 times, and a read as of an old version takes
 /// about 16 + log(n) steps. Links are only hints: a dead or missing target means "go by previous".
 ///
+/// A put need not wait for the line of the operation below: it publishes its operation with an unknown jump, and the
+/// thread's next put completes it. Whoever must know it earlier does that instead; what is below never changes.
+///
 ///   bit 63 anchor | bits 58..62 rank, or for others the distance to the anchor | 53..57 next rank | 43..52 shard |
 ///   bits 0..42 low bits of the target's position / 8
 struct JumpLink {
@@ -66,6 +69,9 @@ struct JumpLink {
     }
     /// An anchor, or the bottom of a chain, which counts as one.
     [[nodiscard]] bool anchor() const noexcept { return word == 0 || word >> 63 != 0; }
+    /// Not completed yet: no anchor, and at no distance from one.
+    [[nodiscard]] static constexpr JumpLink unknown() noexcept { return {1}; }
+    [[nodiscard]] bool is_unknown() const noexcept { return word == unknown().word; }
     [[nodiscard]] unsigned rank() const noexcept { return static_cast<unsigned>(word >> 58) & 31; }
     [[nodiscard]] unsigned distance() const noexcept { return rank(); }
     [[nodiscard]] unsigned next_rank() const noexcept { return static_cast<unsigned>(word >> 53) & 31; }
@@ -99,7 +105,7 @@ public:
     }
     [[nodiscard]] OperationRef previous(const OperationRef& ref) const noexcept { return previous(*ref.op); }
     [[nodiscard]] OperationRef jump_target(JumpLink link) const noexcept {
-        if (link.word == 0) return {};
+        if (link.word == 0 || link.is_unknown()) return {};
         return follow(*rings_[link.shard()], link.unit(), JumpLink::kUnitMask);
     }
     [[nodiscard]] static JumpLink jump_of(const OperationRef& ref) noexcept {
@@ -110,6 +116,7 @@ public:
     /// The links of an operation that stands on `below` (which may be nothing).
     [[nodiscard]] Links links_above(const OperationRef& below) const noexcept {
         if (!below) return {};
+        complete_jump(below);
         return {below.address(), jump_above(below).word};
     }
     /// Sets both links of an operation not published yet.
@@ -119,6 +126,17 @@ public:
         std::atomic_ref(op.jump).store(links.jump, std::memory_order_relaxed);  // relaxed: the same
     }
     void link(OperationHeader& op, const OperationRef& below) const noexcept { link(op, links_above(below)); }
+    /// Replaces an unknown jump, first those further down: at most one for each writer slot. Pinned.
+    void complete_jump(const OperationRef& ref) const noexcept {
+        while (jump_of(ref).is_unknown()) {
+            OperationRef deepest = ref;
+            OperationRef below = previous(deepest);
+            for (; below && jump_of(below).is_unknown(); below = previous(deepest)) deepest = below;
+            const std::uint64_t jump = below ? jump_above(below).word : 0;
+            // relaxed: a hint; everybody who completes it stores one that leads down the same chain.
+            std::atomic_ref(deepest.op->jump).store(jump, std::memory_order_relaxed);
+        }
+    }
 
     /// The operation behind the low bits of a link, or nothing when it is below the ring's dead head.
     [[nodiscard]] static OperationRef follow(Ring& ring, std::uint64_t unit, std::uint64_t unit_mask) noexcept {

@@ -52,6 +52,7 @@ struct alignas(64) WriterSlot : platform::EpochSlot {
     std::uint32_t callbacks = 0;  // owner only: visit() callbacks this thread is inside of
     std::uint32_t admissions = 0; // owner only: writes it may begin before it looks at the clock limit again
     std::int64_t credits = 0;     // owner only: index entries it may still create
+    Address without_jump = 0;     // owner only: its last put, if that has an unknown jump
 
     alignas(64) std::array<std::atomic<std::uint64_t>, std::size_t(Counter::count)> counters{};
 

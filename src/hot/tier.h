@@ -130,7 +130,9 @@ public:
     /// The newest operation of the hash's chain, for readers that pipeline their cache misses.
     [[nodiscard]] OperationRef chain(std::uint64_t hash) const noexcept { return index_->find(hash); }
     void prefetch_chain(std::uint64_t hash) const noexcept { index_->prefetch(hash); }
-    void prefetch_operation(std::uint64_t hash) const noexcept { index_->prefetch_operation(hash); }
+    void prefetch_operation(std::uint64_t hash) const noexcept {
+        index_->prefetch_operation(hash, Index::Lines::record);
+    }
     /// Decides a frame met outside its chain, as of a version: its version when committed at or below `as_of`, else
     /// nothing, and then for ever nothing. A frame that is about to be shown is made durable first.
     [[nodiscard]] std::optional<Version> visible(WriterSlot& slot, const OperationRef& ref, Version as_of);
@@ -228,11 +230,17 @@ private:
         std::uint64_t position = 0;
         Address below = 0;  ///< what its links stand on
     };
-    [[nodiscard]] bool publish(WriterSlot& slot, const Operation& operation, const OperationRef& own,
-                               std::optional<Address>& below);
+    /// What a published operation stands on: the known-stamped part of a ring (or nothing), or frames that may be
+    /// pending. `none`: it was not published, the index has no memory.
+    enum class Ground : std::uint8_t { none, stamped, pending };
+    [[nodiscard]] bool publish(WriterSlot& slot, const Operation& operation, const OperationRef& own, Address& below);
+    [[nodiscard]] Index::Insertion place(WriterSlot& slot, std::uint64_t hash, const Index::Probe& probe,
+                                         const OperationRef& own);
     void place_batch(const Reservation& space, std::span<const Operation> operations, std::vector<Place>& places,
                      std::vector<Links>& links) const;
-    void settle_below(WriterSlot& slot, const OperationRef& own);
+    [[nodiscard]] Ground publish_put(WriterSlot& slot, const Operation& operation, const OperationRef& own);
+    void complete_last_jump(WriterSlot& slot) const noexcept;
+    void note_stamped() noexcept;
     Stamp stamp(FrameHeader& frame, StampKind kind) noexcept;
     void make_ready(FrameHeader& frame) noexcept;
     void persist_own(const Reservation& space, FrameHeader& frame) noexcept;

@@ -92,6 +92,34 @@ TEST_F(ChainTest, JumpsOverOtherKeysOfTheChainAndAbortedFramesFindTheRightVersio
     }
 }
 
+/// Puts far above the older operation of their chain do not look at it (ring.h R6): its jump comes with the next put.
+TEST_F(ChainTest, PutsThatDoNotLookBelowGetTheirJumpLater) {
+    constexpr std::uint64_t kOften = 230;
+    PlainTier tier(1, 64 << 20);
+    const std::string key = "key";
+    std::vector<Version> versions;
+    std::uint64_t without_jump = 0;
+    for (std::uint64_t i = 0; i < kOften; ++i) {
+        const auto version = tier.put(key, "v");
+        ASSERT_TRUE(version);
+        versions.push_back(*version);
+        const auto top = [&] {
+            hot::WriterSlot& slot = tier->slots().mine();
+            const hot::PinGuard pin(tier->epochs(), slot);
+            return hot::RingSet::jump_of(tier->chain(tier->hash(key)));
+        };
+        if (top().is_unknown()) ++without_jump;
+        for (int other = 0; other < 2200; ++other) ASSERT_TRUE(tier.put("other" + std::to_string(other), "v"));
+        ASSERT_FALSE(top().is_unknown());
+    }
+    EXPECT_GT(without_jump, kOften * 9 / 10);
+    for (const Version version : versions) {
+        const auto [found, loads] = find(*tier, key, tier->hash(key), version);
+        ASSERT_EQ(found, version);
+        ASSERT_LE(loads, kLoadsMax) << "version " << version;
+    }
+}
+
 TEST_F(ChainTest, LinksBelowTheDeadHeadAreNotFollowed) {
     const SeedScope scope;
     Random random(scope.seed());

@@ -36,7 +36,7 @@ protected:
     void point_to(std::uint64_t hash, Address address) {
         for (;;) {
             const Index::Probe probe = index_->probe(hash);
-            if (probe.newest) {
+            if (probe.live()) {
                 if (index_->replace(probe, address)) return;
                 continue;
             }
@@ -177,7 +177,7 @@ TEST_F(IndexTest, AddressesWrap) {
         const Address address = hot::make_address(shard, tail[shard]);
         tail[shard] += wanted;
         if (index_->credits() == 0) index_->sweep();
-        if (index_->credits() == 0 && !index_->probe(key).newest) continue;
+        if (index_->credits() == 0 && !index_->probe(key).live()) continue;
         point_to(key, address);
         oracle[key] = address;
         const std::uint64_t looked = hash(index_->bucket_bits(), random.below(8), random.between(1, 5));

@@ -274,7 +274,7 @@ TEST(InterleaveScenario, IndexInsertions) {
                 const hot::Address mine = hot::make_address(0, kRing + 64 + 8 * places.fetch_add(1));
                 for (bool done = false; !done;) {
                     const auto probe = index.probe(hash);
-                    done = probe.newest ? index.replace(probe, mine)
+                    done = probe.live() ? index.replace(probe, mine)
                                         : index.insert(hash, probe, mine, credits) == hot::Index::Insertion::done;
                 }
                 confirmed[tag].insert(mine);
