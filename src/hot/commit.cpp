@@ -100,19 +100,23 @@ Index::Insertion Tier::place(WriterSlot& slot, std::uint64_t hash, const Index::
 bool Tier::publish(WriterSlot& slot, const Operation& operation, const OperationRef& own, Address& below) {
     for (;;) {
         const Index::Probe probe = index_->probe(operation.hash);
-        const OperationRef newest = probe.newest();
-        wait_until_ready(newest, own.frame);
-        if (below != probe.address()) rings_.link(*own.op, newest);
+        if (!probe.known_stamped()) wait_until_ready(probe.newest(), own.frame);
+        if (below != probe.address()) rings_.link(*own.op, probe.newest());
         below = probe.address();
         const Index::Insertion placed = place(slot, operation.hash, probe, own);
         if (placed != Index::Insertion::raced) return placed == Index::Insertion::done;
     }
 }
 
-/// Gives the thread's last put the jump that it did without; the older operation has been loading since.
-void Tier::complete_last_jump(WriterSlot& slot) const noexcept {
-    if (const OperationRef last = rings_.resolve(slot.without_jump)) rings_.complete_jump(last);
-    slot.without_jump = 0;
+/// Gives the thread's last puts the jumps that they did without. All at once: so the older operations load together.
+void Tier::complete_jumps(WriterSlot& slot) const noexcept {
+    for (const Address own : slot.without_jump) {
+        if (const OperationRef op = rings_.resolve(own)) rings_.prefetch_previous(op);
+    }
+    for (const Address own : slot.without_jump) {
+        if (const OperationRef op = rings_.resolve(own)) rings_.complete_jump(op);
+    }
+    slot.puts_without_jump = 0;
 }
 
 /// Publishes a put. Nothing of what is known to be stamped is waited for, or even looked at: that would be a cache
@@ -120,20 +124,20 @@ void Tier::complete_last_jump(WriterSlot& slot) const noexcept {
 Tier::Ground Tier::publish_put(WriterSlot& slot, const Operation& operation, const OperationRef& own) {
     for (;;) {
         const Index::Probe probe = index_->probe(operation.hash);
-        Ground ground = Ground::stamped;
+        Ground ground = Ground::nothing;
         if (!probe.live()) {
             RingSet::link(*own.op, Links{});
-        } else if (probe.ring->known_stamped(probe.position)) {
-            __builtin_prefetch(probe.ring->at(probe.position));  // for complete_last_jump()
+        } else if (probe.known_stamped()) {
+            ground = Ground::stamped;
             RingSet::link(*own.op, Links{probe.address(), JumpLink::unknown().word});
         } else {
             const OperationRef newest = probe.newest();
             wait_until_ready(newest, own.frame);
-            rings_.link(*own.op, newest);
             ground = Ground::pending;
+            rings_.link(*own.op, newest);
         }
         const Index::Insertion placed = place(slot, operation.hash, probe, own);
-        if (placed == Index::Insertion::no_memory) return Ground::none;
+        if (placed == Index::Insertion::no_memory) return Ground::unpublished;
         if (placed == Index::Insertion::done) return ground;
     }
 }
@@ -163,10 +167,10 @@ Result<Version> Tier::put(const Operation& operation) {
     fill(space, FrameKind::data, {&operation, 1}, true, {});
 
     AnnouncedScope scope(slot, epochs_);
-    complete_last_jump(slot);
+    if (slot.puts_without_jump == slot.without_jump.size()) complete_jumps(slot);
     const OperationRef own = RingSet::operation_at(*space.ring, space.position + sizeof(FrameHeader));
     const Ground ground = publish_put(slot, operation, own);
-    if (ground == Ground::none) {
+    if (ground == Ground::unpublished) {
         stamp(*own.frame, StampKind::aborted);
         persist_own(space, *own.frame);
         ++slot.credits;
@@ -175,7 +179,7 @@ Result<Version> Tier::put(const Operation& operation) {
     if (ground == Ground::pending) settle_chain(slot, rings_.previous(own), own.frame);
     const Version version = stamp(*own.frame, StampKind::committed).number();
     persist_own(space, *own.frame);
-    slot.without_jump = ground == Ground::stamped ? own.address() : 0;
+    if (ground == Ground::stamped) slot.without_jump[slot.puts_without_jump++] = own.address();
     scope.end();
     slot.count(operation.tombstone ? Counter::erases : Counter::puts);
     slot.count(Counter::bytes, operation.key.size() + operation.value.size());
@@ -372,7 +376,9 @@ Result<Version> Tier::write(std::span<const Operation> operations, std::optional
         }
     }
     if (lost) slot.credits += static_cast<std::int64_t>(operations.size() - --published);
-    for (std::size_t i = 0; i < published; ++i) settle_chain(slot, rings_.resolve(places[i].below), &frame);
+    for (std::size_t i = 0; i < published; ++i) {
+        if (!rings_.known_stamped(places[i].below)) settle_chain(slot, rings_.resolve(places[i].below), &frame);
+    }
     if (!lost && unless_newer) lost = find_conflict(slot, operations, places, frame, *unless_newer);
     if (lost) {
         stamp(frame, StampKind::aborted);

@@ -89,6 +89,7 @@ public:
         std::uint64_t position = 0;
 
         [[nodiscard]] bool live() const noexcept { return ring != nullptr; }
+        [[nodiscard]] bool known_stamped() const noexcept { return !live() || ring->known_stamped(position); }
         [[nodiscard]] Address address() const noexcept { return live() ? ring->address_of(position) : 0; }
         [[nodiscard]] OperationRef newest() const noexcept {
             return live() ? RingSet::operation_at(*ring, position) : OperationRef{};

@@ -49,8 +49,8 @@ struct OperationRef {
 /// leads to. So a write reads an older operation's links only once in 16 times, and a read as of an old version takes
 /// about 16 + log(n) steps. Links are only hints: a dead or missing target means "go by previous".
 ///
-/// A put need not wait for the line of the operation below: it publishes its operation with an unknown jump, and the
-/// thread's next put completes it. Whoever must know it earlier does that instead; what is below never changes.
+/// A put need not wait for the line of the operation below: it publishes its operation with an unknown jump, and one of
+/// the thread's next puts completes it. Whoever must know it earlier does so instead; what is below never changes.
 ///
 ///   bit 63 anchor | bits 58..62 rank, or for others the distance to the anchor | 53..57 next rank | 43..52 shard |
 ///   bits 0..42 low bits of the target's position / 8
@@ -98,12 +98,24 @@ public:
         if (address == 0) return {};
         return follow(*rings_[shard_of(address)], unit_of(address), kUnitMask);
     }
+    /// Whether the frame of an operation is known to be stamped, without a look at it; or there is none.
+    [[nodiscard]] bool known_stamped(Address address) const noexcept {
+        if (address == 0) return true;
+        const Ring& ring = *rings_[shard_of(address)];
+        const Ring::Live live = ring.live(unit_of(address), kUnitMask);
+        return !live.alive || ring.known_stamped(live.position);
+    }
     /// The next older operation of the chain.
     [[nodiscard]] OperationRef previous(const OperationHeader& op) const noexcept {
         // relaxed: written before the operation was published; reaching it acquired that.
         return resolve(std::atomic_ref(const_cast<Address&>(op.previous)).load(std::memory_order_relaxed));
     }
     [[nodiscard]] OperationRef previous(const OperationRef& ref) const noexcept { return previous(*ref.op); }
+    void prefetch_previous(const OperationRef& ref) const noexcept {
+        // relaxed: as in previous(); only a place to prefetch.
+        const Address address = std::atomic_ref(ref.op->previous).load(std::memory_order_relaxed);
+        __builtin_prefetch(rings_[shard_of(address)]->at(unit_of(address) * kUnitBytes));
+    }
     [[nodiscard]] OperationRef jump_target(JumpLink link) const noexcept {
         if (link.word == 0 || link.is_unknown()) return {};
         return follow(*rings_[link.shard()], link.unit(), JumpLink::kUnitMask);
@@ -126,7 +138,7 @@ public:
         std::atomic_ref(op.jump).store(links.jump, std::memory_order_relaxed);  // relaxed: the same
     }
     void link(OperationHeader& op, const OperationRef& below) const noexcept { link(op, links_above(below)); }
-    /// Replaces an unknown jump, first those further down: at most one for each writer slot. Pinned.
+    /// Replaces an unknown jump, first those further down; there are few (slot.h). Pinned.
     void complete_jump(const OperationRef& ref) const noexcept {
         while (jump_of(ref).is_unknown()) {
             OperationRef deepest = ref;

@@ -52,7 +52,8 @@ struct alignas(64) WriterSlot : platform::EpochSlot {
     std::uint32_t callbacks = 0;  // owner only: visit() callbacks this thread is inside of
     std::uint32_t admissions = 0; // owner only: writes it may begin before it looks at the clock limit again
     std::int64_t credits = 0;     // owner only: index entries it may still create
-    Address without_jump = 0;     // owner only: its last put, if that has an unknown jump
+    std::uint32_t puts_without_jump = 0;      // owner only: how many of its last puts have an unknown jump
+    std::array<Address, 16> without_jump{};   // owner only: which; enough that completing them is cheap
 
     alignas(64) std::array<std::atomic<std::uint64_t>, std::size_t(Counter::count)> counters{};
 

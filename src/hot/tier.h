@@ -230,16 +230,16 @@ private:
         std::uint64_t position = 0;
         Address below = 0;  ///< what its links stand on
     };
-    /// What a published operation stands on: the known-stamped part of a ring (or nothing), or frames that may be
-    /// pending. `none`: it was not published, the index has no memory.
-    enum class Ground : std::uint8_t { none, stamped, pending };
+    /// What a published operation stands on: nothing, what is known to be stamped, or what may be pending. `unpublished`:
+    /// the index has no memory.
+    enum class Ground : std::uint8_t { unpublished, nothing, stamped, pending };
     [[nodiscard]] bool publish(WriterSlot& slot, const Operation& operation, const OperationRef& own, Address& below);
     [[nodiscard]] Index::Insertion place(WriterSlot& slot, std::uint64_t hash, const Index::Probe& probe,
                                          const OperationRef& own);
     void place_batch(const Reservation& space, std::span<const Operation> operations, std::vector<Place>& places,
                      std::vector<Links>& links) const;
     [[nodiscard]] Ground publish_put(WriterSlot& slot, const Operation& operation, const OperationRef& own);
-    void complete_last_jump(WriterSlot& slot) const noexcept;
+    void complete_jumps(WriterSlot& slot) const noexcept;
     void note_stamped() noexcept;
     Stamp stamp(FrameHeader& frame, StampKind kind) noexcept;
     void make_ready(FrameHeader& frame) noexcept;

@@ -92,7 +92,7 @@ TEST_F(ChainTest, JumpsOverOtherKeysOfTheChainAndAbortedFramesFindTheRightVersio
     }
 }
 
-/// Puts far above the older operation of their chain do not look at it (ring.h R6): its jump comes with the next put.
+/// Puts far above the older operation of their chain do not look at it (ring.h R6): their jumps come with later puts.
 TEST_F(ChainTest, PutsThatDoNotLookBelowGetTheirJumpLater) {
     constexpr std::uint64_t kOften = 230;
     PlainTier tier(1, 64 << 20);
