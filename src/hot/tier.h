@@ -230,8 +230,8 @@ private:
         std::uint64_t position = 0;
         Address below = 0;  ///< what its links stand on
     };
-    /// What a published operation stands on: nothing, what is known to be stamped, or what may be pending. `unpublished`:
-    /// the index has no memory.
+    /// What a published operation stands on: nothing, what is known to be stamped, or what may be pending.
+    /// `unpublished`: the index has no memory.
     enum class Ground : std::uint8_t { unpublished, nothing, stamped, pending };
     [[nodiscard]] bool publish(WriterSlot& slot, const Operation& operation, const OperationRef& own, Address& below);
     [[nodiscard]] Index::Insertion place(WriterSlot& slot, std::uint64_t hash, const Index::Probe& probe,
