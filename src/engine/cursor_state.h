@@ -7,7 +7,9 @@
 
 #include <engine/engine.h>
 #include <zverse/store.h>
+#include <algorithm>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -35,6 +37,11 @@ public:
         places_.clear();
         next_ = 0;
     }
+    /// Room for `entries` entries of about `bytes_each`, as far as one batch goes.
+    void reserve(std::size_t entries, std::size_t bytes_each) {
+        places_.reserve(entries);
+        arena_.reserve(std::min(entries * bytes_each, kReservedBytesMax));
+    }
     void add(std::string_view key, std::string_view value, Version version, bool tombstone) {
         places_.push_back({arena_.size(), key.size(), value.size(), version, tombstone});
         arena_.append(key).append(value);
@@ -61,6 +68,8 @@ private:
         return {all.substr(place.offset, place.key_bytes),
                 all.substr(place.offset + place.key_bytes, place.value_bytes), place.version, place.tombstone};
     }
+    static constexpr std::size_t kReservedBytesMax = 64 << 10;
+
     std::string arena_;
     std::vector<Place> places_;
     std::size_t next_ = 0;

@@ -12,6 +12,8 @@ namespace {
 /// Uncovered bytes of frames that a scan sorts by itself; more are worth a run that the next scans find ready.
 constexpr std::uint64_t kTailBytes = 16 << 10;
 
+constexpr std::size_t kScratchEntries = 1 << 16;  // a thread keeps the memory of tails up to this size
+
 }  // namespace
 
 ScanCursor::ScanCursor(std::shared_ptr<Engine> engine, KeyRange range, Version as_of, const ScanOptions& options)
@@ -48,7 +50,7 @@ bool ScanCursor::in_place(std::string_view key) const noexcept {
 /// What no run covers yet, decided as of the cursor's version and sorted here.
 void ScanCursor::collect_tails(hot::WriterSlot& slot, const warm::View& view) {
     hot::Tier& tier = engine_->tier();
-    tail_.clear();
+    scratch_->tail.clear();
     for (const auto& ring : tier.rings()) {
         // acquire: frames <= as_of_ lie below this tail, since as_of_ was acquired from the clock before.
         const std::uint64_t tail = ring->tail.load(std::memory_order_acquire);
@@ -62,11 +64,11 @@ void ScanCursor::collect_tails(hot::WriterSlot& slot, const warm::View& view) {
             if (!version || *version <= view.cut) return;
             hot::for_each_operation(*ring, position, [&](const hot::OperationHeader& op, std::uint64_t at) {
                 const std::string_view key(reinterpret_cast<const char*>(&op + 1), op.key_bytes);
-                if (in_place(key)) tail_.push_back(warm::make_entry(key, *version, ring->shard(), at));
+                if (in_place(key)) scratch_->tail.push_back(warm::make_entry(key, *version, ring->shard(), at));
             });
         });
     }
-    std::sort(tail_.begin(), tail_.end(),
+    std::sort(scratch_->tail.begin(), scratch_->tail.end(),
               [&](const warm::RunEntry& a, const warm::RunEntry& b) { return warm::entry_less(tier.rings(), a, b); });
 }
 
@@ -78,48 +80,51 @@ bool ScanCursor::before(const Source& a, const Source& b) const noexcept {
 void ScanCursor::sift_down(std::size_t i) noexcept {
     for (;;) {
         std::size_t child = 2 * i + 1;
-        if (child >= heap_.size()) return;
-        if (child + 1 < heap_.size() && before(heap_[child + 1], heap_[child])) ++child;
-        if (!before(heap_[child], heap_[i])) return;
-        std::swap(heap_[i], heap_[child]);
+        if (child >= scratch_->heap.size()) return;
+        if (child + 1 < scratch_->heap.size() && before(scratch_->heap[child + 1], scratch_->heap[child])) ++child;
+        if (!before(scratch_->heap[child], scratch_->heap[i])) return;
+        std::swap(scratch_->heap[i], scratch_->heap[child]);
         i = child;
     }
 }
 
 void ScanCursor::advance_top() noexcept {
-    if (--heap_[0].left > 0) {
-        heap_[0].next += step_;
+    if (--scratch_->heap[0].left > 0) {
+        scratch_->heap[0].next += step_;
     } else {
-        heap_[0] = heap_.back();
-        heap_.pop_back();
+        scratch_->heap[0] = scratch_->heap.back();
+        scratch_->heap.pop_back();
     }
-    if (!heap_.empty()) sift_down(0);
+    if (!scratch_->heap.empty()) sift_down(0);
 }
 
 /// Adds the part of a sorted list that lies behind the place.
-void ScanCursor::add_source(const warm::RunEntry* begin, const warm::RunEntry* end) {
+void ScanCursor::add_source(const List& list, const warm::Probe& place) {
     const hot::RingSet& rings = engine_->tier().rings();
+    const warm::RunEntry* begin = list.all.data();
+    const warm::RunEntry* end = begin + list.all.size();
     const warm::RunEntry* split = end;
     if (!unbounded_) {
-        const warm::Probe probe(place_);
         // Forward: skip keys before the place. Reversed: keep keys before it. At the place itself: by inclusive_.
         const bool equal_goes_left = options_.reverse == inclusive_;
-        split = std::partition_point(begin, end, [&](const warm::RunEntry& entry) {
-            const auto order = warm::compare_to_probe(rings, entry, probe);
+        const auto at = std::partition_point(list.near.begin(), list.near.end(), [&](const warm::RunEntry& entry) {
+            const auto order = warm::compare_to_probe(rings, entry, place);
             return order < 0 || (equal_goes_left && order == 0);
         });
+        split = list.near.data() + (at - list.near.begin());
     }
     const auto left = static_cast<std::size_t>(options_.reverse ? split - begin : end - split);
-    if (left > 0) heap_.push_back({options_.reverse ? split - 1 : split, left});
+    if (left > 0) scratch_->heap.push_back({options_.reverse ? split - 1 : split, left});
 }
 
 void ScanCursor::open_sources(const warm::View& view) {
-    heap_.clear();
-    for (const auto& run : view.runs) {
-        add_source(run->entries().data(), run->entries().data() + run->entries().size());
-    }
-    if (!tail_.empty()) add_source(tail_.data(), tail_.data() + tail_.size());
-    for (std::size_t i = heap_.size() / 2; i-- > 0;) sift_down(i);
+    const warm::Probe place(place_);
+    scratch_->lists.clear();
+    for (const auto& run : view.runs) scratch_->lists.push_back({run->entries(), run->near(place)});
+    if (!scratch_->tail.empty()) scratch_->lists.push_back({scratch_->tail, scratch_->tail});
+    scratch_->heap.clear();
+    for (const List& list : scratch_->lists) add_source(list, place);
+    for (std::size_t i = scratch_->heap.size() / 2; i-- > 0;) sift_down(i);
 }
 
 bool ScanCursor::beyond_range(const warm::RunEntry& entry) const noexcept {
@@ -131,16 +136,16 @@ bool ScanCursor::beyond_range(const warm::RunEntry& entry) const noexcept {
 /// Chooses, key by key, the newest version <= as_of_; starts loading what it chose.
 void ScanCursor::pick(const warm::View& view, std::size_t entries) {
     const hot::RingSet& rings = engine_->tier().rings();
-    picked_.clear();
+    scratch_->picked.clear();
     exhausted_ = true;
     bool have_key = false;
     bool chosen = false;
     warm::RunEntry current{};
-    while (!heap_.empty()) {
-        const warm::RunEntry entry = *heap_[0].next;
+    while (!scratch_->heap.empty()) {
+        const warm::RunEntry entry = *scratch_->heap[0].next;
         const bool new_key = !have_key || warm::compare_keys(rings, entry, current) != 0;
         if (new_key) {
-            if (picked_.size() >= entries) {
+            if (scratch_->picked.size() >= entries) {
                 exhausted_ = false;
                 return;
             }
@@ -153,9 +158,9 @@ void ScanCursor::pick(const warm::View& view, std::size_t entries) {
         // Forward a key's newest version comes first, reversed its oldest.
         if (visible && (!chosen || options_.reverse)) {
             if (chosen) {
-                picked_.back() = entry;
+                scratch_->picked.back() = entry;
             } else {
-                picked_.push_back(entry);
+                scratch_->picked.push_back(entry);
             }
             chosen = true;
             const hot::Ring& ring = rings[entry.shard()];
@@ -169,20 +174,30 @@ void ScanCursor::pick(const warm::View& view, std::size_t entries) {
 }
 
 Result<void> ScanCursor::refill(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) {
+    static thread_local Scratch scratch;
+    scratch_ = &scratch;
     collect_tails(slot, view);
     open_sources(view);
     pick(view, entries);
     const hot::RingSet& rings = engine_->tier().rings();
-    for (const warm::RunEntry& entry : picked_) {
-        if (batch_.bytes() >= kBatchBytes) return {};  // the place is the last entry's key
+    std::string_view last;
+    std::size_t taken = 0;
+    for (; taken < scratch.picked.size() && batch_.bytes() < kBatchBytes; ++taken) {
+        const warm::RunEntry& entry = scratch.picked[taken];
         const hot::OperationRef ref = warm::resolve(rings, entry);
-        place_.assign(ref.key());
+        last = ref.key();
+        if (ref.tombstone()) continue;
+        const std::string_view value = options_.keys_only ? std::string_view{} : ref.value();
+        if (batch_.empty()) batch_.reserve(scratch.picked.size(), last.size() + value.size());
+        batch_.add(last, value, entry.version, false);
+    }
+    if (taken > 0) {
+        place_.assign(last);
         inclusive_ = false;
         unbounded_ = false;
-        if (ref.tombstone()) continue;
-        batch_.add(ref.key(), options_.keys_only ? std::string_view{} : ref.value(), entry.version, false);
     }
-    done_ = exhausted_;
+    done_ = exhausted_ && taken == scratch.picked.size();
+    if (scratch.tail.capacity() > kScratchEntries) std::vector<warm::RunEntry>().swap(scratch.tail);
     return {};
 }
 

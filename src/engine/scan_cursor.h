@@ -4,6 +4,7 @@
 #include <engine/cursor_state.h>
 #include <warm/run.h>
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,12 @@ private:
 
     void collect_tails(hot::WriterSlot& slot, const warm::View& view);
     void open_sources(const warm::View& view);
-    void add_source(const warm::RunEntry* begin, const warm::RunEntry* end);
+    /// Part of a sorted list, `near` the place: where its first entry behind the place is, or right behind that.
+    struct List {
+        std::span<const warm::RunEntry> all;
+        std::span<const warm::RunEntry> near;
+    };
+    void add_source(const List& list, const warm::Probe& place);
     [[nodiscard]] bool before(const Source& a, const Source& b) const noexcept;
     void sift_down(std::size_t i) noexcept;
     void advance_top() noexcept;
@@ -41,10 +47,14 @@ private:
     bool inclusive_ = true;   ///< whether place_ itself is still to come
     bool unbounded_;          ///< reversed, and no upper bound yet
 
-    // Scratch of one refill; kept for its capacity.
-    std::vector<warm::RunEntry> tail_;
-    std::vector<Source> heap_;
-    std::vector<warm::RunEntry> picked_;
+    /// Memory of one refill, kept by the thread: most scans are one refill long.
+    struct Scratch {
+        std::vector<warm::RunEntry> tail;
+        std::vector<List> lists;
+        std::vector<Source> heap;
+        std::vector<warm::RunEntry> picked;
+    };
+    Scratch* scratch_ = nullptr;  ///< during a refill
     bool exhausted_ = false;
 };
 

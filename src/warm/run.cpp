@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 namespace zverse::warm {
 
@@ -35,6 +36,34 @@ std::strong_ordering compare_to_probe(const hot::RingSet& rings, const RunEntry&
     if (entry.prefix[1] != probe.prefix[1]) return entry.prefix[1] <=> probe.prefix[1];
     if (entry.key_bytes() <= 16 || probe.key.size() <= 16) return entry.key_bytes() <=> probe.key.size();
     return resolve(rings, entry).key().compare(probe.key) <=> 0;
+}
+
+Run::Run(std::uint64_t id, std::vector<RunEntry> entries, std::vector<Span> spans)
+    : id_(id), entries_(std::move(entries)), spans_(std::move(spans)) {
+    for (const RunEntry& entry : entries_) newest_ = std::max(newest_, entry.version);
+    samples_.reserve(entries_.size() / kSampled + 1);
+    for (std::size_t i = 0; i < entries_.size(); i += kSampled) {
+        samples_.push_back({{entries_[i].prefix[0], entries_[i].prefix[1]}});
+    }
+}
+
+std::span<const RunEntry> Run::near(const Probe& probe) const noexcept {
+    // Prefixes order as keys do, but equal prefixes say nothing: from behind the last smaller one to the first larger.
+    const auto smaller = [&](const Sample& sample) {
+        return sample.prefix[0] != probe.prefix[0] ? sample.prefix[0] < probe.prefix[0]
+                                                   : sample.prefix[1] < probe.prefix[1];
+    };
+    const auto equal = [&](const Sample& sample) {
+        return sample.prefix[0] == probe.prefix[0] && sample.prefix[1] == probe.prefix[1];
+    };
+    const auto lower = std::partition_point(samples_.begin(), samples_.end(), smaller);
+    const auto upper = std::partition_point(lower, samples_.end(), equal);
+    const auto first = static_cast<std::size_t>(lower - samples_.begin());
+    const std::size_t begin = first == 0 ? 0 : (first - 1) * kSampled + 1;
+    const std::size_t end = std::min(static_cast<std::size_t>(upper - samples_.begin()) * kSampled, entries_.size());
+    const RunEntry* entry = entries_.data() + begin;
+    for (std::size_t i = 0; i < std::min(end - begin, kSampled); i += 2) __builtin_prefetch(entry + i);
+    return {entry, end - begin};
 }
 
 std::shared_ptr<const Run> Run::trimmed(Version cut) const {

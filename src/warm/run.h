@@ -18,8 +18,8 @@
 #include <compare>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace zverse::warm {
@@ -81,23 +81,30 @@ public:
         Version oldest, newest;
     };
 
-    Run(std::uint64_t id, std::vector<RunEntry> entries, std::vector<Span> spans)
-        : id_(id), entries_(std::move(entries)), spans_(std::move(spans)) {
-        for (const RunEntry& entry : entries_) newest_ = entry.version > newest_ ? entry.version : newest_;
-    }
+    Run(std::uint64_t id, std::vector<RunEntry> entries, std::vector<Span> spans);
 
     /// Names the run's content across trims, so that a merge finds its inputs again.
     [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
     [[nodiscard]] const std::vector<RunEntry>& entries() const noexcept { return entries_; }
     [[nodiscard]] const std::vector<Span>& spans() const noexcept { return spans_; }
     [[nodiscard]] Version newest() const noexcept { return newest_; }
+    /// The few entries among which the first one not before `probe` is, or behind which it is. Reads the samples only,
+    /// and starts loading those entries: who searches many runs searches them all before looking at entries.
+    [[nodiscard]] std::span<const RunEntry> near(const Probe& probe) const noexcept;
     [[nodiscard]] std::uint64_t bytes() const noexcept { return entries_.size() * sizeof(RunEntry); }
     /// The same without what a cut has taken; null when nothing is left.
     [[nodiscard]] std::shared_ptr<const Run> trimmed(Version cut) const;
 
 private:
+    /// The prefix of every kSampled-th entry, packed: a binary search over entries would miss the cache at every step.
+    static constexpr std::size_t kSampled = 16;
+    struct Sample {
+        std::uint64_t prefix[2];
+    };
+
     std::uint64_t id_;
     std::vector<RunEntry> entries_;
+    std::vector<Sample> samples_;
     std::vector<Span> spans_;
     Version newest_ = 0;
 };

@@ -9,14 +9,21 @@ namespace zverse::warm {
 namespace {
 
 constexpr std::size_t kFanIn = 4;
-constexpr std::uint64_t kInlineEntriesMax = 4096;   // merged at once by whoever extends
+constexpr unsigned kClasses = 24;
+constexpr unsigned kInlineClasses = 3;              // up to 1024 entries each: merged at once by whoever extends
 constexpr std::uint64_t kSpanBytes = 64 << 10;      // of a ring, per version range
 constexpr std::size_t kBlockEntries = 4096;         // merged under one pin
 
 /// 0 for up to 64 entries, then one more per factor of four.
 unsigned size_class(const Run& run) noexcept {
     const auto blocks = static_cast<std::uint64_t>(run.entries().size() / 64);
-    return static_cast<unsigned>((std::bit_width(blocks) + 1) / 2);
+    return std::min(static_cast<unsigned>((std::bit_width(blocks) + 1) / 2), kClasses - 1);
+}
+
+std::uint64_t bytes_of(std::span<const std::shared_ptr<const Run>> runs) noexcept {
+    std::uint64_t bytes = 0;
+    for (const auto& run : runs) bytes += run->bytes();
+    return bytes;
 }
 
 }  // namespace
@@ -92,23 +99,23 @@ bool RunBuilder::extend(std::uint64_t least_bytes) {
         next->runs.push_back(
             std::make_shared<const Run>(next_id(), std::move(collected.entries), std::move(collected.spans)));
     }
-    while (const auto inputs = full_class(next->runs, kInlineEntriesMax)) {
+    std::uint64_t freed = 0;
+    while (const auto inputs = full_class(next->runs, kInlineClasses)) {
         Version cut = 0;  // can't move: we are the publisher
-        replace(next->runs, *inputs, merge(*inputs, cut));
+        freed += bytes_of(*inputs);
+        replace(next->runs, *inputs, merge(*inputs, cut, 0));
     }
-    views_.publish(std::move(next));
+    views_.publish(std::move(next), freed);
     return true;
 }
 
-std::optional<RunBuilder::Runs> RunBuilder::full_class(const Runs& runs, std::uint64_t entries_max) const {
-    Runs by_size[24];
-    for (const auto& run : runs) {
-        Runs& same = by_size[std::min(size_class(*run), 23U)];
-        same.push_back(run);
-        if (same.size() < kFanIn) continue;
-        std::uint64_t entries = 0;
-        for (const auto& input : same) entries += input->entries().size();
-        if (entries <= entries_max) return same;
+std::optional<RunBuilder::Runs> RunBuilder::full_class(const Runs& runs, unsigned classes_end) {
+    Runs by_size[kClasses];
+    for (const auto& run : runs) by_size[size_class(*run)].push_back(run);
+    for (unsigned each = 0; each < classes_end; ++each) {
+        if (by_size[each].size() < kFanIn) continue;
+        by_size[each].resize(kFanIn);
+        return std::move(by_size[each]);
     }
     return std::nullopt;
 }
@@ -122,7 +129,7 @@ void RunBuilder::replace(Runs& runs, const Runs& inputs, std::shared_ptr<const R
 }
 
 /// Merges by blocks, pinned for each: what a cut takes meanwhile is skipped, before any of its keys is looked at.
-std::shared_ptr<const Run> RunBuilder::merge(const Runs& inputs, Version& cut) {
+std::shared_ptr<const Run> RunBuilder::merge(const Runs& inputs, Version& cut, unsigned urgent_end) {
     struct Source {
         const RunEntry* next;
         const RunEntry* end;
@@ -139,6 +146,7 @@ std::shared_ptr<const Run> RunBuilder::merge(const Runs& inputs, Version& cut) {
     entries.reserve(total);
     hot::WriterSlot& slot = tier_.slots().mine();
     for (bool more = true; more;) {
+        while (merge_class(urgent_end)) {}
         const hot::PinGuard pin(tier_.epochs(), slot);
         cut = views_.current().cut;
         more = false;
@@ -179,21 +187,26 @@ std::shared_ptr<const Run> RunBuilder::merge(const Runs& inputs, Version& cut) {
 bool RunBuilder::mergeable() const {
     hot::WriterSlot& slot = tier_.slots().mine();
     const hot::PinGuard pin(tier_.epochs(), slot);
-    return full_class(views_.current().runs, ~std::uint64_t{0}).has_value();
+    return full_class(views_.current().runs, kClasses).has_value();
 }
 
 bool RunBuilder::merge_step() {
     const std::unique_lock merging(merge_mutex_, std::try_to_lock);
-    if (!merging.owns_lock()) return false;
+    return merging.owns_lock() && merge_class(kClasses);
+}
+
+/// Merges the smallest full class below `classes_end`; merge_mutex_ is held.
+bool RunBuilder::merge_class(unsigned classes_end) {
+    if (classes_end == 0) return false;
     std::optional<Runs> inputs;
     {
         hot::WriterSlot& slot = tier_.slots().mine();
         const hot::PinGuard pin(tier_.epochs(), slot);
-        inputs = full_class(views_.current().runs, ~std::uint64_t{0});
+        inputs = full_class(views_.current().runs, classes_end);
     }
     if (!inputs) return false;
     Version cut = 0;
-    std::shared_ptr<const Run> output = merge(*inputs, cut);
+    std::shared_ptr<const Run> output = merge(*inputs, cut, size_class(*inputs->front()));
     const std::scoped_lock lock(views_.publisher());
     hot::WriterSlot& slot = tier_.slots().mine();
     const hot::PinGuard pin(tier_.epochs(), slot);
@@ -207,7 +220,7 @@ bool RunBuilder::merge_step() {
     if (present != alive) return false;
     if (output != nullptr && cut != next->cut) output = output->trimmed(next->cut);
     replace(next->runs, *inputs, std::move(output));
-    views_.publish(std::move(next));
+    views_.publish(std::move(next), bytes_of(*inputs));
     return true;
 }
 
@@ -217,9 +230,10 @@ void RunBuilder::advance_cut(Version cut) {
     const hot::PinGuard pin(tier_.epochs(), slot);
     auto next = std::make_unique<View>(views_.current());
     next->cut = cut;
+    const std::uint64_t freed = bytes_of(next->runs);
     for (auto& run : next->runs) run = run->trimmed(cut);
     std::erase(next->runs, nullptr);
-    views_.publish(std::move(next));
+    views_.publish(std::move(next), freed);
 }
 
 }  // namespace zverse::warm

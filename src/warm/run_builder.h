@@ -2,8 +2,8 @@
 //
 // Data flow: ring frames between the view's coverage and the oldest live announcement -> entries, sorted -> a new run
 // in the next view. Four runs of one size class merge into one of the next, so a record is copied log4(n) times. Small
-// steps are done by whoever scans and finds the uncovered tail too long; large ones by the worker, yielding the pin
-// after each block.
+// steps are done by whoever scans and finds the uncovered tail too long; large ones by the worker. Between blocks it
+// gives up its pin and merges what has become mergeable in smaller classes: scans pay for each run they find.
 #pragma once
 
 #include <hot/tier.h>
@@ -47,9 +47,11 @@ private:
     using Runs = std::vector<std::shared_ptr<const Run>>;
 
     void collect(const hot::Ring& ring, std::uint64_t begin, std::uint64_t end, Version cut, Collected& into) const;
-    [[nodiscard]] std::optional<Runs> full_class(const Runs& runs, std::uint64_t entries_max) const;
-    /// `cut` receives the cut that the output is trimmed to.
-    [[nodiscard]] std::shared_ptr<const Run> merge(const Runs& inputs, Version& cut);
+    /// The smallest size class below `classes_end` that is full.
+    [[nodiscard]] static std::optional<Runs> full_class(const Runs& runs, unsigned classes_end);
+    bool merge_class(unsigned classes_end);
+    /// `cut` receives the cut that the output is trimmed to. Merges classes below `urgent_end` between its blocks.
+    [[nodiscard]] std::shared_ptr<const Run> merge(const Runs& inputs, Version& cut, unsigned urgent_end);
     static void replace(Runs& runs, const Runs& inputs, std::shared_ptr<const Run> output);
     [[nodiscard]] std::uint64_t next_id() noexcept {
         // relaxed: only uniqueness matters.

@@ -3,16 +3,24 @@
 
 namespace zverse::warm {
 
+namespace {
+constexpr std::size_t kReplacedViewsMax = 64;
+constexpr std::uint64_t kReplacedBytesMax = 1 << 20;
+}  // namespace
+
 Views::~Views() {
     // relaxed: nobody reads any more.
     delete current_.load(std::memory_order_relaxed);
 }
 
-void Views::publish(std::unique_ptr<const View> next) {
+void Views::publish(std::unique_ptr<const View> next, std::uint64_t freed) {
     // acq_rel: release publishes the view; acquire is for the old one, which we free later.
     replaced_.emplace_back(current_.exchange(next.release(), std::memory_order_acq_rel));
     if (!aging_.empty() && epochs_.passed(aging_epoch_)) aging_.clear();
-    if (aging_.empty()) {
+    replaced_bytes_ += freed;
+    const bool many = replaced_.size() >= kReplacedViewsMax || replaced_bytes_ >= kReplacedBytesMax;
+    if (aging_.empty() && many) {
+        replaced_bytes_ = 0;
         aging_.swap(replaced_);
         aging_epoch_ = epochs_.begin_grace();
     }

@@ -43,14 +43,17 @@ public:
     }
     /// Held by whoever computes and publishes the next view.
     [[nodiscard]] std::mutex& publisher() noexcept { return publisher_; }
-    /// Replaces the view; publisher() is held. Frees earlier views whose readers have left.
-    void publish(std::unique_ptr<const View> next);
+    /// Replaces the view; publisher() is held. Frees earlier views whose readers have left, some of them later: a grace
+    /// period interrupts every thread, so it is begun for many views or when they hold much. `freed`: bytes that only
+    /// the replaced view still holds.
+    void publish(std::unique_ptr<const View> next, std::uint64_t freed);
 
 private:
     hot::HotEpochs& epochs_;
     std::atomic<const View*> current_;
     std::mutex publisher_;
     std::vector<std::unique_ptr<const View>> replaced_;  ///< not yet behind a grace period
+    std::uint64_t replaced_bytes_ = 0;
     std::vector<std::unique_ptr<const View>> aging_;  ///< free once `aging_epoch_` has passed
     std::uint64_t aging_epoch_ = 0;
 };
