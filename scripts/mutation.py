@@ -10,6 +10,7 @@ import re
 CRASH = "hot/hot_crash_test"
 INTERLEAVE = "hot/interleave_test"
 SCENARIO = "hot/interleave_scenario_test"
+REBUILD = "hot/rebuild_test"
 RECOVERY = "hot/recovery_test"
 RING = "hot/ring_test"
 FRAME = "hot/frame_test"

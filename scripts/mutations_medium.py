@@ -1,6 +1,6 @@
 """Broken on purpose: what reaches the medium and how it is judged. See mutation.py."""
 
-from mutation import CRASH, FRAME, INTERLEAVE, RECOVERY, RING, SUPERBLOCK, TIER, room
+from mutation import CRASH, FRAME, INTERLEAVE, REBUILD, RECOVERY, RING, SUPERBLOCK, TIER, room
 
 PERSIST = [
     *room(
@@ -28,8 +28,8 @@ PERSIST = [
         ("filler-not-persisted", "the filler before a wrap is not persisted", [RECOVERY],
          ("        space.ring->domain().persist(space.ring->frame_at(space.start), kLineBytes);\n", "")),
         ("cleared-before-persist", "the announcement is cleared before the frame is durable", [INTERLEAVE, CRASH],
-         ("    persist_own(space, *own.frame);\n    if (ground == Ground::stamped) slot.without_jump[slot.puts_without_jump++] = own.address();\n    scope.end();",
-          "    if (ground == Ground::stamped) slot.without_jump[slot.puts_without_jump++] = own.address();\n    scope.end();\n    persist_own(space, *own.frame);")),
+         ("    persist_own(space, *own.frame);\n    if (ground == Ground::stamped) slot.without_jump[slot.puts_without_jump++] = own.address();\n    announced.done();",
+          "    if (ground == Ground::stamped) slot.without_jump[slot.puts_without_jump++] = own.address();\n    announced.done();\n    persist_own(space, *own.frame);")),
         ("check-rests-on-dirty", "put_if shows and rests on a version that is not durable (C4)", [INTERLEAVE],
          ("        persist_frame(*ref.ring, *ref.frame, seen);\n        return Host::Newest", "        return Host::Newest")),
     ),
@@ -170,18 +170,15 @@ PERSIST += [
         ("put-not-persisted", "a put does not persist its frame", [CRASH],
          ("    persist_own(space, *own.frame);\n    if (ground == Ground::stamped)", "    if (ground == Ground::stamped)")),
         ("put-if-not-persisted", "a put_if does not persist its frame", [CRASH],
-         ("    persist_own(space, *own.frame);\n        scope.end();\n        slot.count(Counter::puts);",
-          "    scope.end();\n        slot.count(Counter::puts);")),
-        ("put-if-abort-not-persisted", "a put_if that lost does not persist its aborted frame", [INTERLEAVE, CRASH],
-         ("            stamp(*own.frame, StampKind::aborted);\n            persist_own(space, *own.frame);\n            ++slot.credits;\n            slot.count",
-          "            stamp(*own.frame, StampKind::aborted);\n            ++slot.credits;\n            slot.count")),
+         ("    persist_own(space, *own.frame);\n        announced.done();\n        slot.count(Counter::puts);",
+          "    announced.done();\n        slot.count(Counter::puts);")),
         ("batch-not-persisted", "a batch does not persist its frame", [CRASH],
-         ("    persist_own(space, frame);\n    scope.end();\n    slot.count(Counter::batches);",
-          "    scope.end();\n    slot.count(Counter::batches);")),
-        ("abort-not-persisted", "a transaction that lost does not persist its aborted frame", [CRASH, INTERLEAVE],
-         ("        stamp(frame, StampKind::aborted);\n        persist_own(space, frame);", "        stamp(frame, StampKind::aborted);")),
+         ("    persist_own(space, frame);\n    announced.done();\n    slot.count(Counter::batches);",
+          "    announced.done();\n    slot.count(Counter::batches);")),
+        ("abort-not-persisted", "what lost does not persist its aborted frame", [CRASH, INTERLEAVE],
+         ("        tier_.persist_own(space_, frame);\n", "")),
         ("time-not-persisted", "a time frame is not persisted", [CRASH],
-         ("    persist_own(space, frame);\n    return version;", "    return version;")),
+         ("    persist_own(space, frame);\n    announced.done();\n    return version;", "    announced.done();\n    return version;")),
         ("group-not-waited-for", "a write on pages returns before its group commit", [INTERLEAVE, CRASH],
          ("    if (!group_commits()) return version;", "    if (true) return version;")),
         ("conflict-before-group", "a transaction shows a conflict with what no group commit covers (C4)", [INTERLEAVE],
@@ -271,10 +268,10 @@ JUDGE += [
         ("repair-mark-error-ignored", "a repair whose last header write failed goes on", [RECOVERY],
          ("        if (auto done = ring.set_marks({marks.head, found.tail, durable}); !done) return done;\n",
           "        (void)ring.set_marks({marks.head, found.tail, durable});\n")),
-        ("rebuild-credits-unchecked", "more operations are linked than the index has entries", [RECOVERY],
-         ("    if (!tier.index().take_credits(total)) {", "    if (false && !tier.index().take_credits(total)) {")),
-        ("rebuild-credits-lost", "credits of operations that needed no entry are lost", [RECOVERY],
-         ("    tier.index().return_credits(returned", "    (void)(returned")),
+        ("rebuild-credits-lost", "entries that recovery made are not counted", [REBUILD],
+         ("    tier.index().return_credits(-taken", "    (void)(taken")),
+        ("rebuild-splits-buckets", "two threads of recovery share a bucket", [REBUILD],
+         ("(index_.bucket_of(source.next->hash) * partitions_ >> index_.bucket_bits())", "((source.next->hash >> 32) * partitions_ >> 32)")),
     ),
     *room(
         "hot/ring.cpp",

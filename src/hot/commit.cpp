@@ -15,29 +15,7 @@ namespace zverse::hot {
 
 namespace {
 
-/// Ends the announcement and the pin of a write on every path.
-class AnnouncedScope {
-public:
-    AnnouncedScope(WriterSlot& slot, HotEpochs& epochs) noexcept : slot_(slot), outer_(epochs.pin(slot)) {}
-    ~AnnouncedScope() { end(); }
-    void end() noexcept {
-        if (ended_) return;
-        ended_ = true;
-        // relaxed: a walker that reads the length re-reads the announcement, which is cleared after it.
-        slot_.announced_bytes.store(0, std::memory_order_relaxed);
-        // release: the frame is stamped, checked and, in class power, durable before nobody looks after it any more.
-        slot_.announced.store(0, std::memory_order_release);
-        HotEpochs::unpin(slot_, outer_);
-    }
-    AnnouncedScope(const AnnouncedScope&) = delete;
-    AnnouncedScope& operator=(const AnnouncedScope&) = delete;
-
-private:
-    WriterSlot& slot_;
-    const std::uint64_t outer_;
-    bool ended_ = false;
-};
-
+constexpr std::size_t kScratchOperations = 4096;  // a thread keeps the memory of batches up to this size
 constexpr std::uint64_t kStampedLag = std::uint64_t{256} << 10;  // what is younger is in the cache anyway
 
 Error index_memory_error() {
@@ -45,6 +23,44 @@ Error index_memory_error() {
 }
 
 }  // namespace
+
+/// The announcement and the pin of a write from its reservation to its end. Without done() the frame is aborted, also
+/// when an exception passes: one that stayed pending would hold its chain and its ring for ever. Nothing throws before
+/// the frame is filled.
+class Tier::Announced {
+public:
+    Announced(Tier& tier, WriterSlot& slot, const Reservation& space) noexcept
+        : tier_(tier), slot_(slot), space_(space), outer_(tier.epochs_.pin(slot)) {}
+    ~Announced() {
+        if (!ended_) abort();
+    }
+    /// Published or not, nobody will see it; but heads must be able to pass it (stamp.h T4).
+    void abort() noexcept {
+        FrameHeader& frame = *space_.ring->frame_at(space_.position);
+        tier_.stamp(frame, StampKind::aborted);
+        tier_.persist_own(space_, frame);
+        slot_.count(Counter::aborts);
+        done();
+    }
+    void done() noexcept {
+        ended_ = true;
+        tier_.give_back_credits(slot_);
+        // relaxed: a walker that reads the length re-reads the announcement, which is cleared after it.
+        slot_.announced_bytes.store(0, std::memory_order_relaxed);
+        // release: the frame is stamped, checked and, in class power, durable before nobody looks after it any more.
+        slot_.announced.store(0, std::memory_order_release);
+        HotEpochs::unpin(slot_, outer_);
+    }
+    Announced(const Announced&) = delete;
+    Announced& operator=(const Announced&) = delete;
+
+private:
+    Tier& tier_;
+    WriterSlot& slot_;
+    const Reservation& space_;
+    const std::uint64_t outer_;
+    bool ended_ = false;
+};
 
 /// What may be waited for before anything is announced: the clock limit. Refuses when writes are refused. One look at
 /// the clock admits the next few hundred writes of the thread: all threads together stay far inside the margin.
@@ -166,13 +182,11 @@ Result<Version> Tier::put(const Operation& operation) {
     }
     fill(space, FrameKind::data, {&operation, 1}, true, {});
 
-    AnnouncedScope scope(slot, epochs_);
+    Announced announced(*this, slot, space);
     if (slot.puts_without_jump == slot.without_jump.size()) complete_jumps(slot);
     const OperationRef own = RingSet::operation_at(*space.ring, space.position + sizeof(FrameHeader));
     const Ground ground = publish_put(slot, operation, own);
     if (ground == Ground::unpublished) {
-        stamp(*own.frame, StampKind::aborted);
-        persist_own(space, *own.frame);
         ++slot.credits;
         return std::unexpected(index_memory_error());
     }
@@ -180,7 +194,7 @@ Result<Version> Tier::put(const Operation& operation) {
     const Version version = stamp(*own.frame, StampKind::committed).number();
     persist_own(space, *own.frame);
     if (ground == Ground::stamped) slot.without_jump[slot.puts_without_jump++] = own.address();
-    scope.end();
+    announced.done();
     slot.count(operation.tombstone ? Counter::erases : Counter::puts);
     slot.count(Counter::bytes, operation.key.size() + operation.value.size());
     return acknowledge(version);
@@ -275,16 +289,12 @@ Result<Version> Tier::put_if(const Operation& operation, Version expected) {
             return std::unexpected(std::move(done.error()));
         }
         fill(space, FrameKind::data, {&operation, 1}, true, {});
-        AnnouncedScope scope(slot, epochs_);
+        Announced announced(*this, slot, space);
         const OperationRef own = RingSet::operation_at(*space.ring, space.position + sizeof(FrameHeader));
         auto published = publish_if(slot, operation, own, expected);
         if (!published || !*published) {
-            // Never published, so nothing is below it; but heads must be able to pass it (stamp.h T4).
-            stamp(*own.frame, StampKind::aborted);
-            persist_own(space, *own.frame);
             ++slot.credits;
-            slot.count(Counter::aborts);
-            scope.end();
+            announced.abort();
             if (published) continue;
             if (published.error().code() == ErrorCode::conflict) slot.count(Counter::conflicts);
             return std::unexpected(std::move(published.error()));
@@ -292,7 +302,7 @@ Result<Version> Tier::put_if(const Operation& operation, Version expected) {
         // Everything below was settled by the check.
         const Version version = stamp(*own.frame, StampKind::committed).number();
         persist_own(space, *own.frame);
-        scope.end();
+        announced.done();
         slot.count(Counter::puts);
         slot.count(Counter::bytes, operation.key.size() + operation.value.size());
         return acknowledge(version);
@@ -324,14 +334,12 @@ std::optional<Error> Tier::find_conflict(WriterSlot& slot, std::span<const Opera
 
 /// Where each operation will be, and the links it has if nobody else writes to its chain meanwhile. A batch goes past
 /// the cache: setting its links afterwards would fetch every line back. Pinned.
-void Tier::place_batch(const Reservation& space, std::span<const Operation> operations, std::vector<Place>& places,
-                       std::vector<Links>& links) const {
+void Tier::place_batch(const Reservation& space, std::span<const Operation> operations, std::span<Place> places,
+                       std::span<Links> links) const {
     // Buckets load first, older operations a few ahead of their turn.
     constexpr std::size_t kBucketsAhead = 64;
     constexpr std::size_t kOperationsAhead = 12;
     const std::size_t count = operations.size();
-    places.resize(count);
-    links.resize(count);
     for (std::size_t i = 0; i < std::min(kBucketsAhead, count); ++i) index_->prefetch(operations[i].hash);
     for (std::size_t i = 0; i < std::min(kOperationsAhead, count); ++i)
         index_->prefetch_operation(operations[i].hash, Index::Lines::links);
@@ -352,39 +360,37 @@ Result<Version> Tier::write(std::span<const Operation> operations, std::optional
     if (!admitted(slot)) {
         if (auto done = admit(slot); !done) return std::unexpected(std::move(done.error()));
     }
-    const std::uint64_t bytes = frame_bytes_of(operations);
-    Reservation space;
-    if (auto done = reserve(slot, bytes, static_cast<std::int64_t>(operations.size()), operations[0].hash, space);
-        !done) {
-        return std::unexpected(std::move(done.error()));
-    }
+    const std::size_t count = operations.size();
     static thread_local std::vector<Place> places;
     static thread_local std::vector<Links> links;
-    const std::size_t count = operations.size();
-    AnnouncedScope scope(slot, epochs_);
+    places.resize(count);  // before there is anything that an exception could leave behind
+    links.resize(count);
+    const std::uint64_t bytes = frame_bytes_of(operations);
+    Reservation space;
+    if (auto done = reserve(slot, bytes, static_cast<std::int64_t>(count), operations[0].hash, space); !done) {
+        return std::unexpected(std::move(done.error()));
+    }
+    Announced announced(*this, slot, space);
     place_batch(space, operations, places, links);
     fill(space, FrameKind::data, operations, false, links);
 
     FrameHeader& frame = *space.ring->frame_at(space.position);
-    std::optional<Error> lost;
     std::size_t published = 0;
-    for (; published < count && !lost; ++published) {
+    for (; published < count; ++published) {
         Place& place = places[published];
         auto* op = reinterpret_cast<OperationHeader*>(space.ring->at(place.position));
-        if (!publish(slot, operations[published], {op, &frame, space.ring, place.position}, place.below)) {
-            lost = index_memory_error();
-        }
+        if (!publish(slot, operations[published], {op, &frame, space.ring, place.position}, place.below)) break;
     }
-    if (lost) slot.credits += static_cast<std::int64_t>(operations.size() - --published);
+    slot.credits += static_cast<std::int64_t>(count - published);
     for (std::size_t i = 0; i < published; ++i) {
         if (!rings_.known_stamped(places[i].below)) settle_chain(slot, rings_.resolve(places[i].below), &frame);
     }
+    // Errors are made only now, for that may throw: what is below an aborted frame is stamped before it, too.
+    std::optional<Error> lost;
+    if (published < count) lost = index_memory_error();
     if (!lost && unless_newer) lost = find_conflict(slot, operations, places, frame, *unless_newer);
     if (lost) {
-        stamp(frame, StampKind::aborted);
-        persist_own(space, frame);
-        scope.end();
-        slot.count(Counter::aborts);
+        announced.abort();
         if (lost->code() == ErrorCode::conflict) {
             slot.count(Counter::conflicts);
             if (group_commits() && lost->version() > durable_mark()) {
@@ -399,10 +405,14 @@ Result<Version> Tier::write(std::span<const Operation> operations, std::optional
     make_ready(frame);
     const Version version = stamp(frame, StampKind::committed).number();
     persist_own(space, frame);
-    scope.end();
+    announced.done();
     slot.count(Counter::batches);
     slot.count(Counter::operations, operations.size());
     slot.count(Counter::bytes, bytes);
+    if (places.capacity() > kScratchOperations) {
+        std::vector<Place>().swap(places);
+        std::vector<Links>().swap(links);
+    }
     return acknowledge(version);
 }
 
@@ -423,10 +433,11 @@ Result<Version> Tier::write_time(std::int64_t nanoseconds) {
     }
     if (!found) return std::unexpected(full_error(rings_[0]));
     fill(space, FrameKind::time, {&operation, 1}, true, {});
-    AnnouncedScope scope(slot, epochs_);
+    Announced announced(*this, slot, space);
     FrameHeader& frame = *space.ring->frame_at(space.position);
     const Version version = stamp(frame, StampKind::committed).number();
     persist_own(space, frame);
+    announced.done();
     return version;
 }
 

@@ -2,6 +2,7 @@
 #include <hot/index.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace zverse::hot {
@@ -163,7 +164,7 @@ Index::Bucket* Index::append(Bucket& last) noexcept {
     return expected;
 }
 
-Index::Bucket* Index::take_overflow_bucket() noexcept {
+Index::Bucket* Index::take_overflow_bucket() noexcept try {
     const std::scoped_lock lock(overflow_mutex_);
     if (overflow_slabs_.empty() || overflow_used_ == kOverflowSlabBytes / sizeof(Bucket)) {
         auto slab = platform::AnonymousMemory::allocate(kOverflowSlabBytes);
@@ -172,6 +173,8 @@ Index::Bucket* Index::take_overflow_bucket() noexcept {
         overflow_used_ = 0;
     }
     return reinterpret_cast<Bucket*>(overflow_slabs_.back().bytes().data()) + overflow_used_++;
+} catch (const std::bad_alloc&) {
+    return nullptr;  // for the list of slabs, or for an error's text
 }
 
 bool Index::take_credits(std::int64_t wanted) noexcept {

@@ -109,7 +109,7 @@ public:
     /// Takes `wanted` credits, or fails and takes none.
     [[nodiscard]] bool take_credits(std::int64_t wanted) noexcept;
     void return_credits(std::int64_t count) noexcept;
-    /// Entries that may still be created.
+    /// Entries that may still be created; below zero when recovery found more than the index has memory for.
     [[nodiscard]] std::int64_t credits() const noexcept;
     [[nodiscard]] std::int64_t capacity() const noexcept { return capacity_; }
 

@@ -265,8 +265,9 @@ namespace {
 /// Hands out all recovered operations of one partition in version order, a batch at a time.
 class VersionOrder {
 public:
-    VersionOrder(const Judgement& judgement, std::uint64_t partition, std::uint64_t partitions)
-        : partition_(partition), partitions_(partitions) {
+    /// A partition is whole buckets of the index: no other thread touches them (Index::insert_alone).
+    VersionOrder(const Judgement& judgement, const Index& index, std::uint64_t partition, std::uint64_t partitions)
+        : index_(index), partition_(partition), partitions_(partitions) {
         for (const RingJudgement& ring : judgement.rings) {
             Source source{ring.operations.data(), ring.operations.data() + ring.operations.size()};
             skip_others(source);
@@ -295,10 +296,12 @@ private:
         bool operator<(const Source& other) const noexcept { return next->version > other.next->version; }
     };
     void skip_others(Source& source) const noexcept {
-        while (source.next != source.end && ((source.next->hash >> 32) * partitions_ >> 32) != partition_) {
+        while (source.next != source.end &&
+               (index_.bucket_of(source.next->hash) * partitions_ >> index_.bucket_bits()) != partition_) {
             ++source.next;
         }
     }
+    const Index& index_;
     std::uint64_t partition_, partitions_;
     std::priority_queue<Source> sources_;
 };
@@ -306,19 +309,20 @@ private:
 Version version_of(const OperationRef& ref) noexcept { return ref.stamp().number(); }
 
 /// Links one operation at its place in its chain; nearly always on top.
-bool link_operation(Tier& tier, const RecoveredOperation& operation, std::int64_t& credits) {
+/// `entries` counts those of the index that it took. False: no memory.
+bool link_operation(Tier& tier, const RecoveredOperation& operation, std::int64_t& entries) {
     const RingSet& rings = tier.rings();
     const OperationRef own = rings.resolve(operation.address);
     Index& index = tier.index();
     const Index::Probe probe = index.probe(operation.hash);
     if (!probe.live()) {
         RingSet::link(*own.op, Links{});
+        ++entries;
         return index.insert_alone(operation.hash, operation.address);
     }
     const OperationRef newest = probe.newest();
     if (version_of(newest) <= operation.version) {
         rings.link(*own.op, newest);
-        ++credits;
         return index.replace(probe, operation.address);
     }
     OperationRef above = newest;
@@ -330,27 +334,19 @@ bool link_operation(Tier& tier, const RecoveredOperation& operation, std::int64_
     rings.link(*own.op, below);
     // relaxed: one thread owns the chain until recovery ends.
     std::atomic_ref(above.op->previous).store(operation.address, std::memory_order_relaxed);
-    ++credits;
     return true;
 }
 
 }  // namespace
 
 Result<void> rebuild_index(Tier& tier, const Judgement& judgement, unsigned threads) {
-    const auto total = static_cast<std::int64_t>(judgement.operations());
-    if (!tier.index().take_credits(total)) {
-        return std::unexpected(Error(ErrorCode::full, "the hash index holds " +
-                                                          std::to_string(tier.index().capacity()) +
-                                                          " entries, too few for the " + std::to_string(total) +
-                                                          " operations recovered; raise memory_bytes_max"));
-    }
     std::atomic<bool> failed{false};
-    std::atomic<std::int64_t> returned{0};
+    std::atomic<std::int64_t> taken{0};
     parallel_for(threads, threads, [&](std::size_t partition) {
         constexpr std::size_t kBatch = 64;
-        VersionOrder order(judgement, partition, threads);
+        VersionOrder order(judgement, tier.index(), partition, threads);
         std::vector<const RecoveredOperation*> batch;
-        std::int64_t credits = 0;
+        std::int64_t entries = 0;
         for (order.next_batch(batch, kBatch); !batch.empty(); order.next_batch(batch, kBatch)) {
             for (const RecoveredOperation* operation : batch) tier.index().prefetch(operation->hash);
             // The older operations that these will stand on: their lines load together too.
@@ -359,14 +355,15 @@ Result<void> rebuild_index(Tier& tier, const Judgement& judgement, unsigned thre
             }
             for (const RecoveredOperation* operation : batch) {
                 // relaxed: read after the threads are joined.
-                if (!link_operation(tier, *operation, credits)) failed.store(true, std::memory_order_relaxed);
+                if (!link_operation(tier, *operation, entries)) failed.store(true, std::memory_order_relaxed);
             }
         }
         // relaxed: summed up after the threads are joined.
-        returned.fetch_add(credits, std::memory_order_relaxed);
+        taken.fetch_add(entries, std::memory_order_relaxed);
     });
-    tier.index().return_credits(returned.load(std::memory_order_relaxed));  // relaxed: the threads are joined
-    if (failed.load(std::memory_order_relaxed)) {                            // relaxed: the threads are joined
+    // Even when that leaves fewer than none, with less memory for the index than before: overwrites still need none.
+    tier.index().return_credits(-taken.load(std::memory_order_relaxed));  // relaxed: the threads are joined
+    if (failed.load(std::memory_order_relaxed)) {  // relaxed: the threads are joined
         return std::unexpected(Error(ErrorCode::full, "no memory for an overflow bucket of the hash index"));
     }
     return {};

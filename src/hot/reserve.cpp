@@ -10,7 +10,6 @@
 namespace zverse::hot {
 
 namespace {
-constexpr std::int64_t kCreditBlock = 256;  // taken at once, so that the shared counter is touched rarely
 constexpr std::uint64_t kLinesAhead = 12;        // of the tail, to fetch for writing
 }  // namespace
 
@@ -29,8 +28,8 @@ bool Tier::take_credits(WriterSlot& slot, std::int64_t credits) noexcept {
         return true;
     }
     const std::int64_t missing = credits - slot.credits;
-    if (index_->take_credits(missing + kCreditBlock)) {
-        slot.credits += missing + kCreditBlock;
+    if (index_->take_credits(missing + credit_block_)) {
+        slot.credits += missing + credit_block_;
     } else if (index_->take_credits(missing)) {
         slot.credits += missing;
     } else {
@@ -38,6 +37,14 @@ bool Tier::take_credits(WriterSlot& slot, std::int64_t credits) noexcept {
     }
     slot.credits -= credits;
     return true;
+}
+
+/// What a thread keeps is lost to the others while it is idle, so it keeps little.
+void Tier::give_back_credits(WriterSlot& slot) noexcept {
+    if (slot.credits <= 2 * credit_block_) [[likely]]
+        return;
+    index_->return_credits(slot.credits - credit_block_);
+    slot.credits = credit_block_;
 }
 
 bool Tier::take_space(WriterSlot& slot, Ring& ring, std::uint64_t bytes, Reservation& space) noexcept {

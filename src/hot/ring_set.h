@@ -8,6 +8,8 @@
 #include <hot/ring.h>
 #include <hot/stamp.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <bit>
 #include <cstddef>
@@ -138,16 +140,12 @@ public:
         std::atomic_ref(op.jump).store(links.jump, std::memory_order_relaxed);  // relaxed: the same
     }
     void link(OperationHeader& op, const OperationRef& below) const noexcept { link(op, links_above(below)); }
-    /// Replaces an unknown jump, first those further down; there are few (slot.h). Pinned.
+    /// Replaces an unknown jump, if it is one. Pinned.
     void complete_jump(const OperationRef& ref) const noexcept {
-        while (jump_of(ref).is_unknown()) {
-            OperationRef deepest = ref;
-            OperationRef below = previous(deepest);
-            for (; below && jump_of(below).is_unknown(); below = previous(deepest)) deepest = below;
-            const std::uint64_t jump = below ? jump_above(below).word : 0;
-            // relaxed: a hint; everybody who completes it stores one that leads down the same chain.
-            std::atomic_ref(deepest.op->jump).store(jump, std::memory_order_relaxed);
-        }
+        if (!jump_of(ref).is_unknown()) return;
+        const OperationRef below = previous(ref);
+        if (!below || !jump_of(below).is_unknown()) return set_jump(ref, below);
+        complete_jumps_down_from(ref);
     }
 
     /// The operation behind the low bits of a link, or nothing when it is below the ring's dead head.
@@ -167,6 +165,25 @@ private:
         auto* op = reinterpret_cast<OperationHeader*>(place);
         auto* frame = reinterpret_cast<FrameHeader*>(place - std::size_t{op->back_units} * kUnitBytes);
         return {op, frame, &ring, position};
+    }
+
+    void set_jump(const OperationRef& ref, const OperationRef& below) const noexcept {
+        // relaxed: a hint; everybody who completes it stores one that leads down the same chain.
+        std::atomic_ref(ref.op->jump).store(below ? jump_above(below).word : 0, std::memory_order_relaxed);
+    }
+    /// From the deepest unknown one upwards, as many at a time as `last` holds: each rests on the one below.
+    void complete_jumps_down_from(const OperationRef& ref) const noexcept {
+        std::array<OperationRef, 64> last;
+        while (jump_of(ref).is_unknown()) {
+            std::size_t seen = 0;
+            OperationRef below = ref;
+            for (; below && jump_of(below).is_unknown(); below = previous(below)) last[seen++ % last.size()] = below;
+            for (std::size_t left = std::min(seen, last.size()); left > 0; --left) {
+                const OperationRef& deepest = last[--seen % last.size()];
+                set_jump(deepest, below);
+                below = deepest;
+            }
+        }
     }
 
     [[nodiscard]] JumpLink jump_above(const OperationRef& below) const noexcept {
@@ -189,7 +206,7 @@ private:
             // Two trees of one size below: the new anchor becomes the root of both.
             if (const OperationRef next = jump_target(own)) {
                 const JumpLink far = jump_of(next);
-                if (far.word != 0) {
+                if (far.word != 0 && !far.is_unknown()) {  // or its completion has not reached us yet
                     return JumpLink::make(true, own.rank() + 1, far.next_rank(), far.shard(), far.unit());
                 }
             }

@@ -1,6 +1,7 @@
 // Tier: construction and state. The protocol is in commit.cpp, chain.cpp, read.cpp, reserve.cpp and seal.cpp.
 #include <hot/tier.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace zverse::hot {
@@ -54,6 +55,7 @@ Result<std::unique_ptr<Tier>> Tier::create(std::vector<std::unique_ptr<Ring>> ri
     auto index = Index::create(tier->rings_, {tier->options_.index_bytes, tier->options_.index_address_bits});
     if (!index) return std::unexpected(std::move(index.error()));
     tier->index_ = std::move(*index);
+    tier->credit_block_ = std::clamp<std::int64_t>(tier->index_->capacity() / 4096, 1, 256);
     return tier;
 }
 

@@ -215,6 +215,7 @@ private:
     Tier(std::vector<std::unique_ptr<Ring>> rings, TierOptions options, Host& host, Version clock);
 
     // commit.cpp
+    class Announced;
     /// Whether a write may begin without a look at the clock limit; see admit().
     [[nodiscard]] bool admitted(WriterSlot& slot) const noexcept {
         // relaxed: a writer that misses it is waited for by close() through its active call and announcement.
@@ -236,8 +237,8 @@ private:
     [[nodiscard]] bool publish(WriterSlot& slot, const Operation& operation, const OperationRef& own, Address& below);
     [[nodiscard]] Index::Insertion place(WriterSlot& slot, std::uint64_t hash, const Index::Probe& probe,
                                          const OperationRef& own);
-    void place_batch(const Reservation& space, std::span<const Operation> operations, std::vector<Place>& places,
-                     std::vector<Links>& links) const;
+    void place_batch(const Reservation& space, std::span<const Operation> operations, std::span<Place> places,
+                     std::span<Links> links) const;
     [[nodiscard]] Ground publish_put(WriterSlot& slot, const Operation& operation, const OperationRef& own);
     void complete_jumps(WriterSlot& slot) const noexcept;
     void note_stamped() noexcept;
@@ -272,6 +273,7 @@ private:
                                        Reservation& space);
     [[nodiscard]] bool take_space(WriterSlot& slot, Ring& ring, std::uint64_t bytes, Reservation& space) noexcept;
     [[nodiscard]] bool take_credits(WriterSlot& slot, std::int64_t credits) noexcept;
+    void give_back_credits(WriterSlot& slot) noexcept;
     [[nodiscard]] Result<void> wait_for_space(WriterSlot& slot, Ring& ring, std::uint64_t bytes, std::int64_t credits,
                                               Reservation& space);
     [[nodiscard]] unsigned pick_shard(std::uint64_t hash) const noexcept;
@@ -291,6 +293,7 @@ private:
     bool flush_per_write_;  ///< class power on cache lines or bytes: whoever clears dirty makes it durable
     bool reads_stop_at_mark_;  ///< class power on pages: group commit
     std::uint64_t frame_bytes_max_;
+    std::int64_t credit_block_ = 1;  ///< taken at once, so that the shared counter is touched rarely
 
     mutable WriterSlots slots_;
     HotEpochs epochs_;

@@ -639,25 +639,5 @@ TEST_F(RecoveryTest, ARepairedRingGoesOnWhereItEnded) {
     }
 }
 
-TEST_F(RecoveryTest, AnIndexTooSmallForWhatWasRecoveredSaysSo) {
-    make(1);
-    open();
-    for (int i = 0; i < 100; ++i) put("key" + std::to_string(i), "");
-    tier_.reset();
-    auto rings = attach();
-    const auto judgement = hot::judge(rings, {kTestSecret, 0, false, 1});
-    ASSERT_TRUE(judgement);
-    ASSERT_TRUE(hot::repair(rings, *judgement, kTestSecret));
-    hot::TierOptions options;
-    options.secret = kTestSecret;
-    options.index_bytes = 128;
-    auto tier = hot::Tier::create(std::move(rings), options, host_, clock_);
-    ASSERT_TRUE(tier);
-    const auto linked = hot::rebuild_index(**tier, *judgement, 1);
-    ASSERT_FALSE(linked);
-    EXPECT_EQ(linked.error().code(), ErrorCode::full);
-    EXPECT_NE(linked.error().message().find("memory_bytes_max"), std::string::npos) << linked.error().message();
-}
-
 }  // namespace
 }  // namespace zverse::test

@@ -3,6 +3,7 @@
 // Method:  Tiers over plain memory; frames in the making are built by hand, so that a thread need not be stopped there.
 #include <support/hot_parts.h>
 
+#include <algorithm>
 #include <array>
 #include <thread>
 
@@ -305,6 +306,24 @@ TEST(Tier, ASyncNeverCoversMoreThanALap) {
     observer.bytes = 0;
     EXPECT_TRUE(tier.sync_all());
     EXPECT_EQ(observer.bytes, kRingBytes);
+}
+
+/// What a batch reserved and did not need is not kept by a thread that may never write again.
+TEST(TierCredits, AThreadThatEndedKeepsFew) {
+    PlainTier tier(1, 1 << 20);
+    const std::int64_t empty = tier->index().credits();
+    constexpr int kKeys = 3000;
+    const auto write_all = [&] {
+        std::vector<std::string> keys;
+        std::vector<hot::Operation> operations;
+        for (int i = 0; i < kKeys; ++i) keys.push_back("key" + std::to_string(i));
+        for (const std::string& key : keys) operations.push_back({key, "", tier->hash(key), false});
+        std::sort(operations.begin(), operations.end(), [](const auto& a, const auto& b) { return a.hash < b.hash; });
+        ASSERT_TRUE(tier->write(operations, std::nullopt));
+    };
+    write_all();
+    for (int round = 0; round < 3; ++round) std::jthread(write_all).join();
+    EXPECT_GE(tier->index().credits(), empty - kKeys - 100);
 }
 
 }  // namespace
