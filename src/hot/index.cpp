@@ -147,8 +147,8 @@ Index::Rescan Index::rescan(Bucket& first, const std::atomic<std::uint64_t>& min
                 if (place.compare_exchange_strong(entry, 0, std::memory_order_seq_cst)) break;
             }
         }
-        // acquire: as in find().
-        bucket = bucket->overflow.load(std::memory_order_acquire);
+        // seq_cst: as for the entries, an overflow bucket with another's tentative entry must not be missed.
+        bucket = bucket->overflow.load(std::memory_order_seq_cst);
     }
     return Rescan::alone;
 }
@@ -157,8 +157,9 @@ Index::Bucket* Index::append(Bucket& last) noexcept {
     Bucket* fresh = take_overflow_bucket();
     if (fresh == nullptr) return nullptr;
     Bucket* expected = nullptr;
-    // release: a reader that follows the link finds zeroed entries. The loser's bucket stays unused: it is rare.
-    if (last.overflow.compare_exchange_strong(expected, fresh, std::memory_order_acq_rel, std::memory_order_acquire)) {
+    // release: a reader that follows the link finds zeroed entries; seq_cst: the store half of rescan()'s pair. The
+    // loser's bucket stays unused: it is rare.
+    if (last.overflow.compare_exchange_strong(expected, fresh, std::memory_order_seq_cst, std::memory_order_acquire)) {
         return fresh;
     }
     return expected;
