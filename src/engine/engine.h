@@ -1,6 +1,7 @@
 // Engine: one open store. The public classes forward here.
 //
-//   open.cpp         start-up order: lock, superblock, rings, recovery, index, views, upkeep; and creation
+//   open.cpp         start-up order: lock, superblock, rings, recovery, index, views, upkeep
+//   creation.h       a directory becomes a store
 //   close.cpp        the way out, clean or abandoned
 //   write_path.cpp   limits and batches, then the hot tier
 //   read_path.cpp    pin, view, version; then the hot tier (and, from the next tier on, the cold one)

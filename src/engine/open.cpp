@@ -3,9 +3,8 @@
 // Order: options -> directory -> lock -> superblock -> map and attach rings -> judge (nothing changed so far) ->
 // repair -> superblock {boot, class, clock limit, lost window} -> index -> views -> upkeep -> first call.
 //
-// Creation is atomic: SUPERBLOCK.creating, then the rings, then a rename to SUPERBLOCK. A directory with the former and
-// without the latter is an unfinished creation and starts over; rings without either are somebody's data and are never
-// touched.
+// Creation: see creation.h. Rings without a superblock are somebody's data and are never touched.
+#include <engine/creation.h>
 #include <engine/engine.h>
 #include <engine/thread_home.h>
 
@@ -27,10 +26,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kSuperblockName = "SUPERBLOCK";
-constexpr const char* kCreatingName = "SUPERBLOCK.creating";
-constexpr const char* kLockName = "LOCK";
-constexpr const char* kHotName = "hot";
 constexpr std::uint64_t kRingBytesMin = std::uint64_t{1} << 20;
 constexpr std::uint64_t kRingBytesMax = std::uint64_t{64} << 30;
 constexpr std::uint64_t kRingBytesDefault = std::uint64_t{64} << 20;
@@ -136,8 +131,6 @@ private:
     [[nodiscard]] Result<void> check_value_limit(std::uint64_t ring_bytes) const;
     [[nodiscard]] Result<void> find_or_create();
     [[nodiscard]] Result<void> create();
-    [[nodiscard]] Result<void> create_rings(const SuperblockFields& fields);
-    [[nodiscard]] Result<void> remove_unfinished();
     [[nodiscard]] Result<void> read_superblock();
     [[nodiscard]] Result<void> attach_rings();
     [[nodiscard]] Result<void> attach_ring(unsigned shard);
@@ -149,14 +142,8 @@ private:
     [[nodiscard]] hot::TierOptions tier_options() const;
     void describe_platform();
 
-    [[nodiscard]] std::vector<fs::path> hot_paths(const SuperblockFields& fields) const {
-        if (!options_.hot_paths.empty()) return options_.hot_paths;
-        if (!fields.hot_paths.empty()) return fields.hot_paths;
-        return {dir_ / kHotName};
-    }
-    [[nodiscard]] fs::path ring_path(const SuperblockFields& fields, unsigned shard) const {
-        const auto paths = hot_paths(fields);
-        return paths[shard % paths.size()] / ("ring-" + std::to_string(shard));
+    [[nodiscard]] const std::vector<fs::path>& hot_paths() const {
+        return options_.hot_paths.empty() ? fields_.hot_paths : options_.hot_paths;
     }
     [[nodiscard]] std::uint64_t new_ring_bytes() const {
         return options_.ring_bytes != 0 ? options_.ring_bytes : kRingBytesDefault;
@@ -203,27 +190,14 @@ Result<void> Opening::find_or_create() {
     auto there = io().exists(dir_ / kSuperblockName);
     if (!there) return std::unexpected(std::move(there.error()));
     const bool may_create = options_.create_if_missing && !options_.read_only;
-    if (!*there && !may_create) {
-        return std::unexpected(Error(ErrorCode::not_found, "no store in " + dir_.string()));
+    if (!*there) {
+        if (auto free = Creation::check_directory(io(), dir_); !free) return free;
+        if (!may_create) return std::unexpected(Error(ErrorCode::not_found, "no store in " + dir_.string()));
     }
     if (*there && options_.error_if_exists) {
         return std::unexpected(Error(ErrorCode::exists, "there is a store in " + dir_.string() + " already"));
     }
     if (!*there) {
-        auto names = io().list(dir_);
-        if (!names) return std::unexpected(std::move(names.error()));
-        const bool unfinished = std::find(names->begin(), names->end(), kCreatingName) != names->end();
-        for (const std::string& name : *names) {
-            if (name == kLockName || unfinished) continue;
-            if (name == kHotName) {
-                return std::unexpected(Error(ErrorCode::corrupt, "rings but no superblock in " + dir_.string() + ": " +
-                                                                     kSuperblockName + " is missing"));
-            }
-            return std::unexpected(Error(ErrorCode::not_found, "no store in " + dir_.string() +
-                                                                   ", and no store is created there because it holds "
-                                                                   "other files (" +
-                                                                   name + ")"));
-        }
         if (auto good = check_value_limit(new_ring_bytes()); !good) return good;
         if (auto made = io().create_directories(dir_); !made) return made;
     }
@@ -233,32 +207,12 @@ Result<void> Opening::find_or_create() {
     // Another process may have created it between the look and the lock.
     there = io().exists(dir_ / kSuperblockName);
     if (!there) return std::unexpected(std::move(there.error()));
-    return *there ? Result<void>{} : create();
-}
-
-Result<void> Opening::remove_unfinished() {
-    auto exists = io().exists(dir_ / kCreatingName);
-    if (!exists) return std::unexpected(std::move(exists.error()));
-    if (!*exists) return {};
-    auto old = Superblock::open(io(), dir_ / kCreatingName, platform::OpenMode::read);
-    if (old) {
-        // Only its own rings, by the paths it names: another store may share the directories.
-        for (unsigned shard = 0; shard < old->fields().shards; ++shard) {
-            const auto& paths = old->fields().hot_paths;
-            const fs::path directory = paths.empty() ? dir_ / kHotName : paths[shard % paths.size()];
-            const fs::path ring = directory / ("ring-" + std::to_string(shard));
-            auto there = io().exists(ring);
-            if (!there) return std::unexpected(std::move(there.error()));
-            if (*there) {
-                if (auto removed = io().remove(ring); !removed) return removed;
-            }
-        }
-    }
-    return io().remove(dir_ / kCreatingName);
+    if (!*there) return create();
+    // Who created it may have died before the rename was durable, and writes must not outlive it.
+    return options_.read_only ? Result<void>{} : io().sync_directory(dir_);
 }
 
 Result<void> Opening::create() {
-    if (auto removed = remove_unfinished(); !removed) return removed;
     SuperblockFields fields;
     fields.shards = options_.shards != 0 ? options_.shards : std::min(hardware_threads(), hot::kShardsMax);
     fields.ring_bytes = new_ring_bytes();
@@ -279,39 +233,7 @@ Result<void> Opening::create() {
     if (path_bytes > kHotPathsBytes) {
         return std::unexpected(bad_option("hot_paths take " + std::to_string(path_bytes) + " bytes; at most 8192"));
     }
-    if (auto made = Superblock::create(io(), dir_ / kCreatingName, fields); !made) return made;
-    if (auto synced = io().sync_directory(dir_); !synced) return synced;
-    if (auto made = create_rings(fields); !made) {
-        // Leave nothing half-made behind; what fails here is started over by the next open anyway.
-        (void)remove_unfinished();
-        return std::unexpected(std::move(made.error()).during("creating the store in " + dir_.string()));
-    }
-    if (auto renamed = io().rename(dir_ / kCreatingName, dir_ / kSuperblockName); !renamed) return renamed;
-    return io().sync_directory(dir_);
-}
-
-Result<void> Opening::create_rings(const SuperblockFields& fields) {
-    for (const auto& directory : hot_paths(fields)) {
-        if (auto made = io().create_directories(directory); !made) return made;
-    }
-    for (unsigned shard = 0; shard < fields.shards; ++shard) {
-        const fs::path path = ring_path(fields, shard);
-        const std::uint64_t bytes = hot::kHeaderAreaBytes + fields.ring_bytes;
-        auto file = io().create_zeroed(path, bytes);
-        if (!file) return std::unexpected(std::move(file.error()));
-        auto mapping = platform::Mapping::map({.path = path,
-                                               .descriptor = (*file)->descriptor(),
-                                               .bytes = bytes,
-                                               .force_granularity = options_.force_granularity,
-                                               .prefault = false});
-        if (!mapping) return std::unexpected(std::move(mapping.error()));
-        const hot::RingIdentity identity{{fields.store[0], fields.store[1]}, shard, path.string()};
-        if (auto made = hot::format_ring(mapping->bytes(), identity, mapping->domain()); !made) return made;
-    }
-    for (const auto& directory : hot_paths(fields)) {
-        if (auto synced = io().sync_directory(directory); !synced) return synced;
-    }
-    return {};
+    return Creation(io(), dir_, std::move(fields), options_.force_granularity).run();
 }
 
 Result<void> Opening::read_superblock() {
@@ -332,7 +254,7 @@ Result<void> Opening::read_superblock() {
 }
 
 Result<void> Opening::attach_ring(unsigned shard) {
-    const fs::path path = ring_path(fields_, shard);
+    const fs::path path = ring_path(dir_, hot_paths(), shard);
     auto exists = io().exists(path);
     if (!exists) return std::unexpected(std::move(exists.error()));
     if (!*exists) return std::unexpected(Error(ErrorCode::corrupt, "ring file " + path.string() + " is missing"));
