@@ -71,6 +71,10 @@ Result<void> check_options(const Options& options) {
         return std::unexpected(bad_option("sync.every is " + std::to_string(options.sync.every.count()) +
                                           " ms; it must be from 0 to one hour"));
     }
+    if (options.retention.max_age && options.retention.max_age->count() < 0) {
+        return std::unexpected(bad_option("retention.max_age is " + std::to_string(options.retention.max_age->count()) +
+                                          " s; it must be at least 0"));
+    }
     if (options.memory_bytes_max != 0 && options.memory_bytes_max < kMemoryBytesMin) {
         return std::unexpected(bad_option("memory_bytes_max is " + std::to_string(options.memory_bytes_max) +
                                           "; it must be 0 or at least 16 MiB"));
@@ -134,6 +138,7 @@ private:
     [[nodiscard]] Result<void> read_superblock();
     [[nodiscard]] Result<void> attach_rings();
     [[nodiscard]] Result<void> attach_ring(unsigned shard);
+    [[nodiscard]] Result<void> missing_ring(const fs::path& path, unsigned shard) const;
     [[nodiscard]] Result<void> keep_private_rings_durable();
     [[nodiscard]] Result<void> recover();
     [[nodiscard]] Result<void> place_parts();
@@ -253,11 +258,27 @@ Result<void> Opening::read_superblock() {
     return check_value_limit(fields_.ring_bytes);
 }
 
+/// Rings that are where the store recorded them, but not where the options say, are a mistake in the options.
+Result<void> Opening::missing_ring(const fs::path& path, unsigned shard) const {
+    const fs::path recorded = ring_path(dir_, fields_.hot_paths, shard);
+    if (recorded == path) {
+        return std::unexpected(Error(ErrorCode::corrupt, "ring file " + path.string() + " is missing"));
+    }
+    auto there = io().exists(recorded);
+    if (!there) return std::unexpected(std::move(there.error()));
+    if (*there) {
+        return std::unexpected(bad_option("hot_paths: there is no ring file " + path.string() +
+                                          "; the store has it recorded as " + recorded.string() + ", and it is there"));
+    }
+    return std::unexpected(Error(ErrorCode::corrupt, "ring file " + path.string() + " is missing, and so is " +
+                                                         recorded.string() + ", where the store has it recorded"));
+}
+
 Result<void> Opening::attach_ring(unsigned shard) {
     const fs::path path = ring_path(dir_, hot_paths(), shard);
     auto exists = io().exists(path);
     if (!exists) return std::unexpected(std::move(exists.error()));
-    if (!*exists) return std::unexpected(Error(ErrorCode::corrupt, "ring file " + path.string() + " is missing"));
+    if (!*exists) return missing_ring(path, shard);
     const auto mode = options_.read_only ? platform::OpenMode::read : platform::OpenMode::read_write;
     auto file = io().open(path, mode);
     if (!file) return std::unexpected(std::move(file.error()));

@@ -101,6 +101,26 @@ TEST_F(BadDirectory, RingsMayLiveElsewhere) {
     EXPECT_EQ(must(store.get("key", version)), "value");
 }
 
+TEST_F(BadDirectory, RingsThatAreLookedForInTheWrongPlaceAreAMistakeInTheOptions) {
+    Options options = small_options();
+    options.shards = 2;
+    options.hot_paths = {directory / "device0", directory / "device1"};
+    Store store = must(Store::open(path, options));
+    must(store.put("key", "value"));
+    must(store.close());
+    Options wrong = options;
+    wrong.hot_paths = {directory / "device1", directory / "device0"};
+    const Result<Store> swapped = Store::open(path, wrong);
+    expect_error(swapped, ErrorCode::invalid_argument, "hot_paths");
+    expect_error(swapped, ErrorCode::invalid_argument, (directory / "device1" / "ring-0").string());
+    expect_error(swapped, ErrorCode::invalid_argument, (directory / "device0" / "ring-0").string());
+    wrong.hot_paths = {directory / "typo"};
+    expect_error(Store::open(path, wrong), ErrorCode::invalid_argument, (directory / "typo" / "ring-0").string());
+    EXPECT_FALSE(fs::exists(directory / "typo"));
+    fs::remove(directory / "device0" / "ring-0");  // neither here nor there: no mistake in the options
+    expect_error(Store::open(path, wrong), ErrorCode::corrupt, "ring-0");
+}
+
 // ---- Rings that are not ours to touch, and creations that were interrupted.
 
 TEST_F(BadDirectory, RingsWithoutASuperblockAreNeverTouched) {
