@@ -53,6 +53,8 @@ Result<void> Engine::close() {
             result = std::unexpected(std::move(synced.error()));
         } else if (auto settled = tier_->settle_rings(1); !settled) {
             result = std::unexpected(std::move(settled.error()));
+        } else if (auto spread = tier_->spread_mark(); !spread) {
+            result = std::unexpected(std::move(spread.error()));
         } else {
             // With the limit at the clock the next open goes on right behind the last version.
             SuperblockFields fields = superblock_->fields();

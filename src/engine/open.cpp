@@ -355,9 +355,13 @@ Result<void> Opening::recover() {
     if (auto repaired = hot::repair(rings_, judgement_, fields_.secret); !repaired) return repaired;
     watch.pause();  // the superblock's syncs cost the same however much there is to recover
 
-    // The clock starts at the limit: nothing above it was ever handed out. What a power cut took lies below it.
-    const Version clock = fields_.clock_limit;
-    if (recovery.stop_at_mark && judgement_.mark + 1 < clock) fields_.add_lost({judgement_.mark, clock - 1});
+    // The clock starts at the limit: nothing above it was ever handed out. What a power cut took may reach up to it;
+    // then the clock starts behind, so that the latest version is a known one.
+    Version clock = fields_.clock_limit;
+    if (recovery.stop_at_mark && judgement_.mark < clock) {
+        clock = std::min(clock + 1, kVersionMax);
+        fields_.add_lost({judgement_.mark, clock - 1});
+    }
     fields_.boot = boot;
     fields_.durability = options_.durability;
     if (!options_.read_only) {
