@@ -376,6 +376,11 @@ Result<void> Opening::recover() {
     engine_.tier_ = std::move(*tier);
     if (auto linked = hot::rebuild_index(*engine_.tier_, judgement_, hardware_threads()); !linked) return linked;
     engine_.tier_->raise_limit(fields_.clock_limit);
+    // From here on everything up to the clock is called durable. Not before the superblock was written: until then the
+    // mark decides what is lost.
+    if (!options_.read_only && engine_.tier_->rings()[0].marks().durable < clock) {
+        if (auto spread = engine_.tier_->spread_mark(); !spread) return spread;
+    }
     engine_.recovered_records_ = judgement_.operations();
     return {};
 }

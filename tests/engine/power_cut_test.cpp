@@ -40,6 +40,35 @@ protected:
     engine::Internals internals;
 };
 
+TEST_F(PowerCut, WhatWasCalledDurableAfterAKillIsThere) {
+    Store store = open();
+    must(store.put("key", "value"));
+    engine::StoreAccess::abandon(store);
+    store = open();
+    const Version shown = store.latest_version();
+    must(store.wait_durable(shown));
+    EXPECT_EQ(store.durable_version(), shown);
+    EXPECT_EQ(must(store.get("key", shown)), "value");
+    engine::StoreAccess::abandon(store);
+    cut_power();
+    store = open();
+    EXPECT_EQ(must(store.get("key", shown)), "value");
+}
+
+TEST_F(PowerCut, WhatWasCalledDurableAfterAnotherClassIsThere) {
+    options.durability = Durability::power;
+    Store store = open();
+    must(store.put("key", "value"));
+    engine::StoreAccess::abandon(store);
+    options.durability = Durability::process;
+    store = open();
+    const Version shown = store.durable_version();
+    engine::StoreAccess::abandon(store);
+    cut_power();
+    store = open();
+    EXPECT_EQ(must(store.get("key", shown)), "value");
+}
+
 TEST_F(PowerCut, WhatItTookIsUnknownUpToTheLastVersionHandedOut) {
     Store store = open();
     const Version kept = must(store.put("key", "kept"));
@@ -61,6 +90,19 @@ TEST_F(PowerCut, WhatItTookIsUnknownUpToTheLastVersionHandedOut) {
         EXPECT_EQ(must(store.get("key", store.latest_version())), "kept");
         must(store.close());
     }
+}
+
+/// Without a boot id nobody can say that the machine went on.
+TEST_F(PowerCut, IsAssumedWhereTheBootIsUnknown) {
+    internals.boot_id = platform::BootId{};
+    Store store = open();
+    must(store.put("key", "kept"));
+    must(store.sync());
+    const Version taken = must(store.put("key", "taken"));
+    engine::StoreAccess::abandon(store);
+    store = open();
+    EXPECT_EQ(must(store.get("key")), "kept");
+    expect_error(store.get("key", taken), ErrorCode::version_unknown);
 }
 
 /// Once a store was closed, the mark that decides what a power cut took is in more than one place.
