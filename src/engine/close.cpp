@@ -39,6 +39,7 @@ Result<void> Engine::close() {
     // acq_rel: one closer; what it closes is complete.
     if (closed_.exchange(true, std::memory_order_acq_rel)) return std::unexpected(closed_error());
     if (tier_ == nullptr) return {};
+    note_last_time();
     tier_->refuse_writes(closed_error());
     {
         const std::scoped_lock lock(newer_mutex_);

@@ -128,6 +128,9 @@ private:
                                                  std::optional<Version> unless_newer);
     void after_write() noexcept;
     [[nodiscard]] bool is_lost(Version version) const noexcept;
+    /// Writes a time frame: the versions so far were taken by now.
+    [[nodiscard]] Result<Version> note_time();
+    void note_last_time();
     void wait_for_calls();
     void release_memory() noexcept;
 

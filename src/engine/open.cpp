@@ -226,9 +226,7 @@ Result<void> Opening::create() {
     fields.secret = {random_word(), random_word()};
     fields.durability = options_.durability;
     fields.boot = platform::current_boot_id();
-    fields.created = static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-            .count());
+    fields.created = static_cast<std::uint64_t>(wall_clock_nanoseconds());
     std::size_t path_bytes = 0;
     for (const auto& path : options_.hot_paths) {
         std::error_code error;
@@ -427,6 +425,7 @@ Result<void> Opening::start() {
     for (const auto& ring : judgement_.rings) times.insert(times.end(), ring.times.begin(), ring.times.end());
     std::sort(times.begin(), times.end(), [](const auto& a, const auto& b) { return a.version < b.version; });
     for (const auto& time : times) engine_.times_.add(time.nanoseconds, time.version);
+    engine_.times_.add(wall_clock_nanoseconds(), engine_.tier_->clock());
     engine_.last_time_version_ = engine_.tier_->clock();
     describe_platform();
     if (options_.read_only) {
