@@ -333,7 +333,9 @@ Result<void> Opening::recover() {
     hot::RecoveryOptions recovery;
     recovery.secret = fields_.secret;
     recovery.cut = fields_.cut;
-    recovery.stop_at_mark = boot != fields_.boot && fields_.durability == Durability::process;
+    // A machine that does not tell its boots apart may have lost power every time.
+    const bool same_boot = boot == fields_.boot && boot != platform::BootId{};
+    recovery.stop_at_mark = !same_boot && fields_.durability == Durability::process;
     recovery.threads = hardware_threads();
     auto judgement = hot::judge(rings_, recovery);
     if (!judgement) {
