@@ -39,6 +39,7 @@ Result<void> Engine::close() {
     // acq_rel: one closer; what it closes is complete.
     if (closed_.exchange(true, std::memory_order_acq_rel)) return std::unexpected(closed_error());
     if (tier_ == nullptr) return {};
+    note_last_time();
     tier_->refuse_writes(closed_error());
     {
         const std::scoped_lock lock(newer_mutex_);
@@ -53,6 +54,8 @@ Result<void> Engine::close() {
             result = std::unexpected(std::move(synced.error()));
         } else if (auto settled = tier_->settle_rings(1); !settled) {
             result = std::unexpected(std::move(settled.error()));
+        } else if (auto spread = tier_->spread_mark(); !spread) {
+            result = std::unexpected(std::move(spread.error()));
         } else {
             // With the limit at the clock the next open goes on right behind the last version.
             SuperblockFields fields = superblock_->fields();

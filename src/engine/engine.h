@@ -1,6 +1,7 @@
 // Engine: one open store. The public classes forward here.
 //
-//   open.cpp         start-up order: lock, superblock, rings, recovery, index, views, upkeep; and creation
+//   open.cpp         start-up order: lock, superblock, rings, recovery, index, views, upkeep
+//   creation.h       a directory becomes a store
 //   close.cpp        the way out, clean or abandoned
 //   write_path.cpp   limits and batches, then the hot tier
 //   read_path.cpp    pin, view, version; then the hot tier (and, from the next tier on, the cold one)
@@ -127,6 +128,9 @@ private:
                                                  std::optional<Version> unless_newer);
     void after_write() noexcept;
     [[nodiscard]] bool is_lost(Version version) const noexcept;
+    /// Writes a time frame: the versions so far were taken by now.
+    [[nodiscard]] Result<Version> note_time();
+    void note_last_time();
     void wait_for_calls();
     void release_memory() noexcept;
 

@@ -7,13 +7,6 @@
 
 namespace zverse::engine {
 
-namespace {
-std::int64_t wall_clock_nanoseconds() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
-}  // namespace
-
 Result<void> Engine::extend_limit(Version wanted) {
     const std::scoped_lock lock(superblock_mutex_);
     if (tier_->limit() >= wanted) return {};  // somebody was faster
@@ -32,6 +25,24 @@ Result<void> Engine::extend_limit(Version wanted) {
     }
     tier_->raise_limit(fields.clock_limit);
     return {};
+}
+
+Result<Version> Engine::note_time() {
+    const std::int64_t now = wall_clock_nanoseconds();
+    auto version = tier_->write_time(now);
+    if (!version) return version;
+    times_.add(now, *version);
+    const std::scoped_lock lock(upkeep_mutex_);
+    last_time_version_ = *version;
+    return version;
+}
+
+void Engine::note_last_time() {
+    {
+        const std::scoped_lock lock(upkeep_mutex_);
+        if (options_.read_only || tier_->clock() == last_time_version_) return;
+    }
+    (void)note_time();  // full rings: then the latest time is up to a second older, as after a kill
 }
 
 UpkeepState Engine::upkeep_state() {
@@ -77,13 +88,7 @@ Result<bool> Engine::do_upkeep(UpkeepTask task) {
         }
         case UpkeepTask::time_frame: {
             note(last_time_frame_);
-            const std::int64_t now = wall_clock_nanoseconds();
-            auto version = tier_->write_time(now);
-            if (!version) return false;  // full rings: the next second will do
-            times_.add(now, *version);
-            const std::scoped_lock lock(upkeep_mutex_);
-            last_time_version_ = *version;
-            return true;
+            return note_time().has_value();  // full rings: the next second will do
         }
         case UpkeepTask::extend_runs: return runs_->extend(1);
         case UpkeepTask::merge_runs: return runs_->merge_step();

@@ -3,9 +3,8 @@
 // Order: options -> directory -> lock -> superblock -> map and attach rings -> judge (nothing changed so far) ->
 // repair -> superblock {boot, class, clock limit, lost window} -> index -> views -> upkeep -> first call.
 //
-// Creation is atomic: SUPERBLOCK.creating, then the rings, then a rename to SUPERBLOCK. A directory with the former and
-// without the latter is an unfinished creation and starts over; rings without either are somebody's data and are never
-// touched.
+// Creation: see creation.h. Rings without a superblock are somebody's data and are never touched.
+#include <engine/creation.h>
 #include <engine/engine.h>
 #include <engine/thread_home.h>
 
@@ -27,10 +26,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kSuperblockName = "SUPERBLOCK";
-constexpr const char* kCreatingName = "SUPERBLOCK.creating";
-constexpr const char* kLockName = "LOCK";
-constexpr const char* kHotName = "hot";
 constexpr std::uint64_t kRingBytesMin = std::uint64_t{1} << 20;
 constexpr std::uint64_t kRingBytesMax = std::uint64_t{64} << 30;
 constexpr std::uint64_t kRingBytesDefault = std::uint64_t{64} << 20;
@@ -75,6 +70,10 @@ Result<void> check_options(const Options& options) {
     if (options.sync.every < milliseconds(0) || options.sync.every > kHour) {
         return std::unexpected(bad_option("sync.every is " + std::to_string(options.sync.every.count()) +
                                           " ms; it must be from 0 to one hour"));
+    }
+    if (options.retention.max_age && options.retention.max_age->count() < 0) {
+        return std::unexpected(bad_option("retention.max_age is " + std::to_string(options.retention.max_age->count()) +
+                                          " s; it must be at least 0"));
     }
     if (options.memory_bytes_max != 0 && options.memory_bytes_max < kMemoryBytesMin) {
         return std::unexpected(bad_option("memory_bytes_max is " + std::to_string(options.memory_bytes_max) +
@@ -136,11 +135,10 @@ private:
     [[nodiscard]] Result<void> check_value_limit(std::uint64_t ring_bytes) const;
     [[nodiscard]] Result<void> find_or_create();
     [[nodiscard]] Result<void> create();
-    [[nodiscard]] Result<void> create_rings(const SuperblockFields& fields);
-    [[nodiscard]] Result<void> remove_unfinished();
     [[nodiscard]] Result<void> read_superblock();
     [[nodiscard]] Result<void> attach_rings();
     [[nodiscard]] Result<void> attach_ring(unsigned shard);
+    [[nodiscard]] Result<void> missing_ring(const fs::path& path, unsigned shard) const;
     [[nodiscard]] Result<void> keep_private_rings_durable();
     [[nodiscard]] Result<void> recover();
     [[nodiscard]] Result<void> place_parts();
@@ -149,14 +147,8 @@ private:
     [[nodiscard]] hot::TierOptions tier_options() const;
     void describe_platform();
 
-    [[nodiscard]] std::vector<fs::path> hot_paths(const SuperblockFields& fields) const {
-        if (!options_.hot_paths.empty()) return options_.hot_paths;
-        if (!fields.hot_paths.empty()) return fields.hot_paths;
-        return {dir_ / kHotName};
-    }
-    [[nodiscard]] fs::path ring_path(const SuperblockFields& fields, unsigned shard) const {
-        const auto paths = hot_paths(fields);
-        return paths[shard % paths.size()] / ("ring-" + std::to_string(shard));
+    [[nodiscard]] const std::vector<fs::path>& hot_paths() const {
+        return options_.hot_paths.empty() ? fields_.hot_paths : options_.hot_paths;
     }
     [[nodiscard]] std::uint64_t new_ring_bytes() const {
         return options_.ring_bytes != 0 ? options_.ring_bytes : kRingBytesDefault;
@@ -203,27 +195,14 @@ Result<void> Opening::find_or_create() {
     auto there = io().exists(dir_ / kSuperblockName);
     if (!there) return std::unexpected(std::move(there.error()));
     const bool may_create = options_.create_if_missing && !options_.read_only;
-    if (!*there && !may_create) {
-        return std::unexpected(Error(ErrorCode::not_found, "no store in " + dir_.string()));
+    if (!*there) {
+        if (auto free = Creation::check_directory(io(), dir_); !free) return free;
+        if (!may_create) return std::unexpected(Error(ErrorCode::not_found, "no store in " + dir_.string()));
     }
     if (*there && options_.error_if_exists) {
         return std::unexpected(Error(ErrorCode::exists, "there is a store in " + dir_.string() + " already"));
     }
     if (!*there) {
-        auto names = io().list(dir_);
-        if (!names) return std::unexpected(std::move(names.error()));
-        const bool unfinished = std::find(names->begin(), names->end(), kCreatingName) != names->end();
-        for (const std::string& name : *names) {
-            if (name == kLockName || unfinished) continue;
-            if (name == kHotName) {
-                return std::unexpected(Error(ErrorCode::corrupt, "rings but no superblock in " + dir_.string() + ": " +
-                                                                     kSuperblockName + " is missing"));
-            }
-            return std::unexpected(Error(ErrorCode::not_found, "no store in " + dir_.string() +
-                                                                   ", and no store is created there because it holds "
-                                                                   "other files (" +
-                                                                   name + ")"));
-        }
         if (auto good = check_value_limit(new_ring_bytes()); !good) return good;
         if (auto made = io().create_directories(dir_); !made) return made;
     }
@@ -233,32 +212,12 @@ Result<void> Opening::find_or_create() {
     // Another process may have created it between the look and the lock.
     there = io().exists(dir_ / kSuperblockName);
     if (!there) return std::unexpected(std::move(there.error()));
-    return *there ? Result<void>{} : create();
-}
-
-Result<void> Opening::remove_unfinished() {
-    auto exists = io().exists(dir_ / kCreatingName);
-    if (!exists) return std::unexpected(std::move(exists.error()));
-    if (!*exists) return {};
-    auto old = Superblock::open(io(), dir_ / kCreatingName, platform::OpenMode::read);
-    if (old) {
-        // Only its own rings, by the paths it names: another store may share the directories.
-        for (unsigned shard = 0; shard < old->fields().shards; ++shard) {
-            const auto& paths = old->fields().hot_paths;
-            const fs::path directory = paths.empty() ? dir_ / kHotName : paths[shard % paths.size()];
-            const fs::path ring = directory / ("ring-" + std::to_string(shard));
-            auto there = io().exists(ring);
-            if (!there) return std::unexpected(std::move(there.error()));
-            if (*there) {
-                if (auto removed = io().remove(ring); !removed) return removed;
-            }
-        }
-    }
-    return io().remove(dir_ / kCreatingName);
+    if (!*there) return create();
+    // Who created it may have died before the rename was durable, and writes must not outlive it.
+    return options_.read_only ? Result<void>{} : io().sync_directory(dir_);
 }
 
 Result<void> Opening::create() {
-    if (auto removed = remove_unfinished(); !removed) return removed;
     SuperblockFields fields;
     fields.shards = options_.shards != 0 ? options_.shards : std::min(hardware_threads(), hot::kShardsMax);
     fields.ring_bytes = new_ring_bytes();
@@ -267,9 +226,7 @@ Result<void> Opening::create() {
     fields.secret = {random_word(), random_word()};
     fields.durability = options_.durability;
     fields.boot = platform::current_boot_id();
-    fields.created = static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
-            .count());
+    fields.created = static_cast<std::uint64_t>(wall_clock_nanoseconds());
     std::size_t path_bytes = 0;
     for (const auto& path : options_.hot_paths) {
         std::error_code error;
@@ -279,39 +236,7 @@ Result<void> Opening::create() {
     if (path_bytes > kHotPathsBytes) {
         return std::unexpected(bad_option("hot_paths take " + std::to_string(path_bytes) + " bytes; at most 8192"));
     }
-    if (auto made = Superblock::create(io(), dir_ / kCreatingName, fields); !made) return made;
-    if (auto synced = io().sync_directory(dir_); !synced) return synced;
-    if (auto made = create_rings(fields); !made) {
-        // Leave nothing half-made behind; what fails here is started over by the next open anyway.
-        (void)remove_unfinished();
-        return std::unexpected(std::move(made.error()).during("creating the store in " + dir_.string()));
-    }
-    if (auto renamed = io().rename(dir_ / kCreatingName, dir_ / kSuperblockName); !renamed) return renamed;
-    return io().sync_directory(dir_);
-}
-
-Result<void> Opening::create_rings(const SuperblockFields& fields) {
-    for (const auto& directory : hot_paths(fields)) {
-        if (auto made = io().create_directories(directory); !made) return made;
-    }
-    for (unsigned shard = 0; shard < fields.shards; ++shard) {
-        const fs::path path = ring_path(fields, shard);
-        const std::uint64_t bytes = hot::kHeaderAreaBytes + fields.ring_bytes;
-        auto file = io().create_zeroed(path, bytes);
-        if (!file) return std::unexpected(std::move(file.error()));
-        auto mapping = platform::Mapping::map({.path = path,
-                                               .descriptor = (*file)->descriptor(),
-                                               .bytes = bytes,
-                                               .force_granularity = options_.force_granularity,
-                                               .prefault = false});
-        if (!mapping) return std::unexpected(std::move(mapping.error()));
-        const hot::RingIdentity identity{{fields.store[0], fields.store[1]}, shard, path.string()};
-        if (auto made = hot::format_ring(mapping->bytes(), identity, mapping->domain()); !made) return made;
-    }
-    for (const auto& directory : hot_paths(fields)) {
-        if (auto synced = io().sync_directory(directory); !synced) return synced;
-    }
-    return {};
+    return Creation(io(), dir_, std::move(fields), options_.force_granularity).run();
 }
 
 Result<void> Opening::read_superblock() {
@@ -331,11 +256,27 @@ Result<void> Opening::read_superblock() {
     return check_value_limit(fields_.ring_bytes);
 }
 
+/// Rings that are where the store recorded them, but not where the options say, are a mistake in the options.
+Result<void> Opening::missing_ring(const fs::path& path, unsigned shard) const {
+    const fs::path recorded = ring_path(dir_, fields_.hot_paths, shard);
+    if (recorded == path) {
+        return std::unexpected(Error(ErrorCode::corrupt, "ring file " + path.string() + " is missing"));
+    }
+    auto there = io().exists(recorded);
+    if (!there) return std::unexpected(std::move(there.error()));
+    if (*there) {
+        return std::unexpected(bad_option("hot_paths: there is no ring file " + path.string() +
+                                          "; the store has it recorded as " + recorded.string() + ", and it is there"));
+    }
+    return std::unexpected(Error(ErrorCode::corrupt, "ring file " + path.string() + " is missing, and so is " +
+                                                         recorded.string() + ", where the store has it recorded"));
+}
+
 Result<void> Opening::attach_ring(unsigned shard) {
-    const fs::path path = ring_path(fields_, shard);
+    const fs::path path = ring_path(dir_, hot_paths(), shard);
     auto exists = io().exists(path);
     if (!exists) return std::unexpected(std::move(exists.error()));
-    if (!*exists) return std::unexpected(Error(ErrorCode::corrupt, "ring file " + path.string() + " is missing"));
+    if (!*exists) return missing_ring(path, shard);
     const auto mode = options_.read_only ? platform::OpenMode::read : platform::OpenMode::read_write;
     auto file = io().open(path, mode);
     if (!file) return std::unexpected(std::move(file.error()));
@@ -392,7 +333,9 @@ Result<void> Opening::recover() {
     hot::RecoveryOptions recovery;
     recovery.secret = fields_.secret;
     recovery.cut = fields_.cut;
-    recovery.stop_at_mark = boot != fields_.boot && fields_.durability == Durability::process;
+    // A machine that does not tell its boots apart may have lost power every time.
+    const bool same_boot = boot == fields_.boot && boot != platform::BootId{};
+    recovery.stop_at_mark = !same_boot && fields_.durability == Durability::process;
     recovery.threads = hardware_threads();
     auto judgement = hot::judge(rings_, recovery);
     if (!judgement) {
@@ -412,9 +355,13 @@ Result<void> Opening::recover() {
     if (auto repaired = hot::repair(rings_, judgement_, fields_.secret); !repaired) return repaired;
     watch.pause();  // the superblock's syncs cost the same however much there is to recover
 
-    // The clock starts at the limit: nothing above it was ever handed out. What a power cut took lies below it.
-    const Version clock = fields_.clock_limit;
-    if (recovery.stop_at_mark && judgement_.mark + 1 < clock) fields_.add_lost({judgement_.mark, clock - 1});
+    // The clock starts at the limit: nothing above it was ever handed out. What a power cut took may reach up to it;
+    // then the clock starts behind, so that the latest version is a known one.
+    Version clock = fields_.clock_limit;
+    if (recovery.stop_at_mark && judgement_.mark < clock) {
+        clock = std::min(clock + 1, kVersionMax);
+        fields_.add_lost({judgement_.mark, clock - 1});
+    }
     fields_.boot = boot;
     fields_.durability = options_.durability;
     if (!options_.read_only) {
@@ -429,6 +376,11 @@ Result<void> Opening::recover() {
     engine_.tier_ = std::move(*tier);
     if (auto linked = hot::rebuild_index(*engine_.tier_, judgement_, hardware_threads()); !linked) return linked;
     engine_.tier_->raise_limit(fields_.clock_limit);
+    // From here on everything up to the clock is called durable. Not before the superblock was written: until then the
+    // mark decides what is lost.
+    if (!options_.read_only && engine_.tier_->rings()[0].marks().durable < clock) {
+        if (auto spread = engine_.tier_->spread_mark(); !spread) return spread;
+    }
     engine_.recovered_records_ = judgement_.operations();
     return {};
 }
@@ -475,6 +427,7 @@ Result<void> Opening::start() {
     for (const auto& ring : judgement_.rings) times.insert(times.end(), ring.times.begin(), ring.times.end());
     std::sort(times.begin(), times.end(), [](const auto& a, const auto& b) { return a.version < b.version; });
     for (const auto& time : times) engine_.times_.add(time.nanoseconds, time.version);
+    engine_.times_.add(wall_clock_nanoseconds(), engine_.tier_->clock());
     engine_.last_time_version_ = engine_.tier_->clock();
     describe_platform();
     if (options_.read_only) {

@@ -4,12 +4,19 @@
 #include <zverse/types.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <mutex>
 #include <optional>
 #include <vector>
 
 namespace zverse::engine {
+
+/// Since 1970.
+[[nodiscard]] inline std::int64_t wall_clock_nanoseconds() {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
 
 class VersionTimes {
 public:

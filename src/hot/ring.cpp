@@ -70,13 +70,26 @@ std::optional<Error> check_copy(const RingHeader& header, const RingIdentity& id
     return std::nullopt;
 }
 
+RingHeader fresh_header(const RingIdentity& identity, std::uint64_t bytes, unsigned copy) noexcept {
+    return make_header(identity, bytes, {bytes, bytes, 0}, copy + 1);
+}
+
 }  // namespace
+
+HeaderArea fresh_headers(const RingIdentity& identity, std::uint64_t bytes) noexcept {
+    HeaderArea area{};
+    for (unsigned copy = 0; copy < 2; ++copy) {
+        const RingHeader header = fresh_header(identity, bytes, copy);
+        std::memcpy(area.data() + copy * kHeaderCopyBytes, &header, sizeof header);
+    }
+    return area;
+}
 
 Result<void> format_ring(std::span<std::byte> memory, const RingIdentity& identity,
                          const platform::PersistDomain& domain) {
     const std::uint64_t bytes = memory.size() - kHeaderAreaBytes;
     for (unsigned copy = 0; copy < 2; ++copy) {
-        const RingHeader header = make_header(identity, bytes, {bytes, bytes, 0}, copy + 1);
+        const RingHeader header = fresh_header(identity, bytes, copy);
         std::byte* place = memory.data() + copy * kHeaderCopyBytes;
         std::memcpy(place, &header, sizeof header);
         if (auto synced = domain.sync(place, sizeof header); !synced) return synced;

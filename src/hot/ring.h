@@ -25,6 +25,7 @@
 #include <platform/persist_domain.h>
 #include <zverse/error.h>
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -53,6 +54,10 @@ struct RingMarks {
 /// means nothing) into `memory`, which is all zeros.
 [[nodiscard]] Result<void> format_ring(std::span<std::byte> memory, const RingIdentity& identity,
                                        const platform::PersistDomain& domain);
+
+/// What format_ring() leaves before the circular area of `bytes`.
+using HeaderArea = std::array<std::byte, kHeaderAreaBytes>;
+[[nodiscard]] HeaderArea fresh_headers(const RingIdentity& identity, std::uint64_t bytes) noexcept;
 
 class Ring {
 public:

@@ -106,6 +106,18 @@ Result<Version> Tier::sync_all() {
     return s;
 }
 
+Result<void> Tier::spread_mark() {
+    if (options_.durability != Durability::process) return {};
+    const Version mark = durable_mark();
+    for (const auto& ring : rings_) {
+        if (auto done = ring->raise_marks({0, 0, mark}, Ring::Copies::both); !done) {
+            const std::scoped_lock lock(sync_mutex_);
+            return std::unexpected(fail_sync(std::move(done.error())));
+        }
+    }
+    return {};
+}
+
 Error Tier::fail_sync(Error error) {
     sync_failure_ = error;
     refuse_writes(Error(ErrorCode::read_only, "the store is read-only since a sync failed (" + error.message() + ")",

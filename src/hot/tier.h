@@ -146,6 +146,9 @@ public:
     [[nodiscard]] std::uint64_t stamped_end(const Ring& ring) const noexcept;
     /// seal() and make everything <= s survive power loss. Not pinned. A failure turns the tier read-only.
     [[nodiscard]] Result<Version> sync_all();
+    /// Class process: persists the durable mark in both header copies of every ring, where one damaged copy can't hide
+    /// it. Syncs leave it in one copy of one ring.
+    [[nodiscard]] Result<void> spread_mark();
     /// Waits until the mark covers `version`, leading group commits.
     [[nodiscard]] Result<void> wait_for_group(Version version);
     /// Moves `settled` of each ring as far as is known complete and durable, and persists it where it moved enough.

@@ -8,7 +8,9 @@
 #include <support/results.h>
 #include <support/temp_store.h>
 
+#include <engine/creation.h>
 #include <engine/store_access.h>
+#include <hot/ring.h>
 #include <zverse/zverse.h>
 
 #include <gtest/gtest.h>
@@ -97,6 +99,170 @@ TEST_F(BadDirectory, RingsMayLiveElsewhere) {
     options.hot_paths = {directory / "device0", directory / "moved"};
     store = must(Store::open(path, options));  // devices may be mounted elsewhere
     EXPECT_EQ(must(store.get("key", version)), "value");
+}
+
+TEST_F(BadDirectory, RingsThatAreLookedForInTheWrongPlaceAreAMistakeInTheOptions) {
+    Options options = small_options();
+    options.shards = 2;
+    options.hot_paths = {directory / "device0", directory / "device1"};
+    Store store = must(Store::open(path, options));
+    must(store.put("key", "value"));
+    must(store.close());
+    Options wrong = options;
+    wrong.hot_paths = {directory / "device1", directory / "device0"};
+    const Result<Store> swapped = Store::open(path, wrong);
+    expect_error(swapped, ErrorCode::invalid_argument, "hot_paths");
+    expect_error(swapped, ErrorCode::invalid_argument, (directory / "device1" / "ring-0").string());
+    expect_error(swapped, ErrorCode::invalid_argument, (directory / "device0" / "ring-0").string());
+    wrong.hot_paths = {directory / "typo"};
+    expect_error(Store::open(path, wrong), ErrorCode::invalid_argument, (directory / "typo" / "ring-0").string());
+    EXPECT_FALSE(fs::exists(directory / "typo"));
+    fs::remove(directory / "device0" / "ring-0");  // neither here nor there: no mistake in the options
+    expect_error(Store::open(path, wrong), ErrorCode::corrupt, "ring-0");
+}
+
+// ---- Rings that are not ours to touch, and creations that were interrupted.
+
+TEST_F(BadDirectory, RingsWithoutASuperblockAreNeverTouched) {
+    make_store();
+    fs::rename(path / "SUPERBLOCK", directory / "kept");
+    const FileTree before = read_tree(path);
+    for (const bool create : {true, false}) {
+        for (const bool read_only : {true, false}) {
+            Options options = small_options();
+            options.create_if_missing = create;
+            options.read_only = read_only;
+            expect_error(Store::open(path, options), ErrorCode::corrupt, (path / "hot" / "ring-0").string());
+            options.hot_paths = {directory / "elsewhere"};
+            expect_error(Store::open(path, options), ErrorCode::corrupt, (path / "hot" / "ring-0").string());
+            EXPECT_EQ(difference(before, read_tree(path)), "");
+        }
+    }
+    EXPECT_FALSE(fs::exists(directory / "elsewhere"));
+    fs::rename(directory / "kept", path / "SUPERBLOCK");
+    EXPECT_EQ(must(must(Store::open(path, small_options())).get("key")), "value");
+}
+
+TEST_F(BadDirectory, RingsOfAnotherStoreAreLeftAlone) {
+    Options options = small_options();
+    options.shards = 2;
+    options.hot_paths = {directory / "device0", directory / "device1"};
+    Store store = must(Store::open(path, options));
+    must(store.put("key", "value"));
+    must(store.close());
+    const FileTree before = read_tree(directory.path());
+    Options other = options;
+    other.hot_paths = {directory / "new", directory / "device1"};  // only its second ring is taken
+    for (const Options& each : {options, other}) {
+        expect_error(Store::open(directory / "other", each), ErrorCode::invalid_argument, "device");
+        expect_error(Store::open(directory / "other", each), ErrorCode::invalid_argument, "device");
+        fs::remove_all(directory / "other");
+        EXPECT_EQ(difference(before, read_tree(directory.path())), "");
+    }
+    EXPECT_EQ(must(must(Store::open(path, options)).get("key")), "value");
+}
+
+/// What creating a store of two rings may leave, whenever it is interrupted.
+class InterruptedCreation : public BadDirectory {
+protected:
+    InterruptedCreation() {
+        fields.shards = 2;
+        fields.ring_bytes = std::uint64_t{1} << 20;
+        fields.store[0] = 11, fields.store[1] = 12;
+        fields.secret = {13, 14};
+        fs::create_directories(path / "hot");
+        must(engine::Superblock::create(*io, path / "SUPERBLOCK.creating", fields));
+    }
+    [[nodiscard]] static Options two_shards() {
+        Options options = small_options();
+        options.shards = 2;
+        return options;
+    }
+    /// A ring as it is just before the store is there.
+    [[nodiscard]] std::string fresh(unsigned shard) const {
+        const auto area = hot::fresh_headers({{11, 12}, shard, ""}, fields.ring_bytes);
+        std::string bytes(reinterpret_cast<const char*>(area.data()), area.size());
+        bytes.resize(hot::kHeaderAreaBytes + fields.ring_bytes);
+        return bytes;
+    }
+    void expect_a_new_store(const std::string& what) {
+        auto store = Store::open(path, two_shards());
+        ASSERT_TRUE(store.has_value()) << what << ": " << describe(store.error());
+        EXPECT_FALSE(must(must(store->changes({})).next())) << what << ": a new store is empty";
+        must(store->put("key", "value"));
+        must(store->close());
+        EXPECT_FALSE(fs::exists(path / "SUPERBLOCK.creating")) << what;
+        EXPECT_EQ(must(must(Store::open(path, two_shards())).get("key")), "value") << what;
+    }
+    void expect_refused(const std::string& what) {
+        FileTree before = read_tree(path);
+        expect_error(Store::open(path, two_shards()), ErrorCode::corrupt, "ring-");
+        FileTree after = read_tree(path);
+        before.erase("LOCK");
+        after.erase("LOCK");
+        EXPECT_EQ(difference(before, after), "") << what;
+    }
+
+    std::unique_ptr<platform::FileIo> io = platform::make_posix_file_io();
+    engine::SuperblockFields fields;
+};
+
+class InterruptedCreationStates : public InterruptedCreation, public ::testing::WithParamInterface<int> {};
+
+TEST_P(InterruptedCreationStates, StartsOver) {
+    const std::string whole = fresh(0);
+    std::string torn = whole;
+    for (std::size_t i = 0; i < hot::kHeaderCopyBytes; i += 16) torn.replace(i, 8, 8, '\0');
+    const std::string zeros(whole.size(), '\0');
+    const std::vector<std::optional<std::string>> firsts = {std::nullopt, "",   zeros.substr(0, 5000), zeros, whole,
+                                                            torn,         whole};
+    const auto state = static_cast<std::size_t>(GetParam());
+    if (firsts[state]) write_file(path / "hot" / "ring-0", *firsts[state]);
+    if (state + 1 == firsts.size()) write_file(path / "hot" / "ring-1", fresh(1));
+    expect_a_new_store("state " + std::to_string(state));
+}
+
+INSTANTIATE_TEST_SUITE_P(Rings, InterruptedCreationStates, ::testing::Range(0, 7));
+
+TEST_F(InterruptedCreation, OfItsFirstFileStartsOver) {
+    fs::remove(path / "hot");
+    const std::string superblock = read_file(path / "SUPERBLOCK.creating");
+    for (const std::string& left : {std::string(), superblock.substr(0, 1000), std::string(superblock.size(), '\0')}) {
+        write_file(path / "SUPERBLOCK.creating", left);
+        expect_a_new_store(std::to_string(left.size()) + " bytes");
+        fs::remove_all(path);
+        fs::create_directory(path);
+    }
+}
+
+TEST_F(InterruptedCreation, RemovesNoRingThatItCannotHaveLeft) {
+    make_store();
+    fs::rename(path / "hot" / "ring-0", directory / "ring-0");
+    const std::string used = read_file(directory / "ring-0");
+    fs::remove_all(path);
+    fs::create_directories(path / "hot");
+    must(engine::Superblock::create(*io, path / "SUPERBLOCK.creating", fields));
+    std::string data = fresh(1);
+    data[hot::kHeaderAreaBytes + 4096] = 'x';
+    const std::vector<std::string> rings = {used, data, fresh(0), fresh(1) + std::string(1, '\0')};
+    for (const std::string& ring : rings) {
+        write_file(path / "hot" / "ring-0", fresh(0));
+        write_file(path / "hot" / "ring-1", ring);
+        expect_refused("ring " + std::to_string(&ring - rings.data()));
+    }
+    write_file(path / "SUPERBLOCK.creating", "");  // then it had no ring yet
+    expect_refused("SUPERBLOCK.creating is empty");
+}
+
+/// The rename that ends a creation came undone, and data was written meanwhile: it must not be taken for unfinished.
+TEST_F(BadDirectory, AUsedStoreIsNotStartedOver) {
+    make_store();
+    fs::rename(path / "SUPERBLOCK", path / "SUPERBLOCK.creating");
+    const FileTree before = read_tree(path);
+    expect_error(Store::open(path, small_options()), ErrorCode::corrupt, "ring-0");
+    EXPECT_EQ(difference(before, read_tree(path)), "");
+    fs::rename(path / "SUPERBLOCK.creating", path / "SUPERBLOCK");
+    EXPECT_EQ(must(must(Store::open(path, small_options())).get("key")), "value");
 }
 
 // ---- One opening at a time.

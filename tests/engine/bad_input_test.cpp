@@ -62,6 +62,7 @@ const std::vector<BadOption>& bad_options() {
         {"write_timeout", "", [](Options& o) { o.write_timeout = -1ms; }},
         {"sync.every", "", [](Options& o) { o.sync.every = 1h + 1ms; }},
         {"sync.every", "", [](Options& o) { o.sync.every = -1ms; }},
+        {"retention.max_age", "0", [](Options& o) { o.retention.max_age = -1s; }},
         {"force_kernel", "", [](Options& o) { o.force_kernel = "mmx"; }},
         {"force_io", "", [](Options& o) { o.force_io = "aio"; }},
         {"force_granularity", "", [](Options& o) { o.force_granularity = "sector"; }},
