@@ -33,7 +33,8 @@ void Engine::release_memory() noexcept {
 }
 
 Result<void> Engine::close() {
-    if (tier_ != nullptr && tier_->slots().mine().callbacks > 0) {
+    const hot::WriterSlot* slot = tier_ != nullptr ? tier_->slots().find_mine() : nullptr;
+    if (slot != nullptr && slot->callbacks > 0) {
         return std::unexpected(Error(ErrorCode::invalid_argument, "close() inside a visit callback"));
     }
     // acq_rel: one closer; what it closes is complete.

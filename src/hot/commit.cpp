@@ -8,6 +8,7 @@
 //       transaction is published first, not ready, settles, checks, and then is made ready or aborted.
 //   C4  What a check rests on is durable before the check's result is acted on or shown.
 #include <hot/tier.h>
+#include <platform/per_thread.h>
 
 #include <algorithm>
 
@@ -352,14 +353,17 @@ Result<Version> Tier::write(std::span<const Operation> operations, std::optional
     if (!admitted(slot)) {
         if (auto done = admit(slot); !done) return std::unexpected(std::move(done.error()));
     }
+    struct Scratch {
+        std::vector<Place> places;
+        std::vector<Links> links;
+    };
+    auto& [places, links] = platform::PerThread<Scratch>::mine();
     const std::uint64_t bytes = frame_bytes_of(operations);
     Reservation space;
     if (auto done = reserve(slot, bytes, static_cast<std::int64_t>(operations.size()), operations[0].hash, space);
         !done) {
         return std::unexpected(std::move(done.error()));
     }
-    static thread_local std::vector<Place> places;
-    static thread_local std::vector<Links> links;
     const std::size_t count = operations.size();
     AnnouncedScope scope(slot, epochs_);
     place_batch(space, operations, places, links);
