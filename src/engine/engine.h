@@ -61,8 +61,9 @@ public:
     [[nodiscard]] Result<Version> commit(std::vector<hot::Operation> operations, Version snapshot);
 
     // ---- Reads.
+    /// Sets `entered` before it calls on_entry(), whose exceptions are the caller's.
     [[nodiscard]] Result<bool> visit(std::string_view key, Version as_of, void (*on_entry)(void*, const Entry&),
-                                     void* context);
+                                     void* context, bool& entered);
     [[nodiscard]] Result<std::optional<std::string>> get(std::string_view key, Version as_of);
     enum class UsualGet { found, absent, unusual };
     /// For Store::get_into(), which inlines it.
@@ -79,7 +80,7 @@ public:
     // ---- Versions.
     [[nodiscard]] Version latest_version() const noexcept;
     [[nodiscard]] Version durable_version();
-    [[nodiscard]] Version floor() const noexcept;
+    [[nodiscard]] Version floor() const;
     [[nodiscard]] Result<Version> version_at(std::chrono::system_clock::time_point time);
     [[nodiscard]] Result<void> sync();
     [[nodiscard]] Result<void> wait_durable(Version version);
@@ -127,6 +128,7 @@ private:
                                                  std::optional<Version> unless_newer);
     void after_write() noexcept;
     [[nodiscard]] bool is_lost(Version version) const noexcept;
+    [[nodiscard]] Result<void> leave_clean();
     void wait_for_calls();
     void release_memory() noexcept;
 
@@ -153,6 +155,7 @@ private:
     std::unique_ptr<Upkeep> upkeep_;
     std::mutex drain_mutex_;
 
+    Error closing_ = closed_error();  ///< made beforehand: closing needs no memory to turn writers away
     std::atomic<bool> closed_{false};
     std::atomic<std::uint32_t> newer_waiters_{0};
     std::mutex newer_mutex_;

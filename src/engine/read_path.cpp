@@ -1,4 +1,5 @@
 // Point reads: pin, load the view, resolve the version, then the hot tier; what it does not hold is a lower tier's.
+#include <engine/answer.h>
 #include <engine/engine.h>
 
 #include <algorithm>
@@ -104,7 +105,8 @@ Result<bool> Engine::refuse_key(std::string_view key) { return std::unexpected(b
 
 Result<bool> Engine::refuse_closed() { return std::unexpected(closed_error()); }
 
-Result<bool> Engine::visit(std::string_view key, Version as_of, void (*on_entry)(void*, const Entry&), void* context) {
+Result<bool> Engine::visit(std::string_view key, Version as_of, void (*on_entry)(void*, const Entry&), void* context,
+                           bool& entered) {
     if (!good_key(key)) return std::unexpected(bad_key(key));
     hot::WriterSlot& slot = tier_->slots().mine();
     const std::uint64_t hash = tier_->hash(key);
@@ -121,6 +123,7 @@ Result<bool> Engine::visit(std::string_view key, Version as_of, void (*on_entry)
         explicit Callback(hot::WriterSlot& owner) noexcept : slot(owner) { ++slot.callbacks; }
         ~Callback() { --slot.callbacks; }
     } const inside(slot);
+    entered = true;
     on_entry(context, Entry{found.key(), found.op->value_behind(key), found.version, false});
     return true;
 }
@@ -175,7 +178,7 @@ Result<void> Engine::multi_get(std::span<const std::string_view> keys, std::span
 
 Version Engine::latest_version() const noexcept { return tier_->latest(); }
 
-Version Engine::floor() const noexcept {
+Version Engine::floor() const {
     hot::WriterSlot& slot = tier_->slots().mine();
     const hot::PinGuard pin(tier_->epochs(), slot);
     return views_->current().floor;
@@ -268,7 +271,7 @@ Result<bool> Store::get_into(std::string_view key, std::string& value, Version a
             return false;
         case engine::Engine::UsualGet::unusual: break;
     }
-    return engine_->get_into(key, value, as_of, version);
+    return engine::answer("the read", [&] { return engine_->get_into(key, value, as_of, version); });
 }
 
 }  // namespace zverse

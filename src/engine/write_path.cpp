@@ -88,6 +88,9 @@ Result<Version> Engine::put_if(std::string_view key, std::string_view value, Ver
 }
 
 Result<void> Engine::prepare(const WriteBatch& batch, std::vector<hot::Operation>& operations) const {
+    if (batch.lost_operation_) {
+        return std::unexpected(Error(ErrorCode::full, "the batch lost an operation when there was no memory"));
+    }
     if (batch.operations_.empty()) {
         return std::unexpected(Error(ErrorCode::invalid_argument, "the batch is empty"));
     }

@@ -11,6 +11,7 @@
 #include <platform/per_thread.h>
 
 #include <algorithm>
+#include <new>
 
 namespace zverse::hot {
 
@@ -41,8 +42,22 @@ private:
 
 constexpr std::uint64_t kStampedLag = std::uint64_t{256} << 10;  // what is younger is in the cache anyway
 
-Error index_memory_error() {
-    return Error(ErrorCode::full, "no memory for an overflow bucket of the hash index; nothing was applied");
+/// What call() returns, or an error that needs no memory for its words.
+template <class Call>
+auto or_no_memory(Call&& call) noexcept -> decltype(call()) {
+    try {
+        return call();
+    } catch (const std::bad_alloc&) {
+        return std::unexpected(Error(ErrorCode::full, "no memory"));
+    }
+}
+
+Error index_memory_error() noexcept {
+    try {
+        return Error(ErrorCode::full, "no memory for an overflow bucket of the hash index; nothing was applied");
+    } catch (const std::bad_alloc&) {
+        return Error(ErrorCode::full, "no memory");
+    }
 }
 
 }  // namespace
@@ -278,7 +293,7 @@ Result<Version> Tier::put_if(const Operation& operation, Version expected) {
         fill(space, FrameKind::data, {&operation, 1}, true, {});
         AnnouncedScope scope(slot, epochs_);
         const OperationRef own = RingSet::operation_at(*space.ring, space.position + sizeof(FrameHeader));
-        auto published = publish_if(slot, operation, own, expected);
+        auto published = or_no_memory([&] { return publish_if(slot, operation, own, expected); });
         if (!published || !*published) {
             // Never published, so nothing is below it; but heads must be able to pass it (stamp.h T4).
             stamp(*own.frame, StampKind::aborted);
@@ -358,6 +373,9 @@ Result<Version> Tier::write(std::span<const Operation> operations, std::optional
         std::vector<Links> links;
     };
     auto& [places, links] = platform::PerThread<Scratch>::mine();
+    // Before any space is taken: a frame in hand must come to its end, so nothing may fail behind it.
+    places.resize(operations.size());
+    links.resize(operations.size());
     const std::uint64_t bytes = frame_bytes_of(operations);
     Reservation space;
     if (auto done = reserve(slot, bytes, static_cast<std::int64_t>(operations.size()), operations[0].hash, space);
@@ -383,7 +401,14 @@ Result<Version> Tier::write(std::span<const Operation> operations, std::optional
     for (std::size_t i = 0; i < published; ++i) {
         if (!rings_.known_stamped(places[i].below)) settle_chain(slot, rings_.resolve(places[i].below), &frame);
     }
-    if (!lost && unless_newer) lost = find_conflict(slot, operations, places, frame, *unless_newer);
+    if (!lost && unless_newer) {
+        auto good = or_no_memory([&]() -> Result<void> {
+            auto conflict = find_conflict(slot, operations, places, frame, *unless_newer);
+            if (conflict) return std::unexpected(std::move(*conflict));
+            return {};
+        });
+        if (!good) lost = std::move(good.error());
+    }
     if (lost) {
         stamp(frame, StampKind::aborted);
         persist_own(space, frame);
