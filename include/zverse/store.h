@@ -233,7 +233,8 @@ public:
     [[nodiscard]] Result<void> sync();
     /// Waits until durable_version() >= version; asks for a sync. version_unknown above latest_version().
     [[nodiscard]] Result<void> wait_durable(Version version);
-    /// latest_version() once it is > after, or at the timeout: the tail of changes().
+    /// latest_version() once it is > after, or at the timeout (0 to 30 days, else the nearer one): the tail of
+    /// changes().
     [[nodiscard]] Result<Version> wait_newer(Version after, std::chrono::milliseconds timeout) const;
 
     /// Counters, gauges and the platform report; empty without memory, or after close(). Cost: microseconds; stops

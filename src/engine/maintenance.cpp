@@ -72,6 +72,7 @@ Result<bool> Engine::do_upkeep(UpkeepTask task) {
         case UpkeepTask::sync: {
             note(last_sync_);
             auto synced = tier_->sync_all();
+            after_write();
             if (!synced) return std::unexpected(std::move(synced.error()));
             return true;
         }
@@ -80,6 +81,7 @@ Result<bool> Engine::do_upkeep(UpkeepTask task) {
             const std::int64_t now = wall_clock_nanoseconds();
             auto version = tier_->write_time(now);
             if (!version) return false;  // full rings: the next second will do
+            after_write();
             times_.add(now, *version);
             const std::scoped_lock lock(upkeep_mutex_);
             last_time_version_ = *version;

@@ -198,6 +198,7 @@ Result<void> Engine::sync() {
     if (closed()) return std::unexpected(closed_error());
     if (options_.read_only) return {};
     auto synced = tier_->sync_all();
+    after_write();
     if (!synced) return std::unexpected(std::move(synced.error()));
     return {};
 }
@@ -215,30 +216,27 @@ Result<void> Engine::wait_durable(Version version) {
 }
 
 Result<Version> Engine::wait_newer(Version after, std::chrono::milliseconds timeout) {
+    using std::chrono::milliseconds;
+    constexpr milliseconds kLongest = std::chrono::days(30);
+    // Whoever writes, syncs or keeps the time wakes us. What else moves the clock (versions that a reader burnt) is
+    // nobody's news, and found by a look now and then; without the fence a writer may miss us: look soon.
+    constexpr milliseconds kLook{100};
+    constexpr milliseconds kLookSoon{1};
     const hot::ActiveCall call(*tier_);
-    const auto deadline =
-        std::chrono::steady_clock::now() + std::min(timeout, std::chrono::milliseconds(1000L * 3600 * 24));
+    const auto deadline = std::chrono::steady_clock::now() + std::clamp(timeout, milliseconds(0), kLongest);
     std::unique_lock lock(newer_mutex_);
     // relaxed: published by the fence, see after_write().
     newer_waiters_.fetch_add(1, std::memory_order_relaxed);
-    const bool fenced = platform::fence_all_threads();
-    Result<Version> result = 0;
-    for (;;) {
-        if (closed()) {
-            result = std::unexpected(closed_error());
-            break;
-        }
-        const Version latest = tier_->latest();
-        const auto now = std::chrono::steady_clock::now();
-        if (latest > after || now >= deadline) {
-            result = latest;
-            break;
-        }
-        // Without the fence a writer may have missed us: look again soon.
-        newer_.wait_until(lock, fenced ? deadline : std::min(deadline, now + std::chrono::milliseconds(1)));
+    const milliseconds look = platform::fence_all_threads() ? kLook : kLookSoon;
+    Version latest = tier_->latest();
+    for (auto now = std::chrono::steady_clock::now(); !closed() && latest <= after && now < deadline;) {
+        newer_.wait_until(lock, std::min(deadline, now + look));
+        latest = tier_->latest();
+        now = std::chrono::steady_clock::now();
     }
     newer_waiters_.fetch_sub(1, std::memory_order_relaxed);  // relaxed: late wakes are harmless
-    return result;
+    if (closed()) return std::unexpected(closed_error());
+    return latest;
 }
 
 Result<Version> Engine::version_at(std::chrono::system_clock::time_point time) {
