@@ -104,7 +104,7 @@ STAMP = [
         ("batch-stale-links", "a batch keeps the links it looked up, whoever wrote to the chain since", [INTERLEAVE],
          ("        if (below != probe.address()) rings_.link", "        if (below == 0) rings_.link")),
         ("conflict-not-looked-for", "transactions do not look for conflicts", [INTERLEAVE, CRASH],
-         ("    if (!lost && unless_newer) {\n", "    if (false) {\n")),
+         ("    if (!lost && unless_newer) lost =", "    if (false) lost =")),
         ("conflict-before-publish", "transactions look for conflicts only down to their snapshot's cut", [INTERLEAVE],
          ("        if (newest->version > start) {", "        if (newest->version > start && newest->version + 1 < clock()) {")),
         ("put-if-once", "put_if does not check again when its publication raced (C3)", [INTERLEAVE],

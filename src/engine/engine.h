@@ -61,9 +61,9 @@ public:
     [[nodiscard]] Result<Version> commit(std::vector<hot::Operation> operations, Version snapshot);
 
     // ---- Reads.
-    /// Sets `entered` before it calls on_entry(), whose exceptions are the caller's.
+    /// What on_entry() throws comes out; nothing else does.
     [[nodiscard]] Result<bool> visit(std::string_view key, Version as_of, void (*on_entry)(void*, const Entry&),
-                                     void* context, bool& entered);
+                                     void* context);
     [[nodiscard]] Result<std::optional<std::string>> get(std::string_view key, Version as_of);
     enum class UsualGet { found, absent, unusual };
     /// For Store::get_into(), which inlines it.

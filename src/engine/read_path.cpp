@@ -105,26 +105,30 @@ Result<bool> Engine::refuse_key(std::string_view key) { return std::unexpected(b
 
 Result<bool> Engine::refuse_closed() { return std::unexpected(closed_error()); }
 
-Result<bool> Engine::visit(std::string_view key, Version as_of, void (*on_entry)(void*, const Entry&), void* context,
-                           bool& entered) {
-    if (!good_key(key)) return std::unexpected(bad_key(key));
-    hot::WriterSlot& slot = tier_->slots().mine();
+Result<bool> Engine::visit(std::string_view key, Version as_of, void (*on_entry)(void*, const Entry&), void* context) {
+    auto slot = answer("the read", [&]() -> Result<hot::WriterSlot*> {
+        if (!good_key(key)) return std::unexpected(bad_key(key));
+        return &tier_->slots().mine();
+    });
+    if (!slot) return std::unexpected(std::move(slot.error()));
     const std::uint64_t hash = tier_->hash(key);
-    const hot::PinGuard pin(tier_->epochs(), slot);
-    if (closed()) return std::unexpected(closed_error());
-    const warm::View& view = views_->current();
-    const auto s = resolve_version(as_of, view);
-    if (!s) return std::unexpected(s.error());
-    slot.count(hot::Counter::gets);
-    const hot::Found found = tier_->find(slot, key, hash, *s, view.cut);
-    if (!found || found.tombstone()) return false;
+    const hot::PinGuard pin(tier_->epochs(), **slot);
+    auto found = answer("the read", [&]() -> Result<hot::Found> {
+        if (closed()) return std::unexpected(closed_error());
+        const warm::View& view = views_->current();
+        const auto s = resolve_version(as_of, view);
+        if (!s) return std::unexpected(s.error());
+        (*slot)->count(hot::Counter::gets);
+        return tier_->find(**slot, key, hash, *s, view.cut);
+    });
+    if (!found) return std::unexpected(std::move(found.error()));
+    if (!*found || found->tombstone()) return false;
     struct Callback {
         hot::WriterSlot& slot;
         explicit Callback(hot::WriterSlot& owner) noexcept : slot(owner) { ++slot.callbacks; }
         ~Callback() { --slot.callbacks; }
-    } const inside(slot);
-    entered = true;
-    on_entry(context, Entry{found.key(), found.op->value_behind(key), found.version, false});
+    } const inside(**slot);
+    on_entry(context, Entry{found->key(), found->op->value_behind(key), found->version, false});
     return true;
 }
 

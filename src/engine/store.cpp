@@ -160,13 +160,7 @@ Result<std::optional<std::string>> Store::get(std::string_view key, Version as_o
 }
 Result<bool> Store::visit_erased(std::string_view key, Version as_of, void (*on_entry)(void*, const Entry&),
                                  void* context) const {
-    bool entered = false;
-    try {
-        return engine_->visit(key, as_of, on_entry, context, entered);
-    } catch (const std::exception& thrown) {
-        if (entered) throw;  // the callback's own
-        return std::unexpected(engine::error_of(thrown, "the read"));
-    }
+    return engine_->visit(key, as_of, on_entry, context);
 }
 Result<void> Store::multi_get(std::span<const std::string_view> keys, std::span<std::optional<std::string>> values,
                               Version as_of) const {

@@ -38,13 +38,15 @@ Upkeep::Upkeep(UpkeepWork& work, std::chrono::milliseconds tick, ThreadHome home
             loop(decide_next, pause);
         });
     };
-    try {
-        start(durability_, durability_moved_in_, "zverse-sync", decide_durability, tick);
-        start(runs_, runs_moved_in_, "zverse-runs", decide_runs, std::chrono::milliseconds(10));
-    } catch (const std::exception&) {
-        stop();
-        throw;
-    }
+    struct StopUnlessStarted {
+        Upkeep* upkeep;
+        ~StopUnlessStarted() {
+            if (upkeep != nullptr) upkeep->stop();
+        }
+    } guard{this};
+    start(durability_, durability_moved_in_, "zverse-sync", decide_durability, tick);
+    start(runs_, runs_moved_in_, "zverse-runs", decide_runs, std::chrono::milliseconds(10));
+    guard.upkeep = nullptr;
     moving_in_.wait();
 }
 

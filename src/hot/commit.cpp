@@ -324,7 +324,7 @@ Result<Version> Tier::acknowledge(Version version) {
 
 /// Whether any key has a version above `start`, below the transaction's own operations.
 std::optional<Error> Tier::find_conflict(WriterSlot& slot, std::span<const Operation> operations,
-                                         std::span<const Place> places, const FrameHeader& own, Version start) {
+                                         std::span<const Place> places, const FrameHeader& own, Version start) try {
     for (std::size_t i = 0; i < operations.size(); ++i) {
         auto newest = newest_version(slot, rings_.resolve(places[i].below), operations[i].key, &own);
         if (!newest) return std::move(newest.error());
@@ -336,6 +336,8 @@ std::optional<Error> Tier::find_conflict(WriterSlot& slot, std::span<const Opera
         }
     }
     return std::nullopt;
+} catch (const std::bad_alloc&) {
+    return Error(ErrorCode::full, "no memory");  // the frame in hand must come to its end
 }
 
 /// Where each operation will be, and the links it has if nobody else writes to its chain meanwhile. A batch goes past
@@ -401,14 +403,7 @@ Result<Version> Tier::write(std::span<const Operation> operations, std::optional
     for (std::size_t i = 0; i < published; ++i) {
         if (!rings_.known_stamped(places[i].below)) settle_chain(slot, rings_.resolve(places[i].below), &frame);
     }
-    if (!lost && unless_newer) {
-        auto good = or_no_memory([&]() -> Result<void> {
-            auto conflict = find_conflict(slot, operations, places, frame, *unless_newer);
-            if (conflict) return std::unexpected(std::move(*conflict));
-            return {};
-        });
-        if (!good) lost = std::move(good.error());
-    }
+    if (!lost && unless_newer) lost = find_conflict(slot, operations, places, frame, *unless_newer);
     if (lost) {
         stamp(frame, StampKind::aborted);
         persist_own(space, frame);
