@@ -11,7 +11,9 @@
 //   Stable        a read as of v <= latest_version() gives the same answer for ever, while v >= floor().
 //   Atomic        all operations of a batch or transaction carry one version and appear together.
 //   Honest        a read returns the stored bytes or an error. After a failed sync the store is read-only.
-//   Errors        nothing throws; every call after close() returns `closed`.
+//   Errors        nothing throws, but what a visit() callback throws comes out of visit(); every call after close()
+//                 returns `closed`. Without memory a call returns `full` and has done nothing; what can't return an
+//                 Error says below what it does instead.
 //   Threads       a Store may be used by any number of threads at once; a WriteBatch, Cursor or Transaction
 //                 by one at a time.
 #pragma once
@@ -46,7 +48,8 @@ struct StoreAccess;
 
 /// Puts and erases that commit together, under one version. Keys and values are copied in. Of several
 /// operations on one key the last wins. Limits (1 .. 65,535 bytes of key, 1,048,576 operations, a quarter of
-/// a ring) are checked by Store::write(), not here. Cost: amortised appends to one buffer.
+/// a ring) are checked by Store::write(), not here; so is an operation that found no memory here (`full`, until
+/// clear()). Cost: amortised appends to one buffer.
 class WriteBatch {
 public:
     void put(std::string_view key, std::string_view value);
@@ -66,13 +69,16 @@ private:
         std::size_t value_bytes;
         bool tombstone;
     };
+    void add(std::string_view key, std::string_view value, bool tombstone) noexcept;
+
     std::string bytes_;
     std::vector<Operation> operations_;
+    bool lost_operation_ = false;
 };
 
 /// Walks the entries of a scan, a history or a range of changes, as of the version that was the newest when
 /// it was made (or the one named). Move-only. It holds no lock and no ring space and blocks nobody; its
-/// version is pinned against the floor while it lives.
+/// version is pinned against the floor while it lives. Once a move found no memory (`full`) all later ones fail.
 class Cursor {
 public:
     Cursor(Cursor&&) noexcept;
@@ -94,7 +100,8 @@ private:
     std::unique_ptr<engine::CursorState> state_;
 };
 
-/// Pins a version against the floor while it lives. Move-only, O(1), blocks nobody.
+/// Pins a version against the floor while it lives. Move-only, O(1), blocks nobody. Without memory for the pin it
+/// names its version all the same: reads then may become version_too_old.
 class Snapshot {
 public:
     Snapshot(Snapshot&&) noexcept;
@@ -106,11 +113,14 @@ public:
 private:
     friend class engine::Engine;
     explicit Snapshot(std::unique_ptr<engine::SnapshotState> state) noexcept;
+    explicit Snapshot(Version unpinned) noexcept;
     std::unique_ptr<engine::SnapshotState> state_;
+    Version unpinned_ = 0;
 };
 
 /// Snapshot isolation, optimistic, first committer wins. Reads see the snapshot and the transaction's own
-/// writes. Move-only; one thread at a time. The destructor rolls back.
+/// writes. Move-only; one thread at a time. The destructor rolls back. Without memory for it (its snapshot_version()
+/// is 0), or for one of its writes, every call that returns a Result says `full`, commit() too.
 class Transaction {
 public:
     Transaction(Transaction&&) noexcept;
@@ -211,9 +221,9 @@ public:
 
     /// The newest version that reads can see. Never falls. 0 before the first open write.
     [[nodiscard]] Version latest_version() const;
-    /// Every version <= this survives power loss: the last sealed and synced point.
+    /// Every version <= this survives power loss: the last sealed and synced point (without memory: the last known).
     [[nodiscard]] Version durable_version() const;
-    /// The oldest version still answerable exactly.
+    /// The oldest version still answerable exactly (without memory to look: latest_version()).
     [[nodiscard]] Version floor() const;
     /// The newest version committed at or before `time`, to about one second. version_too_old before the oldest
     /// time known.
@@ -223,10 +233,12 @@ public:
     [[nodiscard]] Result<void> sync();
     /// Waits until durable_version() >= version; asks for a sync. version_unknown above latest_version().
     [[nodiscard]] Result<void> wait_durable(Version version);
-    /// latest_version() once it is > after, or at the timeout: the tail of changes().
+    /// latest_version() once it is > after, or at the timeout (0 to 30 days, else the nearer one): the tail of
+    /// changes().
     [[nodiscard]] Result<Version> wait_newer(Version after, std::chrono::milliseconds timeout) const;
 
-    /// Counters, gauges and the platform report. Cost: microseconds; stops nobody.
+    /// Counters, gauges and the platform report; empty without memory, or after close(). Cost: microseconds; stops
+    /// nobody.
     [[nodiscard]] Stats stats() const;
 
 private:

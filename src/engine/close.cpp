@@ -1,6 +1,7 @@
 // Closing: refuse new calls, wait for those inside, make everything durable and settled, let go.
 //
 // Orders: `closed_` is exchanged before the grace period whose fence makes every call see it or be seen (engine.h).
+#include <engine/answer.h>
 #include <engine/engine.h>
 
 #include <thread>
@@ -32,37 +33,37 @@ void Engine::release_memory() noexcept {
     lock_ = {};
 }
 
+/// Everything durable and settled, and so recorded.
+Result<void> Engine::leave_clean() {
+    if (options_.read_only) return {};
+    if (auto synced = tier_->sync_all(); !synced) return std::unexpected(std::move(synced.error()));
+    if (auto settled = tier_->settle_rings(1); !settled) return std::unexpected(std::move(settled.error()));
+    if (auto spread = tier_->spread_mark(); !spread) return std::unexpected(std::move(spread.error()));
+    // With the limit at the clock the next open goes on right behind the last version.
+    SuperblockFields fields = superblock_->fields();
+    fields.clock_limit = tier_->clock();
+    return superblock_->write(fields);
+}
+
 Result<void> Engine::close() {
-    if (tier_ != nullptr && tier_->slots().mine().callbacks > 0) {
+    const hot::WriterSlot* slot = tier_ != nullptr ? tier_->slots().find_mine() : nullptr;
+    if (slot != nullptr && slot->callbacks > 0) {
         return std::unexpected(Error(ErrorCode::invalid_argument, "close() inside a visit callback"));
     }
     // acq_rel: one closer; what it closes is complete.
     if (closed_.exchange(true, std::memory_order_acq_rel)) return std::unexpected(closed_error());
     if (tier_ == nullptr) return {};
-    note_last_time();
-    tier_->refuse_writes(closed_error());
+    // Without memory for it, or with full rings, the latest time is up to a second older, as after a kill.
+    static_cast<void>(answer("noting the time", [this] { return note_last_time(); }));
+    tier_->refuse_writes(std::move(closing_));
     {
         const std::scoped_lock lock(newer_mutex_);
         newer_.notify_all();
     }
     upkeep_.reset();
     wait_for_calls();
-    Result<void> result;
-    if (!options_.read_only) {
-        auto synced = tier_->sync_all();
-        if (!synced) {
-            result = std::unexpected(std::move(synced.error()));
-        } else if (auto settled = tier_->settle_rings(1); !settled) {
-            result = std::unexpected(std::move(settled.error()));
-        } else if (auto spread = tier_->spread_mark(); !spread) {
-            result = std::unexpected(std::move(spread.error()));
-        } else {
-            // With the limit at the clock the next open goes on right behind the last version.
-            SuperblockFields fields = superblock_->fields();
-            fields.clock_limit = tier_->clock();
-            result = superblock_->write(fields);
-        }
-    }
+    // Without memory for it the store is left as a crash would leave it: nothing acknowledged is lost.
+    Result<void> result = answer("closing the store", [this] { return leave_clean(); });
     release_memory();
     return result;
 }
@@ -70,7 +71,7 @@ Result<void> Engine::close() {
 void Engine::abandon() noexcept {
     // acq_rel: as in close().
     if (closed_.exchange(true, std::memory_order_acq_rel)) return;
-    tier_->refuse_writes(closed_error());
+    tier_->refuse_writes(std::move(closing_));
     {
         const std::scoped_lock lock(newer_mutex_);
         newer_.notify_all();

@@ -11,6 +11,7 @@ Result<bool> BatchCursor::next() {
     if (engine_->closed()) return std::unexpected(Engine::closed_error());
     if (options_.limit != 0 && delivered_ >= options_.limit) return false;
     while (!batch_.take(entry_)) {
+        if (lost_place_) return std::unexpected(lost_place_error());
         if (done_) return false;
         batch_.clear();
         std::size_t wanted = batch_entries_;
@@ -32,6 +33,7 @@ Result<bool> BatchCursor::seek(std::string_view key) {
     {
         const hot::ActiveCall call(engine_->tier());
         if (engine_->closed()) return std::unexpected(Engine::closed_error());
+        if (lost_place_) return std::unexpected(lost_place_error());
         if (auto placed = place_at(key); !placed) return std::unexpected(std::move(placed.error()));
         batch_.clear();
     }

@@ -7,7 +7,6 @@
 
 #include <engine/engine.h>
 #include <zverse/store.h>
-#include <algorithm>
 
 #include <algorithm>
 #include <cstdint>
@@ -24,9 +23,19 @@ public:
     [[nodiscard]] virtual Result<bool> next() = 0;
     [[nodiscard]] virtual Result<bool> seek(std::string_view key) = 0;
     [[nodiscard]] const Entry& entry() const noexcept { return entry_; }
+    /// After an exception, which may have lost the place: from now on every move fails.
+    virtual void lose_place() noexcept {
+        entry_ = {};
+        lost_place_ = true;
+    }
 
 protected:
+    [[nodiscard]] static Error lost_place_error() {
+        return Error(ErrorCode::full, "the cursor lost its place when there was no memory; make a new one");
+    }
+
     Entry entry_;
+    bool lost_place_ = false;
 };
 
 /// Entries copied out of the rings: one arena, and where each entry lies in it.
@@ -83,6 +92,10 @@ public:
 
     [[nodiscard]] Result<bool> next() override;
     [[nodiscard]] Result<bool> seek(std::string_view key) override;
+    void lose_place() noexcept override {
+        CursorState::lose_place();
+        batch_.clear();
+    }
 
 protected:
     static constexpr std::size_t kBatchBytes = std::size_t{1} << 20;  ///< a batch ends behind it

@@ -5,6 +5,7 @@
 #include <engine/transaction.h>
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace zverse::engine {
@@ -79,13 +80,22 @@ Result<Cursor> Engine::changes(VersionRange versions, const KeyRange& keys, cons
 }
 
 Snapshot Engine::snapshot() {
-    const hot::ActiveCall call(*tier_);
-    return Snapshot(std::make_unique<SnapshotState>(shared_from_this(), tier_->latest()));
+    const Version latest = tier_->latest();
+    try {
+        const hot::ActiveCall call(*tier_);
+        return Snapshot(std::make_unique<SnapshotState>(shared_from_this(), tier_->latest()));
+    } catch (const std::exception&) {
+        return Snapshot(latest);
+    }
 }
 
 Transaction Engine::begin() {
-    const hot::ActiveCall call(*tier_);
-    return Transaction(std::make_unique<TransactionState>(shared_from_this(), tier_->latest()));
+    try {
+        const hot::ActiveCall call(*tier_);
+        return Transaction(std::make_unique<TransactionState>(shared_from_this(), tier_->latest()));
+    } catch (const std::exception&) {
+        return Transaction(nullptr);
+    }
 }
 
 }  // namespace zverse::engine

@@ -62,6 +62,7 @@ public:
     [[nodiscard]] Result<Version> commit(std::vector<hot::Operation> operations, Version snapshot);
 
     // ---- Reads.
+    /// What on_entry() throws comes out; nothing else does.
     [[nodiscard]] Result<bool> visit(std::string_view key, Version as_of, void (*on_entry)(void*, const Entry&),
                                      void* context);
     [[nodiscard]] Result<std::optional<std::string>> get(std::string_view key, Version as_of);
@@ -80,7 +81,7 @@ public:
     // ---- Versions.
     [[nodiscard]] Version latest_version() const noexcept;
     [[nodiscard]] Version durable_version();
-    [[nodiscard]] Version floor() const noexcept;
+    [[nodiscard]] Version floor() const;
     [[nodiscard]] Result<Version> version_at(std::chrono::system_clock::time_point time);
     [[nodiscard]] Result<void> sync();
     [[nodiscard]] Result<void> wait_durable(Version version);
@@ -130,7 +131,8 @@ private:
     [[nodiscard]] bool is_lost(Version version) const noexcept;
     /// Writes a time frame: the versions so far were taken by now.
     [[nodiscard]] Result<Version> note_time();
-    void note_last_time();
+    [[nodiscard]] Result<void> note_last_time();
+    [[nodiscard]] Result<void> leave_clean();
     void wait_for_calls();
     void release_memory() noexcept;
 
@@ -157,6 +159,7 @@ private:
     std::unique_ptr<Upkeep> upkeep_;
     std::mutex drain_mutex_;
 
+    Error closing_ = closed_error();  ///< made beforehand: closing needs no memory to turn writers away
     std::atomic<bool> closed_{false};
     std::atomic<std::uint32_t> newer_waiters_{0};
     std::mutex newer_mutex_;

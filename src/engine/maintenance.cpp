@@ -31,18 +31,20 @@ Result<Version> Engine::note_time() {
     const std::int64_t now = wall_clock_nanoseconds();
     auto version = tier_->write_time(now);
     if (!version) return version;
+    after_write();
     times_.add(now, *version);
     const std::scoped_lock lock(upkeep_mutex_);
     last_time_version_ = *version;
     return version;
 }
 
-void Engine::note_last_time() {
+Result<void> Engine::note_last_time() {
     {
         const std::scoped_lock lock(upkeep_mutex_);
-        if (options_.read_only || tier_->clock() == last_time_version_) return;
+        if (options_.read_only || tier_->clock() == last_time_version_) return {};
     }
-    (void)note_time();  // full rings: then the latest time is up to a second older, as after a kill
+    if (auto noted = note_time(); !noted) return std::unexpected(std::move(noted.error()));
+    return {};
 }
 
 UpkeepState Engine::upkeep_state() {
@@ -83,6 +85,7 @@ Result<bool> Engine::do_upkeep(UpkeepTask task) {
         case UpkeepTask::sync: {
             note(last_sync_);
             auto synced = tier_->sync_all();
+            after_write();
             if (!synced) return std::unexpected(std::move(synced.error()));
             return true;
         }

@@ -4,6 +4,7 @@
 // repair -> superblock {boot, class, clock limit, lost window} -> index -> views -> upkeep -> first call.
 //
 // Creation: see creation.h. Rings without a superblock are somebody's data and are never touched.
+#include <engine/answer.h>
 #include <engine/creation.h>
 #include <engine/engine.h>
 #include <engine/thread_home.h>
@@ -17,6 +18,7 @@
 #include <bit>
 #include <random>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -143,7 +145,7 @@ private:
     [[nodiscard]] Result<void> recover();
     [[nodiscard]] Result<void> place_parts();
     [[nodiscard]] Result<void> start();
-    void start_upkeep();
+    [[nodiscard]] Result<void> start_upkeep();
     [[nodiscard]] hot::TierOptions tier_options() const;
     void describe_platform();
 
@@ -433,24 +435,31 @@ Result<void> Opening::start() {
     if (options_.read_only) {
         engine_.tier_->refuse_writes(Error(ErrorCode::read_only, "the store was opened read-only"));
     }
-    start_upkeep();
-    return {};
+    return start_upkeep();
 }
 
-void Opening::start_upkeep() {
+Result<void> Opening::start_upkeep() {
     const ThreadHome home(engine_.topology_, placement_.home);
     if (options_.read_only || engine_.internals_.stepped_worker) {
         engine_.platform_rows_.push_back(home.describe_none(
             options_.read_only ? "the store was opened read-only" : "each step of the upkeep is asked for"));
-        return;
+        return {};
     }
     const bool soon = options_.durability == Durability::process;
     const auto every = options_.sync.every.count() > 0 ? options_.sync.every : std::chrono::milliseconds(100);
     const auto tick = options_.sync.every_writes > 0
                           ? std::chrono::milliseconds(1)
                           : std::clamp(every, std::chrono::milliseconds(1), std::chrono::milliseconds(100));
-    engine_.upkeep_ = std::make_unique<Upkeep>(engine_, soon ? tick : std::chrono::milliseconds(100), home);
+    try {
+        engine_.upkeep_ = std::make_unique<Upkeep>(engine_, soon ? tick : std::chrono::milliseconds(100), home);
+    } catch (const std::system_error& refused) {
+        return std::unexpected(
+            Error(ErrorCode::io,
+                  "a thread of the store in " + dir_.string() + " could not be started: " + refused.code().message(),
+                  refused.code().value()));
+    }
     engine_.platform_rows_.push_back(home.describe(engine_.upkeep_->moved_in()));
+    return {};
 }
 
 void Opening::describe_platform() {
@@ -484,7 +493,8 @@ Result<std::shared_ptr<Engine>> Engine::open(const std::filesystem::path& dir, c
                                              const Internals& internals) {
     auto engine = std::make_shared<Engine>(dir, options, internals);
     Opening opening(*engine);
-    if (auto opened = opening.run(); !opened) {
+    if (auto opened = answer("opening the store", [&] { return opening.run(); }); !opened) {
+        engine->upkeep_.reset();
         engine->closed_.store(true, std::memory_order_release);  // release: as in close(); nobody else has it
         return std::unexpected(std::move(opened.error()));
     }

@@ -1,4 +1,5 @@
 // Point reads: pin, load the view, resolve the version, then the hot tier; what it does not hold is a lower tier's.
+#include <engine/answer.h>
 #include <engine/engine.h>
 
 #include <algorithm>
@@ -105,23 +106,29 @@ Result<bool> Engine::refuse_key(std::string_view key) { return std::unexpected(b
 Result<bool> Engine::refuse_closed() { return std::unexpected(closed_error()); }
 
 Result<bool> Engine::visit(std::string_view key, Version as_of, void (*on_entry)(void*, const Entry&), void* context) {
-    if (!good_key(key)) return std::unexpected(bad_key(key));
-    hot::WriterSlot& slot = tier_->slots().mine();
+    auto slot = answer("the read", [&]() -> Result<hot::WriterSlot*> {
+        if (!good_key(key)) return std::unexpected(bad_key(key));
+        return &tier_->slots().mine();
+    });
+    if (!slot) return std::unexpected(std::move(slot.error()));
     const std::uint64_t hash = tier_->hash(key);
-    const hot::PinGuard pin(tier_->epochs(), slot);
-    if (closed()) return std::unexpected(closed_error());
-    const warm::View& view = views_->current();
-    const auto s = resolve_version(as_of, view);
-    if (!s) return std::unexpected(s.error());
-    slot.count(hot::Counter::gets);
-    const hot::Found found = tier_->find(slot, key, hash, *s, view.cut);
-    if (!found || found.tombstone()) return false;
+    const hot::PinGuard pin(tier_->epochs(), **slot);
+    auto found = answer("the read", [&]() -> Result<hot::Found> {
+        if (closed()) return std::unexpected(closed_error());
+        const warm::View& view = views_->current();
+        const auto s = resolve_version(as_of, view);
+        if (!s) return std::unexpected(s.error());
+        (*slot)->count(hot::Counter::gets);
+        return tier_->find(**slot, key, hash, *s, view.cut);
+    });
+    if (!found) return std::unexpected(std::move(found.error()));
+    if (!*found || found->tombstone()) return false;
     struct Callback {
         hot::WriterSlot& slot;
         explicit Callback(hot::WriterSlot& owner) noexcept : slot(owner) { ++slot.callbacks; }
         ~Callback() { --slot.callbacks; }
-    } const inside(slot);
-    on_entry(context, Entry{found.key(), found.op->value_behind(key), found.version, false});
+    } const inside(**slot);
+    on_entry(context, Entry{found->key(), found->op->value_behind(key), found->version, false});
     return true;
 }
 
@@ -175,7 +182,7 @@ Result<void> Engine::multi_get(std::span<const std::string_view> keys, std::span
 
 Version Engine::latest_version() const noexcept { return tier_->latest(); }
 
-Version Engine::floor() const noexcept {
+Version Engine::floor() const {
     hot::WriterSlot& slot = tier_->slots().mine();
     const hot::PinGuard pin(tier_->epochs(), slot);
     return views_->current().floor;
@@ -195,6 +202,7 @@ Result<void> Engine::sync() {
     if (closed()) return std::unexpected(closed_error());
     if (options_.read_only) return {};
     auto synced = tier_->sync_all();
+    after_write();
     if (!synced) return std::unexpected(std::move(synced.error()));
     return {};
 }
@@ -212,30 +220,27 @@ Result<void> Engine::wait_durable(Version version) {
 }
 
 Result<Version> Engine::wait_newer(Version after, std::chrono::milliseconds timeout) {
+    using std::chrono::milliseconds;
+    constexpr milliseconds kLongest = std::chrono::days(30);
+    // Whoever writes, syncs or keeps the time wakes us. What else moves the clock (versions that a reader burnt) is
+    // nobody's news, and found by a look now and then; without the fence a writer may miss us: look soon.
+    constexpr milliseconds kLook{100};
+    constexpr milliseconds kLookSoon{1};
     const hot::ActiveCall call(*tier_);
-    const auto deadline =
-        std::chrono::steady_clock::now() + std::min(timeout, std::chrono::milliseconds(1000L * 3600 * 24));
+    const auto deadline = std::chrono::steady_clock::now() + std::clamp(timeout, milliseconds(0), kLongest);
     std::unique_lock lock(newer_mutex_);
     // relaxed: published by the fence, see after_write().
     newer_waiters_.fetch_add(1, std::memory_order_relaxed);
-    const bool fenced = platform::fence_all_threads();
-    Result<Version> result = 0;
-    for (;;) {
-        if (closed()) {
-            result = std::unexpected(closed_error());
-            break;
-        }
-        const Version latest = tier_->latest();
-        const auto now = std::chrono::steady_clock::now();
-        if (latest > after || now >= deadline) {
-            result = latest;
-            break;
-        }
-        // Without the fence a writer may have missed us: look again soon.
-        newer_.wait_until(lock, fenced ? deadline : std::min(deadline, now + std::chrono::milliseconds(1)));
+    const milliseconds look = platform::fence_all_threads() ? kLook : kLookSoon;
+    Version latest = tier_->latest();
+    for (auto now = std::chrono::steady_clock::now(); !closed() && latest <= after && now < deadline;) {
+        newer_.wait_until(lock, std::min(deadline, now + look));
+        latest = tier_->latest();
+        now = std::chrono::steady_clock::now();
     }
     newer_waiters_.fetch_sub(1, std::memory_order_relaxed);  // relaxed: late wakes are harmless
-    return result;
+    if (closed()) return std::unexpected(closed_error());
+    return latest;
 }
 
 Result<Version> Engine::version_at(std::chrono::system_clock::time_point time) {
@@ -268,7 +273,7 @@ Result<bool> Store::get_into(std::string_view key, std::string& value, Version a
             return false;
         case engine::Engine::UsualGet::unusual: break;
     }
-    return engine_->get_into(key, value, as_of, version);
+    return engine::answer("the read", [&] { return engine_->get_into(key, value, as_of, version); });
 }
 
 }  // namespace zverse

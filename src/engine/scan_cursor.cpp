@@ -1,6 +1,7 @@
 #include <engine/scan_cursor.h>
 
 #include <hot/walk.h>
+#include <platform/per_thread.h>
 
 #include <algorithm>
 #include <utility>
@@ -174,7 +175,7 @@ void ScanCursor::pick(const warm::View& view, std::size_t entries) {
 }
 
 Result<void> ScanCursor::refill(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) {
-    static thread_local Scratch scratch;
+    Scratch& scratch = platform::PerThread<Scratch>::mine();
     scratch_ = &scratch;
     collect_tails(slot, view);
     open_sources(view);

@@ -158,6 +158,7 @@ Result<void> Superblock::invalidate_torn_copy() {
 }
 
 Result<void> Superblock::write(const SuperblockFields& fields) {
+    SuperblockFields next = fields;  // what needs memory comes before anything is written
     for (int written = 0; written < 2; ++written) {
         const Copy copy = encode(fields, ++sequence_);
         const unsigned number = older_copy_;
@@ -168,7 +169,7 @@ Result<void> Superblock::write(const SuperblockFields& fields) {
         older_copy_torn_ = false;
         older_copy_ = 1 - number;  // not after a failure: the other copy may be the only good one
     }
-    fields_ = fields;
+    fields_ = std::move(next);
     return {};
 }
 

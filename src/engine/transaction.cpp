@@ -22,6 +22,7 @@ public:
 
     Result<bool> next() override {
         if (engine_->closed()) return std::unexpected(Engine::closed_error());
+        if (lost_place_) return std::unexpected(lost_place_error());
         if (options_.limit != 0 && delivered_ >= options_.limit) return false;
         if (base_state_ == BaseState::unread) {
             if (auto read = read_base(base_.next()); !read) return read;
@@ -31,6 +32,7 @@ public:
 
     Result<bool> seek(std::string_view key) override {
         if (engine_->closed()) return std::unexpected(Engine::closed_error());
+        if (lost_place_) return std::unexpected(lost_place_error());
         if (options_.limit != 0 && delivered_ >= options_.limit) return false;
         if (auto read = read_base(base_.seek(key)); !read) return read;
         place_writes(key);
@@ -118,6 +120,9 @@ Result<void> TransactionState::check_open() const {
     if (finished_) {
         return std::unexpected(
             Error(ErrorCode::invalid_argument, "the transaction was committed or rolled back already"));
+    }
+    if (lost_write_) {
+        return std::unexpected(Error(ErrorCode::full, "the transaction lost a write when there was no memory"));
     }
     return {};
 }

@@ -35,6 +35,8 @@ public:
     [[nodiscard]] Result<Cursor> scan(const KeyRange& range, const ScanOptions& options);
     void put(std::string_view key, std::string_view value);
     void erase(std::string_view key);
+    /// A write found no memory: the transaction can't be read or committed any more.
+    void lose_write() noexcept { lost_write_ = true; }
     [[nodiscard]] Result<Version> commit();
     void rollback() noexcept;
 
@@ -45,6 +47,7 @@ private:
     VersionPins::Pin pin_;
     WriteSet writes_;
     bool finished_ = false;
+    bool lost_write_ = false;
 };
 
 }  // namespace zverse::engine

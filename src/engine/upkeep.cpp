@@ -1,3 +1,4 @@
+#include <engine/answer.h>
 #include <engine/upkeep.h>
 
 #include <algorithm>
@@ -28,29 +29,37 @@ UpkeepTask decide(const UpkeepState& state) noexcept {
     return urgent != UpkeepTask::none ? urgent : decide_runs(state);
 }
 
-Upkeep::Upkeep(UpkeepWork& work, std::chrono::milliseconds tick, ThreadHome home)
-    : work_(work),
-      durability_([this, tick, home] {
-          durability_moved_in_ = home.move_in("zverse-sync");
-          moving_in_.count_down();
-          loop(decide_durability, tick);
-      }),
-      runs_([this, home] {
-          runs_moved_in_ = home.move_in("zverse-runs");
-          moving_in_.count_down();
-          loop(decide_runs, std::chrono::milliseconds(10));
-      }) {
+Upkeep::Upkeep(UpkeepWork& work, std::chrono::milliseconds tick, ThreadHome home) : work_(work) {
+    const auto start = [this, home](std::thread& thread, Result<void>& moved_in, const char* name, auto decide_next,
+                                    std::chrono::milliseconds pause) {
+        thread = std::thread([this, home, &moved_in, name, decide_next, pause] {
+            moved_in = answer("binding a thread of the store", [&] { return home.move_in(name); });
+            moving_in_.count_down();
+            loop(decide_next, pause);
+        });
+    };
+    struct StopUnlessStarted {
+        Upkeep* upkeep;
+        ~StopUnlessStarted() {
+            if (upkeep != nullptr) upkeep->stop();
+        }
+    } guard{this};
+    start(durability_, durability_moved_in_, "zverse-sync", decide_durability, tick);
+    start(runs_, runs_moved_in_, "zverse-runs", decide_runs, std::chrono::milliseconds(10));
+    guard.upkeep = nullptr;
     moving_in_.wait();
 }
 
-Upkeep::~Upkeep() {
+Upkeep::~Upkeep() { stop(); }
+
+void Upkeep::stop() noexcept {
     {
         const std::scoped_lock lock(mutex_);
         stop_ = true;
     }
     stop_changed_.notify_all();
-    durability_.join();
-    runs_.join();
+    if (durability_.joinable()) durability_.join();
+    if (runs_.joinable()) runs_.join();
 }
 
 void Upkeep::loop(UpkeepTask (*decide_next)(const UpkeepState&), std::chrono::milliseconds tick) {
@@ -62,12 +71,12 @@ void Upkeep::loop(UpkeepTask (*decide_next)(const UpkeepState&), std::chrono::mi
     std::unique_lock lock(mutex_);
     while (!stop_) {
         lock.unlock();
-        const UpkeepTask task = decide_next(work_.upkeep_state());
-        bool worked = false;
-        if (task != UpkeepTask::none) {
-            const auto done = work_.do_upkeep(task);
-            worked = done && *done;  // a failure has turned the store read-only; its reason is kept there
-        }
+        // A failed sync has turned the store read-only, and its reason is kept there; what lacks memory is tried again.
+        const auto done = answer("the upkeep of the store", [&]() -> Result<bool> {
+            const UpkeepTask task = decide_next(work_.upkeep_state());
+            return task == UpkeepTask::none ? Result<bool>(false) : work_.do_upkeep(task);
+        });
+        const bool worked = done && *done;
         lock.lock();
         if (worked) {
             pause = tick;

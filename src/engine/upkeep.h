@@ -56,6 +56,7 @@ public:
 class Upkeep {
 public:
     /// Starts the threads and waits until they live where they should; `tick`: how long an idle one sleeps at most.
+    /// Throws what std::thread throws where one can't be started; then none runs.
     Upkeep(UpkeepWork& work, std::chrono::milliseconds tick, ThreadHome home);
     /// Stops and joins them.
     ~Upkeep();
@@ -66,6 +67,7 @@ public:
     }
 
 private:
+    void stop() noexcept;
     void loop(UpkeepTask (*decide_next)(const UpkeepState&), std::chrono::milliseconds tick);
 
     UpkeepWork& work_;

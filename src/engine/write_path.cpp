@@ -1,6 +1,8 @@
 // Writes: limits checked here, with the argument and its limit named; then the hot tier.
 #include <engine/engine.h>
 
+#include <platform/per_thread.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -8,6 +10,23 @@ namespace zverse::engine {
 
 namespace {
 constexpr std::size_t kScratchOperations = 4096;  // a thread keeps the memory of batches up to this size
+
+/// Memory of one batch, kept by the thread.
+struct Scratch {
+    struct Place {
+        std::uint64_t hash;
+        std::uint32_t index;
+    };
+    std::vector<Place> places;
+    std::vector<hot::Operation> operations, ordered;
+
+    /// Lets go of what is unusually much.
+    template <class T>
+    static void trim(std::vector<T>& memory) noexcept {
+        if (memory.capacity() > kScratchOperations) std::vector<T>().swap(memory);
+    }
+};
+using ScratchByThread = platform::PerThread<Scratch>;
 }  // namespace
 
 Error Engine::bad_key(std::string_view key) {
@@ -69,6 +88,9 @@ Result<Version> Engine::put_if(std::string_view key, std::string_view value, Ver
 }
 
 Result<void> Engine::prepare(const WriteBatch& batch, std::vector<hot::Operation>& operations) const {
+    if (batch.lost_operation_) {
+        return std::unexpected(Error(ErrorCode::full, "the batch lost an operation when there was no memory"));
+    }
     if (batch.operations_.empty()) {
         return std::unexpected(Error(ErrorCode::invalid_argument, "the batch is empty"));
     }
@@ -93,11 +115,8 @@ namespace {
 /// Sorts by (hash, key), which is the order of chains, in which batches publish; of several operations on a key the
 /// last one stays. Sorts small (hash, place) pairs, since operations are five words each.
 void order_operations(const std::vector<hot::Operation>& operations, std::vector<hot::Operation>& ordered) {
-    struct Place {
-        std::uint64_t hash;
-        std::uint32_t index;
-    };
-    static thread_local std::vector<Place> places;
+    using Place = Scratch::Place;
+    std::vector<Place>& places = ScratchByThread::mine().places;
     places.clear();
     for (std::uint32_t i = 0; i < operations.size(); ++i) places.push_back({operations[i].hash, i});
     std::sort(places.begin(), places.end(), [&](const Place& a, const Place& b) {
@@ -113,19 +132,19 @@ void order_operations(const std::vector<hot::Operation>& operations, std::vector
                           operations[places[i + 1].index].key != each.key;
         if (last) ordered.push_back(each);
     }
-    if (places.capacity() > kScratchOperations) std::vector<Place>().swap(places);
+    Scratch::trim(places);
 }
 
 }  // namespace
 
 Result<Version> Engine::write_prepared(const std::vector<hot::Operation>& operations,
                                        std::optional<Version> unless_newer) {
-    static thread_local std::vector<hot::Operation> ordered;
+    std::vector<hot::Operation>& ordered = ScratchByThread::mine().ordered;
     order_operations(operations, ordered);
     const std::uint64_t bytes = hot::frame_bytes_of(ordered);
     if (bytes > tier_->frame_bytes_max()) return std::unexpected(bad_frame(bytes, "the batch"));
     auto version = tier_->write(ordered, unless_newer);
-    if (ordered.capacity() > kScratchOperations) std::vector<hot::Operation>().swap(ordered);
+    Scratch::trim(ordered);
     after_write();
     return version;
 }
@@ -133,11 +152,11 @@ Result<Version> Engine::write_prepared(const std::vector<hot::Operation>& operat
 Result<Version> Engine::write(const WriteBatch& batch) {
     const hot::ActiveCall call(*tier_);
     if (closed()) return std::unexpected(closed_error());
-    static thread_local std::vector<hot::Operation> operations;
+    std::vector<hot::Operation>& operations = ScratchByThread::mine().operations;
     operations.clear();
     if (auto good = prepare(batch, operations); !good) return std::unexpected(std::move(good.error()));
     auto version = write_prepared(operations, std::nullopt);
-    if (operations.capacity() > kScratchOperations) std::vector<hot::Operation>().swap(operations);
+    Scratch::trim(operations);
     return version;
 }
 

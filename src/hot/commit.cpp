@@ -8,8 +8,10 @@
 //       transaction is published first, not ready, settles, checks, and then is made ready or aborted.
 //   C4  What a check rests on is durable before the check's result is acted on or shown.
 #include <hot/tier.h>
+#include <platform/per_thread.h>
 
 #include <algorithm>
+#include <new>
 
 namespace zverse::hot {
 
@@ -318,7 +320,7 @@ Result<Version> Tier::acknowledge(Version version) {
 
 /// Whether any key has a version above `start`, below the transaction's own operations.
 std::optional<Error> Tier::find_conflict(WriterSlot& slot, std::span<const Operation> operations,
-                                         std::span<const Place> places, const FrameHeader& own, Version start) {
+                                         std::span<const Place> places, const FrameHeader& own, Version start) try {
     for (std::size_t i = 0; i < operations.size(); ++i) {
         auto newest = newest_version(slot, rings_.resolve(places[i].below), operations[i].key, &own);
         if (!newest) return std::move(newest.error());
@@ -330,6 +332,8 @@ std::optional<Error> Tier::find_conflict(WriterSlot& slot, std::span<const Opera
         }
     }
     return std::nullopt;
+} catch (const std::bad_alloc&) {
+    return Error(ErrorCode::full, "no memory");  // the frame in hand must come to its end
 }
 
 /// Where each operation will be, and the links it has if nobody else writes to its chain meanwhile. A batch goes past
@@ -360,9 +364,12 @@ Result<Version> Tier::write(std::span<const Operation> operations, std::optional
     if (!admitted(slot)) {
         if (auto done = admit(slot); !done) return std::unexpected(std::move(done.error()));
     }
+    struct Scratch {
+        std::vector<Place> places;
+        std::vector<Links> links;
+    };
+    auto& [places, links] = platform::PerThread<Scratch>::mine();
     const std::size_t count = operations.size();
-    static thread_local std::vector<Place> places;
-    static thread_local std::vector<Links> links;
     places.resize(count);  // before there is anything that an exception could leave behind
     links.resize(count);
     const std::uint64_t bytes = frame_bytes_of(operations);

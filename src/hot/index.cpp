@@ -168,9 +168,13 @@ Index::Bucket* Index::append(Bucket& last) noexcept {
 Index::Bucket* Index::take_overflow_bucket() noexcept try {
     const std::scoped_lock lock(overflow_mutex_);
     if (overflow_slabs_.empty() || overflow_used_ == kOverflowSlabBytes / sizeof(Bucket)) {
-        auto slab = platform::AnonymousMemory::allocate(kOverflowSlabBytes);
-        if (!slab) return nullptr;
-        overflow_slabs_.push_back(std::move(*slab));
+        try {
+            auto slab = platform::AnonymousMemory::allocate(kOverflowSlabBytes);
+            if (!slab) return nullptr;
+            overflow_slabs_.push_back(std::move(*slab));
+        } catch (const std::bad_alloc&) {
+            return nullptr;
+        }
         overflow_used_ = 0;
     }
     return reinterpret_cast<Bucket*>(overflow_slabs_.back().bytes().data()) + overflow_used_++;

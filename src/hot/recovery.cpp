@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <exception>
 #include <optional>
 #include <queue>
 #include <string>
@@ -16,21 +17,36 @@ namespace {
 constexpr std::uint64_t kChunkBytes = std::uint64_t{4} << 20;  // of a ring, judged by one thread
 constexpr std::size_t kPageBytes = 4096;
 
-/// Runs work(i) for i in [0, count) on up to `threads` threads.
+/// Runs work(i) for i in [0, count) on up to `threads` threads, fewer where no more can be started. What work() throws
+/// comes out of here, once nothing runs any more.
 template <class Work>
 void parallel_for(std::size_t count, unsigned threads, Work&& work) {
     std::atomic<std::size_t> next{0};
+    std::atomic<bool> failed{false};
+    std::exception_ptr thrown;
     const auto loop = [&] {
-        // relaxed: only hands out numbers; joining the threads orders the results.
-        for (std::size_t i = next.fetch_add(1, std::memory_order_relaxed); i < count;
-             i = next.fetch_add(1, std::memory_order_relaxed)) {
-            work(i);
+        try {
+            // relaxed: only hands out numbers; joining the threads orders the results.
+            for (std::size_t i = next.fetch_add(1, std::memory_order_relaxed); i < count;
+                 i = next.fetch_add(1, std::memory_order_relaxed)) {
+                work(i);
+            }
+        } catch (const std::exception&) {
+            // relaxed: one thread sets `thrown`, which is read after the threads are joined.
+            if (!failed.exchange(true, std::memory_order_relaxed)) thrown = std::current_exception();
+            next.store(count, std::memory_order_relaxed);  // relaxed: the others may do one more
         }
     };
-    std::vector<std::thread> helpers;
-    for (unsigned t = 1; t < threads && t < count; ++t) helpers.emplace_back(loop);
-    loop();
-    for (std::thread& helper : helpers) helper.join();
+    {
+        std::vector<std::jthread> helpers;
+        try {
+            for (unsigned t = 1; t < threads && t < count; ++t) helpers.emplace_back(loop);
+        } catch (const std::exception&) {
+            // Those that run, and this one, do the work of all.
+        }
+        loop();
+    }
+    if (thrown != nullptr) std::rethrow_exception(thrown);
 }
 
 /// Part of a ring, and what was found of the frames that start in it.

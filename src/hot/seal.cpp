@@ -9,12 +9,23 @@
 #include <hot/walk.h>
 
 #include <algorithm>
+#include <new>
 
 namespace zverse::hot {
 
 namespace {
 
 std::uint64_t position_of(Address address) noexcept { return unit_of(address) * kUnitBytes; }
+
+/// What call() returns; `io` where there was no memory, which may have been for the words of a failed sync.
+template <class Call>
+auto without_memory_io(Call&& call) -> decltype(call()) {
+    try {
+        return call();
+    } catch (const std::bad_alloc&) {
+        return std::unexpected(Error(ErrorCode::io, "no memory"));  // held by the string itself
+    }
+}
 
 }  // namespace
 
@@ -64,15 +75,21 @@ std::uint64_t Tier::stamped_end(const Ring& ring) const noexcept {
     return end;
 }
 
+Result<void> Tier::sync_rings(Version s) {
+    for (std::size_t i = 0; i < sync_ranges_.size(); ++i) {
+        const SyncRange& range = sync_ranges_[i];
+        if (auto done = rings_[static_cast<unsigned>(i)].sync(range.begin, range.end); !done) return done;
+    }
+    if (options_.durability != Durability::process) return {};
+    // Only now: the mark promises what the syncs above did.
+    return rings_[0].raise_marks({0, 0, s}, Ring::Copies::one);
+}
+
 Result<Version> Tier::sync_all() {
     const std::scoped_lock lock(sync_mutex_);
     if (sync_failure_) return std::unexpected(*sync_failure_);
     WriterSlot& slot = slots_.mine();
-    struct Range {
-        std::uint64_t begin, end, next;
-    };
-    std::vector<Range> ranges;
-    ranges.reserve(rings_.size());
+    sync_ranges_.clear();
     const Version s = seal(slot);
     for (const auto& ring : rings_) {
         // acquire: the tail after the seal covers every frame <= s.
@@ -80,27 +97,19 @@ Result<Version> Tier::sync_all() {
         // relaxed: changed under sync_mutex_ only, but for head movements, which the max below allows for.
         const std::uint64_t synced = ring->synced.load(std::memory_order_relaxed);
         const std::uint64_t begin = std::max(synced, tail - ring->bytes());
-        ranges.push_back({begin, tail, std::min(tail, stamped_end(*ring))});
+        sync_ranges_.push_back({begin, tail, std::min(tail, stamped_end(*ring))});
     }
     if (!flush_per_write_) {
-        for (std::size_t i = 0; i < ranges.size(); ++i) {
-            if (auto done = rings_[static_cast<unsigned>(i)].sync(ranges[i].begin, ranges[i].end); !done) {
-                return std::unexpected(fail_sync(std::move(done.error())));
-            }
-        }
-        if (options_.durability == Durability::process) {
-            // Only now: the mark promises what the syncs above did.
-            if (auto done = rings_[0].raise_marks({0, 0, s}, Ring::Copies::one); !done) {
-                return std::unexpected(fail_sync(std::move(done.error())));
-            }
+        if (auto done = without_memory_io([&] { return sync_rings(s); }); !done) {
+            return std::unexpected(fail_sync(std::move(done.error())));
         }
         // relaxed: counters under sync_mutex_, read as figures.
         group_commits_.fetch_add(1, std::memory_order_relaxed);
     }
-    for (std::size_t i = 0; i < ranges.size(); ++i) {
+    for (std::size_t i = 0; i < sync_ranges_.size(); ++i) {
+        const SyncRange& range = sync_ranges_[i];
         // release: pairs with the acquire in settle_rings().
-        rings_[static_cast<unsigned>(i)].synced.store(std::max(ranges[i].begin, ranges[i].next),
-                                                      std::memory_order_release);
+        rings_[static_cast<unsigned>(i)].synced.store(std::max(range.begin, range.next), std::memory_order_release);
     }
     advance_mark(s);
     return s;
@@ -119,9 +128,17 @@ Result<void> Tier::spread_mark() {
 }
 
 Error Tier::fail_sync(Error error) {
-    sync_failure_ = error;
-    refuse_writes(Error(ErrorCode::read_only, "the store is read-only since a sync failed (" + error.message() + ")",
-                        error.os_errno()));
+    const int code = error.os_errno();
+    // First what needs no memory, so that nothing is written or synced after a failed sync, whatever happens here.
+    sync_failure_ = Error(error.code(), "a sync failed", code);
+    refuse_writes(Error(ErrorCode::read_only, "a sync failed", code));
+    try {
+        sync_failure_ = error;
+        explain_refusal(
+            Error(ErrorCode::read_only, "the store is read-only since a sync failed (" + error.message() + ")", code));
+    } catch (const std::bad_alloc&) {
+        // The short reasons stay.
+    }
     return error;
 }
 
@@ -143,7 +160,8 @@ Result<void> Tier::wait_for_group(Version version) {
         }
         group_leader_ = true;
         lock.unlock();
-        auto synced = sync_all();
+        // The write that waits is in the ring already: without memory its durability is unknown, as after a failure.
+        auto synced = without_memory_io([this] { return sync_all(); });
         lock.lock();
         group_leader_ = false;
         group_changed_.notify_all();
@@ -160,7 +178,7 @@ Result<bool> Tier::settle_rings(std::uint64_t least_bytes) {
         if (!flush_per_write_) end = std::min(end, ring->synced.load(std::memory_order_acquire));
         const RingMarks marks = ring->marks();
         if (end < marks.settled + std::max<std::uint64_t>(least_bytes, 1)) continue;
-        if (auto done = ring->raise_marks({0, end, 0}, Ring::Copies::both); !done) {
+        if (auto done = without_memory_io([&] { return ring->raise_marks({0, end, 0}, Ring::Copies::both); }); !done) {
             const std::scoped_lock lock(sync_mutex_);
             return std::unexpected(fail_sync(std::move(done.error())));
         }

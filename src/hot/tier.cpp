@@ -38,6 +38,7 @@ Tier::Tier(std::vector<std::unique_ptr<Ring>> rings, TierOptions options, Host& 
       limit_(clock),
       mark_(clock),
       latest_(reads_stop_at_mark_ ? mark_ : clock_) {
+    sync_ranges_.reserve(rings_.size());
     if (options_.shard_of_cpu.empty()) options_.shard_of_cpu.assign(1, 0);
     if (options_.overflow_order.empty()) {
         options_.overflow_order.resize(rings_.size());
@@ -76,6 +77,13 @@ void Tier::refuse_writes(Error reason) {
         refusing_.store(true, std::memory_order_release);
     }
     for (const auto& ring : rings_) ring->queue.cancel_all();
+}
+
+void Tier::explain_refusal(Error reason) {
+    const std::scoped_lock lock(refusal_mutex_);
+    if (refusal_ && refusal_->code() == reason.code() && refusal_->message() == "a sync failed") {
+        refusal_ = std::move(reason);
+    }
 }
 
 std::optional<Error> Tier::refusal() const {

@@ -182,6 +182,8 @@ public:
     void set_mark(Version mark) noexcept { advance_mark(mark); }
     /// No more writes; waiters return `reason`.
     void refuse_writes(Error reason);
+    /// Says more about why writes are refused, unless they are for another reason.
+    void explain_refusal(Error reason);
     /// Why writes are refused, if they are.
     [[nodiscard]] std::optional<Error> refusal() const;
     /// Whether any thread has a live announcement.
@@ -310,7 +312,14 @@ private:
     mutable std::mutex refusal_mutex_;
     std::optional<Error> refusal_;
 
+    /// Of a ring: what a sync covers, and where the next one begins.
+    struct SyncRange {
+        std::uint64_t begin, end, next;
+    };
+    [[nodiscard]] Result<void> sync_rings(Version s);
+
     std::mutex sync_mutex_;  ///< one sync at a time
+    std::vector<SyncRange> sync_ranges_;  ///< under sync_mutex_; its memory is there from the beginning
     std::optional<Error> sync_failure_;  ///< a failed sync is never tried again
     std::mutex group_mutex_;
     std::condition_variable group_changed_;
@@ -320,7 +329,8 @@ private:
 /// Counts a call as active for its duration, so that close() can wait for it.
 class ActiveCall {
 public:
-    explicit ActiveCall(Tier& tier) noexcept : slot_(tier.slots().mine()) {
+    /// A thread's first call allocates its slot.
+    explicit ActiveCall(Tier& tier) : slot_(tier.slots().mine()) {
         // relaxed store, compiler fence: as an epoch pin; close() runs the other half (begin_grace).
         slot_.active.store(slot_.active.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
         if (tier.epochs().asymmetric()) [[likely]] {

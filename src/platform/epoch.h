@@ -18,10 +18,11 @@
 
 #include <atomic>
 #include <cstdint>
+#include <thread>
 
 namespace zverse::platform {
 
-/// Puts a full memory fence into every running thread of this process; false when the kernel can't.
+/// Puts a full memory fence into every running thread of this process; false when the kernel can't, or not now.
 bool fence_all_threads() noexcept;
 /// Whether fence_all_threads() works here; asked once.
 [[nodiscard]] bool asymmetric_fences() noexcept;
@@ -71,7 +72,8 @@ public:
     [[nodiscard]] std::uint64_t begin_grace() noexcept {
         // seq_cst: pairs with the exchange in pin() where there is no membarrier.
         const std::uint64_t epoch = now_.fetch_add(1, std::memory_order_seq_cst) + 1;
-        if (asymmetric_) fence_all_threads();
+        // It may fail for want of memory; pins without their half of the fence would not be seen (E2).
+        while (asymmetric_ && !fence_all_threads()) std::this_thread::yield();
         return epoch;
     }
 

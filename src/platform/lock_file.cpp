@@ -2,10 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <ctime>
 #include <string>
 #include <system_error>
@@ -21,12 +24,29 @@ Error io_error(const std::filesystem::path& path, const char* what) {
                  code);
 }
 
-std::string holder_of(int descriptor) {
+bool lock(int descriptor, int operation) noexcept {
+    int rc = 0;
+    do {
+        rc = ::flock(descriptor, operation | LOCK_NB);
+    } while (rc != 0 && errno == EINTR);
+    return rc == 0;
+}
+
+/// Who holds a lock that we were refused.
+std::string holder_of(int descriptor, bool shared) {
+    // What stands in the file is of the last writer. It is the holder only if readers are kept out too.
+    if (!shared && lock(descriptor, LOCK_SH)) {
+        (void)::flock(descriptor, LOCK_UN);
+        return "a process that reads it";
+    }
     std::array<char, 128> text{};
     const ssize_t got = ::pread(descriptor, text.data(), text.size() - 1, 0);
-    if (got <= 0) return "another process";
-    std::string holder(text.data(), static_cast<std::size_t>(got));
+    std::string holder(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
     while (!holder.empty() && holder.back() == '\n') holder.pop_back();
+    int pid = 0;
+    (void)std::from_chars(holder.data(), holder.data() + holder.size(), pid);
+    // A text left by a process that is gone names nobody: the holder has not written its own yet.
+    if (pid <= 0 || (::kill(pid, 0) != 0 && errno == ESRCH)) return "another process";
     return "process " + holder;
 }
 
@@ -38,37 +58,63 @@ void describe_holder(int descriptor) {
     [[maybe_unused]] const ssize_t written = ::pwrite(descriptor, text.data(), text.size(), 0);
 }
 
+bool on_read_only_medium(const std::filesystem::path& directory) noexcept {
+    struct statvfs facts{};
+    return ::statvfs(directory.c_str(), &facts) == 0 && (facts.f_flag & ST_RDONLY) != 0;
+}
+
 }  // namespace
 
-LockFile::LockFile(LockFile&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+LockFile::LockFile(int descriptor, bool shared) noexcept
+    : descriptor_(descriptor), shared_(shared), owner_(::getpid()) {}
+
+LockFile::LockFile(LockFile&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), shared_(other.shared_), owner_(other.owner_) {}
 
 LockFile& LockFile::operator=(LockFile&& other) noexcept {
     if (this != &other) {
-        if (descriptor_ >= 0) ::close(descriptor_);
+        release();
         descriptor_ = std::exchange(other.descriptor_, -1);
+        shared_ = other.shared_;
+        owner_ = other.owner_;
     }
     return *this;
 }
 
-LockFile::~LockFile() {
-    if (descriptor_ >= 0) ::close(descriptor_);
+LockFile::~LockFile() { release(); }
+
+/// Closing alone would leave the lock to children that were forked meanwhile, and share it; and they must not take it
+/// from us.
+void LockFile::release() noexcept {
+    if (descriptor_ < 0) return;
+    if (owner_ == ::getpid()) {
+        if (!shared_) (void)!::ftruncate(descriptor_, 0);  // the text is about a holder, and there is none any more
+        (void)::flock(descriptor_, LOCK_UN);
+    }
+    ::close(std::exchange(descriptor_, -1));
 }
 
 Result<LockFile> LockFile::acquire(const std::filesystem::path& path, bool shared) {
     const int flags = shared ? O_RDONLY | O_CLOEXEC : O_RDWR | O_CREAT | O_CLOEXEC;
-    LockFile lock(::open(path.c_str(), flags, 0644));
-    if (lock.descriptor_ < 0) return std::unexpected(io_error(path, "opening lock file"));
-    int rc = 0;
-    do {
-        rc = ::flock(lock.descriptor_, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB);
-    } while (rc != 0 && errno == EINTR);
-    if (rc != 0) {
-        if (errno != EWOULDBLOCK) return std::unexpected(io_error(path, "locking"));
-        return std::unexpected(Error(
-            ErrorCode::locked, "the store is held by " + holder_of(lock.descriptor_) + " (" + path.string() + ")"));
+    const int descriptor = ::open(path.c_str(), flags, 0644);
+    if (descriptor < 0) {
+        if (!shared || errno != ENOENT) return std::unexpected(io_error(path, "opening lock file"));
+        if (on_read_only_medium(path.parent_path())) return LockFile();
+        return std::unexpected(Error(ErrorCode::io,
+                                     "the lock file " + path.string() +
+                                         " is missing, and without it a reader can't keep writers out: open the store "
+                                         "for writing once, or create the file, empty",
+                                     ENOENT));
     }
-    if (!shared) describe_holder(lock.descriptor_);
-    return lock;
+    LockFile file(descriptor, shared);
+    if (lock(descriptor, shared ? LOCK_SH : LOCK_EX)) {
+        if (!shared) describe_holder(descriptor);
+        return file;
+    }
+    file.owner_ = 0;  // nothing to release
+    if (errno != EWOULDBLOCK) return std::unexpected(io_error(path, "locking"));
+    return std::unexpected(
+        Error(ErrorCode::locked, "the store is held by " + holder_of(descriptor, shared) + " (" + path.string() + ")"));
 }
 
 }  // namespace zverse::platform

@@ -3,6 +3,8 @@
 
 #include <zverse/error.h>
 
+#include <sys/types.h>
+
 #include <filesystem>
 
 namespace zverse::platform {
@@ -14,13 +16,19 @@ public:
     LockFile& operator=(LockFile&& other) noexcept;
     ~LockFile();
 
-    /// Exclusive for writers; shared, and without changing a byte, for readers. Errors: locked (names the holder's
-    /// pid), io. The lock ends with this object, or with the process.
+    /// Exclusive for writers; shared, and without changing a byte, for readers. A reader takes none where the file is
+    /// missing on a file system mounted read-only: nobody can write there. Errors: locked (names the holder's pid,
+    /// where it is known), io. The lock ends with this object, or with the process; a forked child neither keeps it
+    /// nor ends it.
     [[nodiscard]] static Result<LockFile> acquire(const std::filesystem::path& path, bool shared);
 
 private:
-    explicit LockFile(int descriptor) noexcept : descriptor_(descriptor) {}
+    LockFile(int descriptor, bool shared) noexcept;
+    void release() noexcept;
+
     int descriptor_ = -1;
+    bool shared_ = false;
+    pid_t owner_ = 0;
 };
 
 }  // namespace zverse::platform

@@ -5,8 +5,10 @@
 #include <array>
 #include <cerrno>
 #include <span>
+#include <string_view>
 #include <system_error>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
@@ -190,16 +192,26 @@ Result<void> PosixFileIo::create_directories(const std::filesystem::path& direct
     return sync_directory(parent);
 }
 
+/// By readdir(): without memory libstdc++'s directory_iterator ends the process.
 Result<std::vector<std::string>> PosixFileIo::list(const std::filesystem::path& directory) {
-    std::error_code error;
-    std::filesystem::directory_iterator entry(directory, error);
+    const auto close = [](DIR* open) { ::closedir(open); };
+    const std::unique_ptr<DIR, decltype(close)> open(::opendir(directory.c_str()));
     std::vector<std::string> names;
-    if (error == std::errc::no_such_file_or_directory) return names;
-    for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-        std::error_code no_type;  // an entry that vanished meanwhile has no type, and is no directory
-        if (!entry->is_directory(no_type)) names.push_back(entry->path().filename().string());
+    if (open == nullptr) {
+        if (errno == ENOENT) return names;
+        return failed("listing of", directory);
     }
-    if (error) return std::unexpected(os_error("listing " + directory.string(), error.value()));
+    for (;;) {
+        errno = 0;
+        const dirent* entry = ::readdir(open.get());
+        if (entry == nullptr) break;
+        const std::string_view name = entry->d_name;
+        struct stat status = {};
+        // An entry that vanished meanwhile is no directory.
+        const bool known = ::fstatat(::dirfd(open.get()), entry->d_name, &status, 0) == 0;
+        if (name != "." && name != ".." && !(known && S_ISDIR(status.st_mode))) names.emplace_back(name);
+    }
+    if (errno != 0) return failed("listing of", directory);
     std::ranges::sort(names);
     return names;
 }

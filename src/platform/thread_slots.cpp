@@ -1,4 +1,5 @@
 // Orders: see thread_slots.h.
+#include <platform/per_thread.h>
 #include <platform/thread_slots.h>
 
 #include <algorithm>
@@ -25,24 +26,29 @@ struct HeldSlots {
     }
 };
 
-thread_local HeldSlots held_slots;
+using HeldByThread = PerThread<HeldSlots>;
 
 }  // namespace
 
 HeldSlot* find_held(std::uint64_t registry) noexcept {
-    for (HeldSlot& held : held_slots.slots) {
-        if (held.registry == registry) return &held;
+    HeldSlots* held = HeldByThread::find();
+    if (held == nullptr) return nullptr;
+    for (HeldSlot& each : held->slots) {
+        if (each.registry == registry) return &each;
     }
     return nullptr;
 }
 
-void hold(HeldSlot held) {
+void make_room_to_hold() {
+    std::vector<HeldSlot>& slots = HeldByThread::mine().slots;
     // Forget registries that are gone: the last holder frees their nodes.
-    std::erase_if(held_slots.slots, [](const HeldSlot& old) {
+    std::erase_if(slots, [](const HeldSlot& old) {
         // acquire: pairs with the release in ~ThreadSlots().
         return old.closed->load(std::memory_order_acquire);
     });
-    held_slots.slots.push_back(std::move(held));
+    if (slots.size() == slots.capacity()) slots.reserve(2 * slots.size() + 4);
 }
+
+void hold(HeldSlot held) noexcept { HeldByThread::find()->slots.push_back(std::move(held)); }
 
 }  // namespace zverse::platform::detail

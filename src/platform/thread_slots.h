@@ -43,7 +43,9 @@ struct HeldSlot {
     const std::atomic<bool>* closed;
 };
 [[nodiscard]] HeldSlot* find_held(std::uint64_t registry) noexcept;
-void hold(HeldSlot held);
+/// Before hold(), so that a thread never owns a node that nothing gives back: the room for one more; allocates.
+void make_room_to_hold();
+void hold(HeldSlot held) noexcept;
 
 }  // namespace detail
 
@@ -58,11 +60,18 @@ public:
     ThreadSlots(const ThreadSlots&) = delete;
     ThreadSlots& operator=(const ThreadSlots&) = delete;
 
-    /// This thread's slot. Allocates on a thread's first call only.
+    /// This thread's slot. Allocates on a thread's first call only. A thread that comes back after it ended (from the
+    /// destructor of a static or thread_local object) gets a slot again, and gives it back again: per_thread.h.
     [[nodiscard]] Slot& mine() {
         if (detail::last_slot.registry == id_) [[likely]]
             return *static_cast<Slot*>(detail::last_slot.slot);
         return mine_slow();
+    }
+
+    /// The same without allocating: null before a thread's first call.
+    [[nodiscard]] Slot* find_mine() noexcept {
+        const detail::HeldSlot* held = detail::find_held(id_);
+        return held != nullptr ? static_cast<Slot*>(held->slot) : nullptr;
     }
 
     /// Whether this is the registry that the thread used last, so that mine() is no call.
@@ -101,6 +110,7 @@ private:
             detail::last_slot = {id_, held->slot};
             return *static_cast<Slot*>(held->slot);
         }
+        detail::make_room_to_hold();
         Node* node = adopt();
         if (node == nullptr) node = link(new Node);
         detail::hold({id_, &node->slot, state_, &node->owned, &state_->closed});

@@ -14,8 +14,9 @@ Views::~Views() {
 }
 
 void Views::publish(std::unique_ptr<const View> next, std::uint64_t freed) {
+    replaced_.emplace_back();  // first: it may need memory, and nothing is replaced without it
     // acq_rel: release publishes the view; acquire is for the old one, which we free later.
-    replaced_.emplace_back(current_.exchange(next.release(), std::memory_order_acq_rel));
+    replaced_.back().reset(current_.exchange(next.release(), std::memory_order_acq_rel));
     if (!aging_.empty() && epochs_.passed(aging_epoch_)) aging_.clear();
     replaced_bytes_ += freed;
     const bool many = replaced_.size() >= kReplacedViewsMax || replaced_bytes_ >= kReplacedBytesMax;
