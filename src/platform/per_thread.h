@@ -29,7 +29,7 @@ private:
     static void make() {
         auto made = std::make_unique<T>();
         // What a compiler calls for the destructors of thread_local objects; it may be called again at any time.
-        abi::__cxa_thread_atexit(&end, nullptr, &__dso_handle);
+        abi::__cxa_thread_atexit(&end, nullptr, static_cast<void*>(&__dso_handle));
         own_ = made.release();
     }
     static void end(void*) {
