@@ -287,7 +287,7 @@ STAMP += [
         ("abort-not-stamped", "what lost leaves its frame pending (T4)", [INTERLEAVE],
          ("        tier_.stamp(frame, StampKind::aborted);\n", "")),
         ("abort-credit-lost", "a put_if that lost keeps its credit", [INTERLEAVE],
-         ("            ++slot.credits;\n            announced.abort();", "            announced.abort();")),
+         ("            ++slot.credits;\n            announced.give_up();", "            announced.give_up();")),
         ("check-sees-aborted", "checks rest on aborted frames", [INTERLEAVE],
          ("        if (!seen.is_committed() || !ref.has_key(key)) continue;", "        if (!ref.has_key(key)) continue;")),
         ("check-sees-other-keys", "checks rest on other keys of the chain", [INTERLEAVE],

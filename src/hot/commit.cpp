@@ -34,10 +34,10 @@ public:
     Announced(Tier& tier, WriterSlot& slot, const Reservation& space) noexcept
         : tier_(tier), slot_(slot), space_(space), outer_(tier.epochs_.pin(slot)) {}
     ~Announced() {
-        if (!ended_) abort();
+        if (!ended_) give_up();
     }
     /// Published or not, nobody will see it; but heads must be able to pass it (stamp.h T4).
-    void abort() noexcept {
+    void give_up() noexcept {
         FrameHeader& frame = *space_.ring->frame_at(space_.position);
         tier_.stamp(frame, StampKind::aborted);
         tier_.persist_own(space_, frame);
@@ -296,7 +296,7 @@ Result<Version> Tier::put_if(const Operation& operation, Version expected) {
         auto published = publish_if(slot, operation, own, expected);
         if (!published || !*published) {
             ++slot.credits;
-            announced.abort();
+            announced.give_up();
             if (published) continue;
             if (published.error().code() == ErrorCode::conflict) slot.count(Counter::conflicts);
             return std::unexpected(std::move(published.error()));
@@ -397,7 +397,7 @@ Result<Version> Tier::write(std::span<const Operation> operations, std::optional
     if (published < count) lost = index_memory_error();
     if (!lost && unless_newer) lost = find_conflict(slot, operations, places, frame, *unless_newer);
     if (lost) {
-        announced.abort();
+        announced.give_up();
         if (lost->code() == ErrorCode::conflict) {
             slot.count(Counter::conflicts);
             if (group_commits() && lost->version() > durable_mark()) {
