@@ -20,6 +20,8 @@ RUN = "warm/run_test"
 BUILDER = "warm/run_builder_test"
 BUILDER_RACE = "warm/run_builder_race_test"
 SUPERBLOCK = "engine/superblock_crash_test"
+DIRECTORY = "engine/bad_directory_test"
+POWER_CUT = "engine/power_cut_test"
 TIER = "hot/tier_test"
 QUEUE = "hot/space_queue_test"
 
@@ -32,7 +34,6 @@ EXPLAINED = {
     "persist-all-lines": "the same durability, only slower",
     "seal-persists-fillers": "belt and braces: fillers are born clean, and clean frames are left alone",
     "prefix-past-pending": "implied: below the oldest announcement every frame is stamped",
-    "put-if-unsettled-before-stamp": "implied: publish_if() settled the chain, and its CAS proves that nothing came between",
     "length-not-confirmed": "the same frames are met, line by line: slower",
     "walk-by-lines": "the same frames are met: slower",
     "index-earlier-wins-not": "still at most one is confirmed; but two may clear each other again and again",

@@ -1,6 +1,6 @@
 """Broken on purpose: what reaches the medium and how it is judged. See mutation.py."""
 
-from mutation import CRASH, FRAME, INTERLEAVE, REBUILD, RECOVERY, RING, SUPERBLOCK, TIER, room
+from mutation import CRASH, DIRECTORY, FRAME, INTERLEAVE, POWER_CUT, REBUILD, RECOVERY, RING, SUPERBLOCK, TIER, room
 
 PERSIST = [
     *room(
@@ -340,4 +340,49 @@ ENGINE += room(
      ("copy.clock_limit > kVersionMax ||", "")),
     ("superblock-no-cut", "a cut above the clock limit is accepted", [SUPERBLOCK],
      ("||\n        copy.cut > copy.clock_limit) {", ") {")),
+)
+
+ENGINE += room(
+    "engine/creation.cpp",
+    ("creation-takes-any-leftover", "a creation removes rings that hold something", [DIRECTORY],
+     ("        if (!*ours) {", "        if (false) {")),
+    ("creation-headers-unlooked", "other headers count as leftovers of this creation", [DIRECTORY],
+     ("            if (part[i] != std::byte{0} && part[i] != fresh[i]) return false;\n", "")),
+    ("creation-frames-unlooked", "frames count as leftovers of a creation", [DIRECTORY],
+     ("        if (!std::all_of(part.begin() + static_cast<std::ptrdiff_t>(headers), part.end(), is_zero)) return false;\n", "")),
+    ("creation-ignores-rings", "a creation does not look whether its rings' places are free", [DIRECTORY],
+     ("    if (auto free = check_ring_paths(); !free) return free;\n    if (auto made", "    if (auto made")),
+    ("creation-orphans-unseen", "rings without a superblock are not looked for", [DIRECTORY],
+     ("    if (*ring) return std::unexpected(orphaned_ring(**ring, dir));\n", "")),
+    ("creation-leaves-rings", "a creation that failed leaves the rings it made", [DIRECTORY],
+     ("    made_.push_back(path);\n", "")),
+)
+ENGINE += room(
+    "engine/close.cpp",
+    ("close-mark-not-spread", "a clean close leaves the durable mark in one header copy", [POWER_CUT],
+     ("    if (auto spread = tier_->spread_mark(); !spread) return std::unexpected(std::move(spread.error()));\n", "")),
+    ("close-without-time", "a clean close leaves no time", ["engine/api_test"],
+     ("    static_cast<void>(answer(\"noting the time\", [this] { return note_last_time(); }));\n", "")),
+)
+ENGINE += room(
+    "engine/open.cpp",
+    ("open-mark-not-raised", "what is called durable after a kill is not marked so", [POWER_CUT],
+     ("        if (auto spread = engine_.tier_->spread_mark(); !spread) return spread;\n", "")),
+)
+ENGINE += room(
+    "hot/seal.cpp",
+    ("mark-spread-once", "the mark of a closed store is in one copy of each header", [POWER_CUT],
+     ("raise_marks({0, 0, mark}, Ring::Copies::both)", "raise_marks({0, 0, mark}, Ring::Copies::one)")),
+)
+ENGINE += room(
+    "warm/run.cpp",
+    ("run-samples-late", "a search of a run begins behind what it looks for", ["engine/cursor_test", "engine/oracle_test"],
+     ("(first - 1) * kSampled + 1", "first * kSampled")),
+    ("run-samples-early", "a search of a run ends before equal keys do", ["engine/cursor_test", "engine/oracle_test"],
+     ("static_cast<std::size_t>(upper - samples_.begin())", "static_cast<std::size_t>(lower - samples_.begin())")),
+)
+ENGINE += room(
+    "platform/epoch.h",
+    ("membarrier-failure-ignored", "a grace period begins though its fence failed", ["platform/epoch_test"],
+     ("        while (asymmetric_ && !fence_all_threads()) std::this_thread::yield();", "        if (asymmetric_) fence_all_threads();")),
 )
