@@ -76,8 +76,8 @@ bool kernel_level_supported(KernelLevel level) noexcept {
     switch (level) {
         case KernelLevel::scalar: return true;
         case KernelLevel::neon: return cpu_features().neon;
-        case KernelLevel::avx2: return cpu_features().avx2;
-        case KernelLevel::avx512: return cpu_features().avx512 && cpu_features().avx2;
+        case KernelLevel::avx2: return cpu_features().avx2 && cpu_features().bmi2;
+        case KernelLevel::avx512: return cpu_features().avx512 && kernel_level_supported(KernelLevel::avx2);
     }
     return false;
 }

@@ -21,6 +21,29 @@ std::size_t count_less_neon(const std::uint64_t* ascending, std::size_t count, s
     return total;
 }
 
+namespace {
+
+/// Two numbers spread at once.
+inline uint64x2_t spread_two(uint64x2_t numbers, const BitSpread& spread) noexcept {
+    uint64x2_t code = vdupq_n_u64(0);
+    for (unsigned run = 0; run < spread.count; ++run) {
+        const uint64x2_t moving = vandq_u64(numbers, vdupq_n_u64(spread.runs[run].bits));
+        code = vorrq_u64(code, vshlq_u64(moving, vdupq_n_s64(static_cast<std::int64_t>(spread.runs[run].shift))));
+    }
+    return code;
+}
+
+}  // namespace
+
+void merge_bits_neon(const std::uint64_t* x, const std::uint64_t* y, std::uint64_t* merged, std::size_t count,
+                     const BitSpread& xs, const BitSpread& ys) noexcept {
+    std::size_t i = 0;
+    for (; i + 2 <= count; i += 2) {
+        vst1q_u64(merged + i, vorrq_u64(spread_two(vld1q_u64(x + i), xs), spread_two(vld1q_u64(y + i), ys)));
+    }
+    if (i < count) merge_bits_scalar(x + i, y + i, merged + i, 1, xs, ys);
+}
+
 }  // namespace zverse::platform
 
 #endif

@@ -52,6 +52,39 @@ namespace {
     return less + static_cast<std::size_t>(_mm_popcnt_u32(below_low | static_cast<unsigned>(below_high) << 8));
 }
 
+[[gnu::target("bmi2")]] void merge_bits_bmi2(const std::uint64_t* x, const std::uint64_t* y, std::uint64_t* merged,
+                                             std::size_t count, const BitSpread& xs, const BitSpread& ys) noexcept {
+    for (std::size_t i = 0; i < count; ++i) merged[i] = _pdep_u64(x[i], xs.spread) | _pdep_u64(y[i], ys.spread);
+}
+
+namespace {
+
+/// Eight numbers spread at once.
+[[gnu::target("avx512f")]] inline __m512i spread_eight(__m512i numbers, const BitSpread& spread) noexcept {
+    __m512i code = _mm512_setzero_si512();
+    for (unsigned run = 0; run < spread.count; ++run) {
+        const __m512i bits = _mm512_set1_epi64(std::bit_cast<long long>(spread.runs[run].bits));
+        const __m128i shift = _mm_cvtsi32_si128(static_cast<int>(spread.runs[run].shift));
+        // The masked form: GCC 12 warns of an uninitialized vector inside its own plain one.
+        code = _mm512_or_si512(code, _mm512_maskz_sll_epi64(0xff, _mm512_and_si512(numbers, bits), shift));
+    }
+    return code;
+}
+
+}  // namespace
+
+[[gnu::target("avx512f")]] void merge_bits_avx512(const std::uint64_t* x, const std::uint64_t* y, std::uint64_t* merged,
+                                                  std::size_t count, const BitSpread& xs,
+                                                  const BitSpread& ys) noexcept {
+    for (std::size_t i = 0; i < count; i += 8) {
+        const std::size_t left = count - i;
+        const auto present = static_cast<__mmask8>(left >= 8 ? 0xff : (1U << left) - 1);
+        const __m512i codes = _mm512_or_si512(spread_eight(_mm512_maskz_loadu_epi64(present, x + i), xs),
+                                              spread_eight(_mm512_maskz_loadu_epi64(present, y + i), ys));
+        _mm512_mask_storeu_epi64(merged + i, present, codes);
+    }
+}
+
 }  // namespace zverse::platform
 
 #endif

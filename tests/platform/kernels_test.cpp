@@ -183,5 +183,36 @@ TEST(CountLess, RandomNumbersWithRepeats) {
     }
 }
 
+/// The definition: the set bits of the mask, from below, take the source's bits, from below.
+std::uint64_t spread_by_bits(std::uint64_t source, std::uint64_t mask) {
+    std::uint64_t spread = 0;
+    for (; mask != 0; mask &= mask - 1, source >>= 1) spread |= (source & 1) != 0 ? mask & -mask : 0;
+    return spread;
+}
+
+TEST(MergeBits, EveryKernelSpreadsAsTheMaskSays) {
+    const test::SeedScope seed;
+    test::Random random(seed.seed());
+    const NumbersBeforeAWall xs(32), ys(32), merged(32);
+    for (int round = 0; round < 20'000; ++round) {
+        // Full, empty and alternating masks, and sparse ones with few and many runs.
+        std::uint64_t mask = random.next();
+        if (random.one_in(3)) mask &= random.next();
+        if (random.one_in(8))
+            mask = std::array<std::uint64_t, 3>{0, ~std::uint64_t{0}, 0x5555555555555555}[random.below(3)];
+        const BitSpread x_spread = make_spread(mask), y_spread = make_spread(~mask);
+        const std::size_t count = random.below(33);
+        std::uint64_t *const x = xs.last(count), *const y = ys.last(count), *const codes = merged.last(count);
+        for (std::size_t i = 0; i < count; ++i) x[i] = random.next(), y[i] = random.next();
+        for (const Kernels& table : supported_kernels()) {
+            std::fill_n(codes, count, 0);
+            table.merge_bits(x, y, codes, count, x_spread, y_spread);
+            for (std::size_t i = 0; i < count; ++i) {
+                ASSERT_EQ(codes[i], spread_by_bits(x[i], mask) | spread_by_bits(y[i], ~mask)) << to_string(table.level);
+            }
+        }
+    }
+}
+
 }  // namespace
 }  // namespace zverse::platform

@@ -1,0 +1,70 @@
+// Curve: the order of the blocks of a component in two dimensions, keys and versions.
+//
+// A curve merges the bits of a column x (the rank of a key among the component's fences) and a row y (a version's
+// distance from the slab's begin, cut down to the curve's resolution) into one code, and blocks are stored in the order
+// of codes. Which bits alternate how is the curve's mask, written from the highest bit down: "kkk" is key-major, "vvv"
+// a log, "vvkk" four version slabs, each key-major, "kvkv" the Z-order curve (G. M. Morton 1966). See
+// docs/decisions/ and the layout study for why "vvk.." is the default.
+//
+// bigmin() and litmax() find, for a code outside a box of columns and rows, the next code inside: H. Tropf and
+// H. Herzog, "Multidimensional Range Search in Dynamically Balanced Trees", 1981; here for any mask, a step per
+// dimension instead of one per bit.
+#pragma once
+
+#include <platform/kernels.h>
+#include <zverse/error.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace zverse::cold {
+
+class Curve {
+public:
+    /// At most 48 bits, so that a pattern fits its place in a segment's header.
+    static constexpr unsigned kBitsMax = 48;
+
+    /// Key-major, without rows: one column.
+    Curve() = default;
+    /// `pattern`: 'k' and 'v', highest bit first; may be empty. Errors: corrupt (another letter, too long).
+    [[nodiscard]] static Result<Curve> parse(std::string_view pattern);
+    /// `rows` leading version bits above `columns` key bits.
+    [[nodiscard]] static Curve slabs(unsigned rows, unsigned columns) noexcept;
+
+    [[nodiscard]] std::string pattern() const;
+    [[nodiscard]] unsigned bits() const noexcept { return bits_; }
+    [[nodiscard]] unsigned key_bits() const noexcept;
+    [[nodiscard]] unsigned version_bits() const noexcept;
+    [[nodiscard]] std::uint64_t columns() const noexcept { return std::uint64_t{1} << key_bits(); }
+    [[nodiscard]] std::uint64_t rows() const noexcept { return std::uint64_t{1} << version_bits(); }
+    /// Whether all version bits lie above all key bits: then each row is in key order.
+    [[nodiscard]] bool is_slabs() const noexcept;
+    [[nodiscard]] bool operator==(const Curve& other) const noexcept {
+        return bits_ == other.bits_ && ys_.spread == other.ys_.spread;
+    }
+
+    /// Columns and rows beyond the curve's resolution are cut off at the top: the caller keeps within columns(), rows().
+    [[nodiscard]] std::uint64_t encode(std::uint64_t column, std::uint64_t row) const noexcept;
+    void encode(const platform::Kernels& kernels, const std::uint64_t* columns, const std::uint64_t* rows,
+                std::uint64_t* codes, std::size_t count) const noexcept {
+        kernels.merge_bits(columns, rows, codes, count, xs_, ys_);
+    }
+
+    /// The smallest code >= `code` in the box spanned by the corner codes `low` and `high`.
+    [[nodiscard]] std::optional<std::uint64_t> bigmin(std::uint64_t code, std::uint64_t low,
+                                                      std::uint64_t high) const noexcept;
+    /// The largest code <= `code` in the box.
+    [[nodiscard]] std::optional<std::uint64_t> litmax(std::uint64_t code, std::uint64_t low,
+                                                      std::uint64_t high) const noexcept;
+
+private:
+    Curve(unsigned bits, std::uint64_t version_mask) noexcept;
+    [[nodiscard]] std::uint64_t all() const noexcept { return xs_.spread | ys_.spread; }
+
+    unsigned bits_ = 0;
+    platform::BitSpread xs_, ys_;
+};
+
+}  // namespace zverse::cold
