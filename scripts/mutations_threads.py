@@ -1,6 +1,8 @@
 """Broken on purpose: the steps by which threads meet. See mutation.py."""
 
-from mutation import BUILDER, BUILDER_RACE, CHAIN, CRASH, INDEX, INTERLEAVE, QUEUE, RECOVERY, RING, RUN, TIER, room
+from mutation import (
+    BUILDER, BUILDER_RACE, CHAIN, CRASH, INDEX, INTERLEAVE, QUEUE, RECOVERY, RING, RUN, SCENARIO, TIER, room
+)
 
 SEAL = [
     *room(
@@ -272,11 +274,11 @@ STAMP += [
           "        if (false) {\n            return std::unexpected(\n                Error(ErrorCode::full, \"the clock")),
         ("refusal-ignored", "writes go on when they are refused", [TIER],
          ("    if (refusing_.load(std::memory_order_relaxed)) [[unlikely]]", "    if (false) [[unlikely]]")),
-        ("length-stays", "an announcement's length stays behind (A2)", [INTERLEAVE],
+        ("length-stays", "an announcement's length stays behind (A2)", [INTERLEAVE, SCENARIO],
          ("        slot_.announced_bytes.store(0, std::memory_order_relaxed);\n", "")),
         ("announcement-stays", "an announcement stays behind", [INTERLEAVE],
          ("        slot_.announced.store(0, std::memory_order_release);\n", "")),
-        ("write-not-pinned", "a writer follows chains unpinned", [INTERLEAVE],
+        ("write-not-pinned", "a writer follows chains unpinned", [INTERLEAVE, SCENARIO],
          ("outer_(tier.epochs_.pin(slot)) {}", "outer_(0) {}"),
          ("        HotEpochs::unpin(slot_, outer_);\n", "        (void)outer_;\n")),
         ("publish-race-ignored", "a publication that raced is taken for done", [INTERLEAVE],

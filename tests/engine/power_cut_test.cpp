@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -103,6 +104,27 @@ TEST_F(PowerCut, IsAssumedWhereTheBootIsUnknown) {
     store = open();
     EXPECT_EQ(must(store.get("key")), "kept");
     expect_error(store.get("key", taken), ErrorCode::version_unknown);
+}
+
+/// In both copies of every ring's header: where the mark is in one place only, one flipped bit there takes it away.
+TEST_F(PowerCut, FindsTheMarkOfAClosedStoreInEveryHeaderCopy) {
+    options.shards = 2;
+    options.sharding = Sharding::by_key;
+    Version written = 0;
+    for (int session = 0; session < 3; ++session) {
+        Store store = open();
+        written = must(store.put("key", std::to_string(session)));
+        must(store.close());
+        for (const char* name : {"ring-0", "ring-1"}) {
+            std::ifstream ring(path / "hot" / name, std::ios::binary);
+            for (const std::uint64_t copy : {std::uint64_t{0}, hot::kHeaderCopyBytes}) {
+                hot::RingHeader header{};
+                ring.seekg(static_cast<std::streamoff>(copy));
+                ASSERT_TRUE(ring.read(reinterpret_cast<char*>(&header), sizeof(header)));
+                EXPECT_GE(header.durable, written) << name << ", copy at " << copy << ", session " << session;
+            }
+        }
+    }
 }
 
 /// Once a store was closed, the mark that decides what a power cut took is in more than one place.

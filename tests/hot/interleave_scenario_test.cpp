@@ -152,6 +152,27 @@ TEST(InterleaveScenario, AWalkerReadsTheLengthOfALaterReservation) {
     }
 }
 
+/// slot.h A2: a reservation that has no length yet must not be stepped over by the length of an earlier one.
+TEST(InterleaveScenario, AWalkerMeetsAReservationBeforeItsLength) {
+    for (const InterleaveShape shape : {kPerWrite, kProcess}) {
+        try_all_stops(
+            shape, [](World&) {},
+            {[](World& w) { w.put("a", 700), w.put("b", 8); }, [](World& w) { w.put("c", 8), w.scan(), w.sync(); }});
+    }
+}
+
+/// Whoever publishes on top of a chain reads its operations, whose space may be given away meanwhile.
+TEST(InterleaveScenario, ChainsAreFollowedPinned) {
+    const World::Script before = [](World& w) { w.put("a"); };
+    const World::Script look = [](World& w) { w.expect_publisher_pinned("a"); };
+    for (const InterleaveShape shape : {kPerWrite, kProcess, kGroups}) {
+        try_all_stops(shape, before, {[](World& w) { w.put("a"); }, look});
+        try_all_stops(shape, before, {[](World& w) { w.put_if("a"); }, look});
+        try_all_stops(shape, before, {[](World& w) { w.batch({{"a", "1"}, {"b", "2"}}, false); }, look});
+        try_all_stops(shape, before, {[](World& w) { w.batch({{"a", "1"}, {"b", "2"}}, true); }, look});
+    }
+}
+
 TEST(InterleaveScenario, SpaceIsUsedAgainOnlyWhenTheHeadIsOnTheMedium) {
     const World::Script full = [](World& w) {
         w.put("a", 100);

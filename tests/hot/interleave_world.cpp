@@ -293,6 +293,17 @@ void InterleaveWorld::fill() {
     while (!full_) put(random_, random_key(random_));
 }
 
+void InterleaveWorld::expect_publisher_pinned(const std::string& key) {
+    const Undisturbed undisturbed;
+    const hot::OperationRef top = tier_->chain(hash_of(key));
+    if (!top) return;
+    const hot::Address published = top.ring->address_of(top.frame_position());
+    tier_->slots().for_each([&](const hot::WriterSlot& slot) {
+        EXPECT_TRUE(slot.announced.load(std::memory_order_acquire) != published || slot.pinned()) << key;
+        return true;
+    });
+}
+
 void InterleaveWorld::scan() {
     Note note;
     note.kind = Note::Kind::scan;

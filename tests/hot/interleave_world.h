@@ -85,6 +85,8 @@ public:
     void drain();
     /// Writes until there is no space left.
     void fill();
+    /// Whoever has published on top of the key's chain and still has it announced is pinned (tier.h W2).
+    void expect_publisher_pinned(const std::string& key);
 
     [[nodiscard]] std::uint64_t helped() const { return tier_->counter(hot::Counter::helped_stamps); }
     /// Stamps by threads that only read and wrote keys of other chains.

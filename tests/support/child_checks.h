@@ -25,7 +25,7 @@ public:
                      result.has_value() ? "succeeded" : describe(result.error()).c_str());
         ++failures_;
     }
-    /// For the exit status; never as large as those that mean something else.
+    /// For the exit status; never as large as that of an exception.
     [[nodiscard]] int failures() const noexcept { return failures_ < 100 ? failures_ : 100; }
 
 private:

@@ -2,17 +2,17 @@
 #include <support/confined.h>
 
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 
 namespace zverse::test {
 
 namespace {
-
-constexpr int kNotConfined = 120;  // exit statuses from here: the errno of what failed, above this
 
 /// Enters an own mount namespace whose changes nobody else sees.
 bool own_mounts() {
@@ -20,10 +20,18 @@ bool own_mounts() {
 }
 
 Confined run_confined(const std::function<bool()>& confine, const std::function<int()>& body) {
-    const int status = run_in_fork([&] { return confine() ? body() : kNotConfined + errno; });
-    // Exit statuses have eight bits; the errnos met here (EPERM, EACCES, EINVAL, ENOSYS) are small.
-    if (status <= kNotConfined || status >= 256) return {status, {}};
-    return {status, std::string("not permitted here: ") + std::strerror(status - kNotConfined)};
+    // Told beside the exit status, so that no way for the body to fail looks like a test that can't run here.
+    void* shared = ::mmap(nullptr, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) throw std::system_error(errno, std::generic_category(), "mmap");
+    auto* const refused = static_cast<int*>(shared);
+    const int status = run_in_fork([&] {
+        if (confine()) return body();
+        *refused = errno;
+        return 0;
+    });
+    Confined confined{status, *refused == 0 ? "" : std::string("not permitted here: ") + std::strerror(*refused)};
+    ::munmap(shared, sizeof(int));
+    return confined;
 }
 
 }  // namespace
