@@ -13,8 +13,6 @@ NOT_MODELLED = [
      "tests/model/index.pml fails without it"),
     ("the epoch pin's fence or membarrier left out",
      "it reorders only inside a store buffer; argued in platform/epoch.h, and the pin is atomic to every simulator here"),
-    ("the way back of a write for which the index has no memory (abort, credits)",
-     "needs an allocation that fails, and no test makes one"),
     ("mutexes left out (sync, header marks, overflow buckets)",
      "plain data races: left to the race tests under ThreadSanitizer, not tried one by one"),
 ]

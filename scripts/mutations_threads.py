@@ -274,6 +274,8 @@ STAMP += [
           "        if (false) {\n            return std::unexpected(\n                Error(ErrorCode::full, \"the clock")),
         ("refusal-ignored", "writes go on when they are refused", [TIER],
          ("    if (refusing_.load(std::memory_order_relaxed)) [[unlikely]]", "    if (false) [[unlikely]]")),
+        ("unwinding-leaves-pending", "a write without memory for the index leaves its frame pending", ["engine/no_memory_test"],
+         ("        if (!ended_) give_up();\n", "        if (!ended_) done();\n")),
         ("length-stays", "an announcement's length stays behind (A2)", [INTERLEAVE, SCENARIO],
          ("        slot_.announced_bytes.store(0, std::memory_order_relaxed);\n", "")),
         ("announcement-stays", "an announcement stays behind", [INTERLEAVE],

@@ -179,6 +179,27 @@ TEST_P(NoMemoryTest, AWriteIsRefused) {
     check_all();
 }
 
+/// The bucket that its key belongs to is full. Its frame is there already, and must be nobody's from then on.
+TEST_P(NoMemoryTest, AWriteThatTheIndexHasNoRoomForLeavesNothing) {
+    int refused = 0;
+    for (int i = 0; i < 12'000 && refused < 20; ++i) {
+        const std::string key = "fresh" + std::to_string(i);
+        allocations_left = 1;
+        const auto result = store_->put(key, "v");
+        refused += disarm() ? 1 : 0;
+        if (result) {
+            acknowledged_[key] = "v";
+        } else {
+            expect_error(result, ErrorCode::full, "no memory");
+            acknowledged_[key] = std::nullopt;
+        }
+    }
+    EXPECT_EQ(refused, 20) << "too few keys met a full bucket";
+    // A frame that was left pending would be stamped by the readers that meet it again and again.
+    for (int i = 0; i < 5; ++i) check_contents();
+    check_all();
+}
+
 TEST_P(NoMemoryTest, ABatchThatLostAnOperationIsRefused) {
     without_each_allocation("building a batch", [&] {
         WriteBatch batch;
