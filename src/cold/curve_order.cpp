@@ -1,0 +1,54 @@
+#include <cold/curve_order.h>
+
+#include <algorithm>
+#include <bit>
+#include <numeric>
+
+namespace zverse::cold {
+
+std::uint64_t CurveGrid::column_of(std::string_view key) const noexcept {
+    return static_cast<std::uint64_t>(std::upper_bound(columns_.begin(), columns_.end(), key) - columns_.begin());
+}
+
+std::uint64_t CurveGrid::row_of(Version version) const noexcept {
+    __extension__ using Wide = unsigned __int128;
+    const Version place = version - after_ - 1;
+    return static_cast<std::uint64_t>(static_cast<Wide>(place) * curve_.rows() / (upto_ - after_));
+}
+
+std::vector<std::string> even_columns(std::span<const Record> by_key, const Curve& curve) {
+    std::vector<std::string> columns;
+    const std::uint64_t count = curve.columns();
+    for (std::uint64_t column = 1; column < count; ++column) {
+        columns.emplace_back(by_key[column * by_key.size() / count].key);
+    }
+    return columns;
+}
+
+std::vector<std::uint32_t> curve_order(std::span<const Record> by_key, const CurveGrid& grid,
+                                       const platform::Kernels& kernels) {
+    std::vector<std::uint32_t> order(by_key.size());
+    std::iota(order.begin(), order.end(), 0);
+    if (grid.curve().version_bits() == 0) return order;
+    std::vector<std::uint64_t> columns(by_key.size()), rows(by_key.size());
+    std::uint64_t column = 0;
+    for (std::size_t i = 0; i < by_key.size(); ++i) {
+        while (column < grid.columns().size() && grid.columns()[column] <= by_key[i].key) ++column;
+        columns[i] = column;
+        rows[i] = grid.row_of(by_key[i].version);
+    }
+    std::vector<std::uint64_t>& codes = columns;  // each is read before it is written
+    grid.curve().encode(kernels, columns.data(), rows.data(), codes.data(), codes.size());
+    // Stable: within a code the records stay in (key, version descending) order.
+    std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return codes[a] < codes[b]; });
+    return order;
+}
+
+Curve slab_curve(std::uint64_t bytes, std::uint64_t block_bytes, unsigned rows) noexcept {
+    const std::uint64_t blocks = bytes / block_bytes + 1;
+    const auto bits = std::min(static_cast<unsigned>(std::bit_width(blocks)) - 1, Curve::kBitsMax);
+    rows = std::min(rows, bits);
+    return Curve::slabs(rows, bits - rows);
+}
+
+}  // namespace zverse::cold

@@ -1,0 +1,261 @@
+// Orders: see segment.h.
+#include <cold/segment.h>
+#include <cold/segment_checksum.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace zverse::cold {
+
+Error Segment::damaged(std::uint64_t offset, const char* what) const {
+    return {ErrorCode::corrupt, path_.string() + " is damaged at offset " + std::to_string(offset) + ": " + what};
+}
+
+bool Segment::inside(std::uint64_t offset, std::uint64_t bytes) const noexcept {
+    // Between the two headers.
+    const std::uint64_t end = mapping_.bytes().size() - kSegmentHeaderBytes;
+    return offset >= kSegmentHeaderBytes && offset <= end && bytes <= end - offset;
+}
+
+/// The front header, or the one at the end when that is damaged.
+Result<void> Segment::read_header(const std::uint64_t (&store)[2], std::uint64_t segment) {
+    const std::span<const std::byte> bytes = mapping_.bytes();
+    if (bytes.size() < 2 * kSegmentHeaderBytes || bytes.size() % kSegmentHeaderBytes != 0) {
+        return std::unexpected(damaged(bytes.size(), "the file ends too early"));
+    }
+    for (const std::uint64_t at : {std::uint64_t{0}, bytes.size() - kSegmentHeaderBytes}) {
+        std::memcpy(&header_, bytes.data() + at, sizeof(header_));
+        if (header_.magic != kSegmentMagic || header_.checksum != header_checksum(header_)) continue;
+        if (header_.features != 0) {
+            return std::unexpected(Error(ErrorCode::incompatible, path_.string() + " needs features " +
+                                                                      std::to_string(header_.features) +
+                                                                      " that this build does not have"));
+        }
+        if (header_.store[0] != store[0] || header_.store[1] != store[1] || header_.segment != segment) {
+            return std::unexpected(damaged(at, "it is a segment of another name or store"));
+        }
+        seed_ = segment_seed(store, segment);
+        return check_header();
+    }
+    return std::unexpected(damaged(0, "neither header's checksum is right"));
+}
+
+Result<void> Segment::check_header() const {
+    const auto refuse = [this](const char* what) { return std::unexpected(damaged(0, what)); };
+    const SegmentHeader& h = header_;
+    if (h.file_bytes != mapping_.bytes().size()) return refuse("the file does not have the bytes it says");
+    if (h.kind != SegmentKind::live && h.kind != SegmentKind::history) return refuse("an unknown kind of segment");
+    if (h.unit_bytes < kUnitBytes || h.unit_bytes > h.file_bytes) return refuse("an impossible unit");
+    if (h.records == 0 || h.blocks == 0 || h.blocks > h.records || h.postings == 0 || h.postings > h.records) {
+        return refuse("impossible counts");
+    }
+    if (h.slab_after >= h.slab_upto || h.version_min <= h.slab_after || h.version_max > h.slab_upto ||
+        h.version_min > h.version_max) {
+        return refuse("impossible versions");
+    }
+    if (h.curve_bits > kCurveBytes || h.replaced_count > kReplacedMax) return refuse("impossible counts");
+    const std::uint64_t pages = h.index.bytes / sizeof(IndexPage);
+    const std::uint64_t homes = home_buckets_for(h.postings);
+    if (!inside(h.index.offset, h.index.bytes) || h.index.bytes % sizeof(IndexPage) != 0 ||
+        h.index.offset % alignof(IndexPage) != 0 || homes > pages * IndexPage::kBuckets) {
+        return refuse("an impossible index");
+    }
+    if (h.zones.offset % alignof(Zone) != 0 || h.zones.bytes != zone_count(h.blocks) * sizeof(Zone) ||
+        h.columns.offset % alignof(std::uint32_t) != 0) {
+        return refuse("impossible sections");
+    }
+    return {};
+}
+
+Result<std::span<const std::byte>> Segment::section(const Section& section, const char* what) const {
+    if (!inside(section.offset, section.bytes)) return std::unexpected(damaged(section.offset, what));
+    const auto bytes = mapping_.bytes().subspan(section.offset, section.bytes);
+    if (piece_checksum(bytes, seed_, section.offset) != section.checksum) {
+        return std::unexpected(damaged(section.offset, what));
+    }
+    return bytes;
+}
+
+Result<void> Segment::read_sections() {
+    auto curve = Curve::parse({header_.curve.data(), header_.curve_bits});
+    if (!curve) return std::unexpected(std::move(curve.error()).during("opening " + path_.string()));
+    curve_ = *curve;
+    auto zones = section(header_.zones, "the zones' checksum is wrong");
+    if (!zones) return std::unexpected(std::move(zones.error()));
+    auto keys = section(header_.keys, "the keys' checksum is wrong");
+    if (!keys) return std::unexpected(std::move(keys.error()));
+    zones_ =
+        ZoneMap({reinterpret_cast<const Zone*>(zones->data()), zones->size() / sizeof(Zone)}, header_.blocks, *keys);
+    const std::uint64_t units = std::min(header_.file_bytes / header_.unit_bytes, kBlockUnitsMax);
+    if (!zones_.plausible(units)) return std::unexpected(damaged(header_.zones.offset, "impossible zones"));
+    const Zone& all = zones_.top();
+    first_key_ = zones_.first_key(all);
+    last_key_ = zones_.last_key(all);
+    std::string_view end;
+    if (!heap_key(*keys, header_.range_begin, range_begin_) ||
+        (header_.range_end != kNoKey && !heap_key(*keys, header_.range_end, end))) {
+        return std::unexpected(damaged(header_.keys.offset, "the key range is not there"));
+    }
+    if (header_.range_end != kNoKey) range_end_ = end;
+    home_buckets_ = home_buckets_for(header_.postings);
+    checked_ = std::vector<std::atomic<std::uint64_t>>(header_.file_bytes / header_.unit_bytes / 64 + 1);
+    return {};
+}
+
+Result<std::shared_ptr<Segment>> Segment::open(platform::FileIo& io, const std::filesystem::path& path,
+                                               const std::uint64_t (&store)[2], std::uint64_t id) {
+    auto file = io.open(path, platform::OpenMode::read);
+    if (!file) return std::unexpected(std::move(file.error()));
+    auto mapping = platform::ReadMapping::map(**file);
+    if (!mapping) return std::unexpected(std::move(mapping.error()));
+    std::shared_ptr<Segment> segment(new Segment(path, std::move(*mapping)));
+    if (auto done = segment->read_header(store, id); !done) return std::unexpected(std::move(done.error()));
+    if (auto done = segment->read_sections(); !done) return std::unexpected(std::move(done.error()));
+    return segment;
+}
+
+Result<const IndexBucket*> Segment::bucket(std::uint64_t number) const {
+    const std::uint64_t at = number / IndexPage::kBuckets;
+    if (at >= header_.index.bytes / sizeof(IndexPage)) {
+        return std::unexpected(damaged(header_.index.offset, "the index overflows its end"));
+    }
+    const std::uint64_t offset = header_.index.offset + at * sizeof(IndexPage);
+    const IndexPage& here = page(at);
+    if (const std::uint64_t unit = offset / header_.unit_bytes; !checked(unit)) [[unlikely]] {
+        const auto bytes = std::as_bytes(std::span(&here, 1)).subspan(sizeof(here.checksum));
+        if (piece_checksum(bytes, seed_, offset) != here.checksum) {
+            return std::unexpected(damaged(offset, "the checksum of a page of the index is wrong"));
+        }
+        note_checked(unit);
+    }
+    return &here.buckets[number % IndexPage::kBuckets];
+}
+
+Result<BlockReader> Segment::block_at(std::uint64_t unit) const {
+    const std::uint64_t offset = unit * header_.unit_bytes;
+    const std::byte* const bytes = mapping_.bytes().data() + offset;
+    if (unit / 64 >= checked_.size() || !checked(unit)) [[unlikely]] {
+        if (!inside(offset, sizeof(BlockHeader))) return std::unexpected(damaged(offset, "no block lies there"));
+        BlockHeader header{};
+        std::memcpy(&header, bytes, sizeof(header));
+        if (!BlockReader::plausible(header, header_.index.offset - offset)) {
+            return std::unexpected(damaged(offset, "no block lies there"));
+        }
+        const std::span<const std::byte> all(bytes, header.bytes);
+        if (piece_checksum(all.subspan(sizeof(header.checksum)), seed_, offset) != header.checksum) {
+            return std::unexpected(damaged(offset, "a block's checksum is wrong"));
+        }
+        note_checked(unit);
+    }
+    return BlockReader(bytes, header_.slab_after);
+}
+
+Result<BlockReader> Segment::block(std::size_t number) const { return block_at(zones_.block(number).child); }
+
+Result<std::string_view> Segment::value(const StoredRecord& record) const {
+    if (!record.is_outside) return record.value;
+    const std::uint64_t offset = record.outside.offset;
+    if (!inside(offset, record.value_bytes) || offset % header_.unit_bytes != 0) {
+        return std::unexpected(damaged(offset, "a value would lie there"));
+    }
+    const auto bytes = mapping_.bytes().subspan(offset, record.value_bytes);
+    if (const std::uint64_t unit = offset / header_.unit_bytes; !checked(unit)) {
+        if (piece_checksum(bytes, seed_, offset) != record.outside.checksum) {
+            return std::unexpected(damaged(offset, "a value's checksum is wrong"));
+        }
+        note_checked(unit);
+    }
+    return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+Result<std::size_t> Segment::block_number(std::uint64_t unit) const {
+    std::size_t low = 0, high = zones_.blocks();
+    while (low < high) {
+        const std::size_t middle = low + (high - low) / 2;
+        if (zones_.block(middle).child < unit) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low < zones_.blocks() && zones_.block(low).child == unit) return low;
+    return std::unexpected(damaged(unit * header_.unit_bytes, "no block begins where the index says"));
+}
+
+template <class Visit>
+Result<void> Segment::for_each_posting(std::string_view key, std::uint64_t hash, Visit&& visit) const {
+    for (std::uint64_t number = home_of(hash, home_buckets_);; ++number) {
+        auto found = bucket(number);
+        if (!found) return std::unexpected(std::move(found.error()));
+        const IndexBucket& bucket = **found;
+        for (unsigned matches = match_tags(bucket, tag_of(hash)); matches != 0; matches &= matches - 1) {
+            const std::uint32_t posting = bucket.postings[std::countr_zero(matches)];
+            const std::uint64_t unit = posting >> kPostingOffsetBits;
+            const auto offset =
+                static_cast<std::uint32_t>((posting & ((1U << kPostingOffsetBits) - 1)) * kRecordAlignment);
+            auto reader = block_at(unit);
+            if (!reader) return std::unexpected(std::move(reader.error()));
+            StoredRecord record;
+            if (!reader->read(offset, record)) {
+                return std::unexpected(damaged(unit * header_.unit_bytes + offset, "no record lies there"));
+            }
+            if (!reader->has_key(record, key)) continue;
+            auto more = visit(*reader, unit, offset, record);
+            if (!more) return std::unexpected(std::move(more.error()));
+            if (!*more) return {};
+        }
+        if ((bucket.meta & IndexBucket::kOverflow) == 0) return {};
+    }
+}
+
+Result<bool> Segment::walk_down(BlockReader reader, std::uint64_t unit, std::string_view key, Version as_of,
+                                StoredRecord& record) const {
+    std::optional<std::size_t> number;
+    while (record.version > as_of) {
+        std::uint32_t next = record.next;
+        if (next == reader.end()) {
+            if (!number) {
+                auto found = block_number(unit);
+                if (!found) return std::unexpected(std::move(found.error()));
+                number = *found;
+            }
+            if (++*number == zones_.blocks()) return false;
+            auto behind = block(*number);
+            if (!behind) return std::unexpected(std::move(behind.error()));
+            reader = *behind;
+            next = reader.begin();
+            unit = zones_.block(*number).child;
+        }
+        if (!reader.read(next, record)) {
+            return std::unexpected(damaged(unit * header_.unit_bytes + next, "no record lies there"));
+        }
+        if (!reader.has_key(record, key)) return false;
+    }
+    return true;
+}
+
+Result<Segment::Found> Segment::find(std::string_view key, std::uint64_t hash, Version as_of) const {
+    Found best;
+    auto done = for_each_posting(
+        key, hash,
+        [&](const BlockReader& reader, std::uint64_t unit, std::uint32_t, StoredRecord& record) -> Result<bool> {
+            auto found = walk_down(reader, unit, key, as_of, record);
+            if (!found) return std::unexpected(std::move(found.error()));
+            if (*found && record.version > best.record.version) best.record = record;
+            return header_.kind == SegmentKind::history;  // a live segment has each key once
+        });
+    if (!done) return std::unexpected(std::move(done.error()));
+    return best;
+}
+
+Result<void> Segment::postings(std::string_view key, std::uint64_t hash, std::vector<Place>& places) const {
+    return for_each_posting(
+        key, hash, [&](const BlockReader&, std::uint64_t unit, std::uint32_t offset, StoredRecord&) -> Result<bool> {
+            auto number = block_number(unit);
+            if (!number) return std::unexpected(std::move(number.error()));
+            places.push_back({*number, offset});
+            return true;
+        });
+}
+
+}  // namespace zverse::cold

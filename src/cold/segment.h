@@ -1,0 +1,112 @@
+// Segment: an open segment file, for reading. Immutable, so any thread may read it at any time.
+//
+// Everything is read where it lies in the mapping. Header, zones and keys are checked when the segment is opened; blocks,
+// pages of the index and outside values when they are first touched, and remembered as good by a bit each.
+//
+// Orders: the bits are relaxed. What they vouch for never changes, so a thread that misses one only checks again.
+#pragma once
+
+#include <cold/block.h>
+#include <cold/curve.h>
+#include <cold/key_index.h>
+#include <cold/zone_map.h>
+#include <platform/read_mapping.h>
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace zverse::cold {
+
+class Segment {
+public:
+    /// Errors: corrupt (file and offset named), incompatible (features), io, full.
+    [[nodiscard]] static Result<std::shared_ptr<Segment>> open(platform::FileIo& io, const std::filesystem::path& path,
+                                                               const std::uint64_t (&store)[2], std::uint64_t segment);
+
+    [[nodiscard]] const SegmentHeader& header() const noexcept { return header_; }
+    [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
+    [[nodiscard]] const Curve& curve() const noexcept { return curve_; }
+    [[nodiscard]] const ZoneMap& zones() const noexcept { return zones_; }
+    [[nodiscard]] std::string_view first_key() const noexcept { return first_key_; }
+    [[nodiscard]] std::string_view last_key() const noexcept { return last_key_; }
+    /// The part's key range: [range_begin, range_end), no end in the last part.
+    [[nodiscard]] std::string_view range_begin() const noexcept { return range_begin_; }
+    [[nodiscard]] std::optional<std::string_view> range_end() const noexcept { return range_end_; }
+
+    /// Starts loading the index line of a key.
+    void prefetch(std::uint64_t hash) const noexcept {
+        const std::uint64_t home = home_of(hash, home_buckets_);
+        __builtin_prefetch(&page(home / IndexPage::kBuckets).buckets[home % IndexPage::kBuckets]);
+    }
+    /// The newest record of `key` with a version <= `as_of`; nothing when there is none. The value is not loaded if it
+    /// lies outside: see value(). Errors: corrupt.
+    struct Found {
+        StoredRecord record;
+        explicit operator bool() const noexcept { return record.version != 0; }
+    };
+    [[nodiscard]] Result<Found> find(std::string_view key, std::uint64_t hash, Version as_of) const;
+    /// A record's place.
+    struct Place {
+        std::size_t block;
+        std::uint32_t offset;
+    };
+    /// Where the records of a key begin, each stretch of them once, in file order.
+    [[nodiscard]] Result<void> postings(std::string_view key, std::uint64_t hash, std::vector<Place>& places) const;
+
+    /// A block, checked. Errors: corrupt.
+    [[nodiscard]] Result<BlockReader> block(std::size_t number) const;
+    /// The value of a record, checked when it lies outside. Errors: corrupt.
+    [[nodiscard]] Result<std::string_view> value(const StoredRecord& record) const;
+    /// What a damaged record makes of a call.
+    [[nodiscard]] Error damaged(std::uint64_t offset, const char* what) const;
+    [[nodiscard]] std::uint64_t offset_of(std::size_t block) const noexcept {
+        return zones_.block(block).child * header_.unit_bytes;
+    }
+
+private:
+    Segment(std::filesystem::path path, platform::ReadMapping mapping) noexcept
+        : path_(std::move(path)), mapping_(std::move(mapping)) {}
+    [[nodiscard]] Result<void> read_header(const std::uint64_t (&store)[2], std::uint64_t segment);
+    [[nodiscard]] Result<void> check_header() const;
+    [[nodiscard]] Result<void> read_sections();
+    [[nodiscard]] Result<std::span<const std::byte>> section(const Section& section, const char* what) const;
+    [[nodiscard]] bool inside(std::uint64_t offset, std::uint64_t bytes) const noexcept;
+
+    [[nodiscard]] const IndexPage& page(std::uint64_t number) const noexcept {
+        return reinterpret_cast<const IndexPage*>(mapping_.bytes().data() + header_.index.offset)[number];
+    }
+    [[nodiscard]] Result<const IndexBucket*> bucket(std::uint64_t number) const;
+    [[nodiscard]] Result<BlockReader> block_at(std::uint64_t unit) const;
+    [[nodiscard]] bool checked(std::uint64_t unit) const noexcept {
+        return (checked_[unit / 64].load(std::memory_order_relaxed) >> (unit % 64) & 1) != 0;  // relaxed: see above
+    }
+    void note_checked(std::uint64_t unit) const noexcept {
+        // relaxed: see above.
+        checked_[unit / 64].fetch_or(std::uint64_t{1} << (unit % 64), std::memory_order_relaxed);
+    }
+    /// Calls visit(block reader, unit, record) for each posting of the key; it returns false to end.
+    template <class Visit>
+    [[nodiscard]] Result<void> for_each_posting(std::string_view key, std::uint64_t hash, Visit&& visit) const;
+    [[nodiscard]] Result<std::size_t> block_number(std::uint64_t unit) const;
+    /// Walks down from a record of the key to the newest one <= as_of.
+    [[nodiscard]] Result<bool> walk_down(BlockReader reader, std::uint64_t unit, std::string_view key, Version as_of,
+                                         StoredRecord& record) const;
+
+    std::filesystem::path path_;
+    platform::ReadMapping mapping_;
+    SegmentHeader header_{};
+    std::uint64_t seed_ = 0;
+    Curve curve_;
+    ZoneMap zones_;
+    std::string_view first_key_, last_key_, range_begin_;
+    std::optional<std::string_view> range_end_;
+    std::uint64_t home_buckets_ = 0;
+    mutable std::vector<std::atomic<std::uint64_t>> checked_;  ///< a bit for each unit that something begins at
+};
+
+}  // namespace zverse::cold

@@ -1,0 +1,32 @@
+// ReadMapping: a file's bytes for reading. Mapped where the file has a descriptor; where it has none (the simulator), or
+// mapping is not wanted, read into memory.
+#pragma once
+
+#include <platform/file_io.h>
+#include <zverse/error.h>
+
+#include <cstddef>
+#include <memory>
+#include <span>
+
+namespace zverse::platform {
+
+class ReadMapping {
+public:
+    ReadMapping() noexcept = default;
+    ReadMapping(ReadMapping&& other) noexcept;
+    ReadMapping& operator=(ReadMapping&& other) noexcept;
+    ~ReadMapping();
+
+    /// All of the file; it must not shrink while it is mapped. A mapping is for random reads (no read-ahead).
+    /// Errors: io, full (ENOMEM).
+    [[nodiscard]] static Result<ReadMapping> map(File& file);
+
+    [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return bytes_; }
+
+private:
+    std::span<const std::byte> bytes_;
+    std::unique_ptr<std::byte[]> copy_;  ///< behind bytes_ when they are not mapped
+};
+
+}  // namespace zverse::platform

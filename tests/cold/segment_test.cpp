@@ -1,0 +1,273 @@
+// Goal:    a segment gives back exactly the records that went in, by every road: block by block, by key and version
+//          through the index, and by box through the zones; and says what it is.
+// Method:  random records of every shape (long keys, values outside, tombstones), live and under several curves, against
+//          searches through the list they came from.
+#include <support/cold_parts.h>
+#include <support/seed.h>
+#include <support/temp_store.h>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+
+namespace zverse::test {
+namespace {
+
+using cold::kOpen;
+using cold::Segment;
+
+constexpr std::uint64_t kStore[2] = {7, 8};
+
+class SegmentTest : public ::testing::Test {
+protected:
+    std::shared_ptr<Segment> make(const RecordWorld& world, const std::vector<OwnRecord>& records,
+                                  std::string_view pattern, std::size_t block_bytes = 16384) {
+        cold::SegmentPlan plan;
+        plan.store[0] = kStore[0];
+        plan.store[1] = kStore[1];
+        plan.segment = ++segments_;
+        plan.component = 40;
+        plan.part = 2;
+        plan.kind = world.live ? cold::SegmentKind::live : cold::SegmentKind::history;
+        plan.level = 3;
+        plan.slab_after = world.after;
+        plan.slab_upto = world.upto;
+        plan.curve = must(cold::Curve::parse(pattern));
+        plan.replaced = {11, 12, 13};
+        plan.range_begin = "0";
+        plan.created = 99;
+        plan.block_bytes = block_bytes;
+        const auto path = directory_ / (std::to_string(segments_) + ".zseg");
+        (void)write_segment(*io_, path, plan, records, "z");
+        return must(Segment::open(*io_, path, kStore, segments_));
+    }
+
+    static std::vector<OwnRecord> in_key_order(std::vector<OwnRecord> records) {
+        std::ranges::sort(records, [](const OwnRecord& a, const OwnRecord& b) {
+            return a.key != b.key ? a.key < b.key : a.version > b.version;
+        });
+        return records;
+    }
+
+    TempDirectory directory_;
+    std::unique_ptr<platform::FileIo> io_ = platform::make_posix_file_io();
+    std::uint64_t segments_ = 0;
+};
+
+/// The worlds and curves that every test goes through.
+struct Shape {
+    RecordWorld world;
+    std::string pattern;
+    std::size_t block_bytes;
+};
+std::vector<Shape> shapes() {
+    const RecordWorld live{.keys = 3000, .records = 4000, .live = true};
+    const RecordWorld few{.keys = 3, .records = 1500};
+    const RecordWorld many{.keys = 300, .records = 4000, .after = 1000, .upto = 30000};
+    const RecordWorld odd{.keys = 200, .records = 1500, .long_keys = true, .large_values = true};
+    return {{live, "", 16384},    {live, "", 4096},       {few, "", 4096},
+            {few, "vvkk", 4096},  {many, "vvkkkk", 4096}, {many, "kvkvkv", 4096},
+            {odd, "vvkk", 16384}, {odd, "vkkv", 512},     {{.keys = 1, .records = 1}, "", 16384}};
+}
+
+TEST_F(SegmentTest, GivesBackEveryRecordInTheOrderOfItsCurve) {
+    const SeedScope seed;
+    Random random(seed.seed());
+    for (const Shape& shape : shapes()) {
+        const auto records = random_records(random, shape.world);
+        const auto segment = make(shape.world, records, shape.pattern, shape.block_bytes);
+        const auto all = read_all(*segment);
+        EXPECT_EQ(in_key_order(all), records) << shape.pattern;
+        const auto grid = grid_of(records, segment->curve(), shape.world.after, shape.world.upto);
+        const auto code = [&](const OwnRecord& record) {
+            return segment->curve().encode(grid.column_of(record.key), grid.row_of(record.version));
+        };
+        EXPECT_TRUE(std::ranges::is_sorted(all, {}, [&](const OwnRecord& record) {
+            return std::tuple(code(record), record.key, kOpen - record.version);
+        })) << shape.pattern;
+    }
+}
+
+TEST_F(SegmentTest, FindsTheNewestRecordAsOfAnyVersion) {
+    const SeedScope seed;
+    Random random(seed.seed());
+    for (const Shape& shape : shapes()) {
+        const auto records = random_records(random, shape.world);
+        const auto segment = make(shape.world, records, shape.pattern, shape.block_bytes);
+        const std::uint64_t hash_seed = cold::segment_seed(kStore, 0);
+        for (int i = 0; i < 5000; ++i) {
+            const OwnRecord& near = records[random.below(records.size())];
+            const std::string key = random.one_in(4) ? random_key(random, shape.world) + "x" : near.key;
+            const Version as_of = random.one_in(3) ? kOpen : near.version + random.below(3) - 1;
+            const auto expected = std::ranges::find_if(
+                records, [&](const OwnRecord& record) { return record.key == key && record.version <= as_of; });
+            const auto found = must(segment->find(key, cold::hash_key(key, hash_seed), as_of));
+            ASSERT_EQ(static_cast<bool>(found), expected != records.end()) << key << " as of " << as_of;
+            if (!found) continue;
+            ASSERT_EQ(found.record.version, expected->version);
+            ASSERT_EQ(found.record.superseded, expected->superseded);
+            ASSERT_EQ(found.record.tombstone, expected->tombstone);
+            ASSERT_EQ(must(segment->value(found.record)), expected->value);
+        }
+    }
+}
+
+TEST_F(SegmentTest, PostingsReachEveryRecordOfAKey) {
+    const SeedScope seed;
+    Random random(seed.seed());
+    for (const Shape& shape : shapes()) {
+        const auto records = random_records(random, shape.world);
+        const auto segment = make(shape.world, records, shape.pattern, shape.block_bytes);
+        const std::uint64_t hash_seed = cold::segment_seed(kStore, 0);
+        std::set<std::string> keys;
+        for (const OwnRecord& record : records) keys.insert(record.key);
+        for (const std::string& key : keys) {
+            std::vector<Segment::Place> places;
+            must(segment->postings(key, cold::hash_key(key, hash_seed), places));
+            std::set<Version> versions;
+            for (auto [number, offset] : places) {
+                for (bool same = true; same && number < segment->zones().blocks(); ++number) {
+                    const cold::BlockReader block = must(segment->block(number));
+                    if (offset == 0) offset = block.begin();
+                    cold::StoredRecord stored;
+                    for (; same && offset != block.end(); offset = stored.next) {
+                        ASSERT_TRUE(block.read(offset, stored));
+                        same = block.has_key(stored, key);
+                        EXPECT_TRUE(!same || versions.insert(stored.version).second) << key;
+                    }
+                    offset = 0;
+                }
+            }
+            const auto count = std::ranges::count(records, key, &OwnRecord::key);
+            ASSERT_EQ(static_cast<std::ptrdiff_t>(versions.size()), count) << key;
+        }
+    }
+}
+
+TEST_F(SegmentTest, ZonesLeaveOutOnlyBlocksWithoutAnAnswer) {
+    const SeedScope seed;
+    Random random(seed.seed());
+    for (const Shape& shape : shapes()) {
+        const auto records = random_records(random, shape.world);
+        const auto segment = make(shape.world, records, shape.pattern, 256);
+        const cold::ZoneMap& zones = segment->zones();
+        std::vector<std::vector<OwnRecord>> blocks;
+        for (std::size_t i = 0; i < zones.blocks(); ++i) {
+            const cold::BlockReader block = must(segment->block(i));
+            cold::StoredRecord stored;
+            blocks.emplace_back();
+            for (std::uint32_t at = block.begin(); at != block.end(); at = stored.next) {
+                ASSERT_TRUE(block.read(at, stored));
+                blocks.back().push_back(take_record(*segment, block, stored));
+            }
+        }
+        for (int i = 0; i < 500; ++i) {
+            std::string begin = random_key(random, shape.world), end = random_key(random, shape.world);
+            if (begin > end) std::swap(begin, end);
+            if (random.one_in(4)) end.clear();
+            if (random.one_in(4)) begin.clear();
+            const Version after = random.between(shape.world.after, shape.world.upto);
+            const Version upto = random.one_in(3) ? kOpen : random.between(after, shape.world.upto);
+            const cold::Box box{begin, end, after, upto, random.one_in(2) ? 0 : random.below(shape.world.upto)};
+            std::vector<bool> visited(blocks.size());
+            for (std::size_t at = zones.next(0, box); at < zones.blocks(); at = zones.next(at + 1, box)) {
+                ASSERT_TRUE(zones.may_hold(zones.block(at), box));
+                visited[at] = true;
+            }
+            for (std::size_t block = 0; block < blocks.size(); ++block) {
+                ASSERT_EQ(visited[block], zones.may_hold(zones.block(block), box));
+                const bool inside = std::ranges::any_of(blocks[block], [&](const OwnRecord& record) {
+                    return record.key >= begin && (end.empty() || record.key < end) && record.version > after &&
+                           record.version <= upto && record.superseded > box.alive_at;
+                });
+                ASSERT_TRUE(visited[block] || !inside) << "block " << block;
+            }
+        }
+    }
+}
+
+TEST_F(SegmentTest, LiveBlocksAreFoundByKey) {
+    const SeedScope seed;
+    Random random(seed.seed());
+    const RecordWorld world{.keys = 3000, .records = 4000, .live = true, .long_keys = true};
+    const auto records = random_records(random, world);
+    const auto segment = make(world, records, "", 1024);
+    for (int i = 0; i < 3000; ++i) {
+        const std::string key = random_key(random, world) + (random.one_in(3) ? "x" : "");
+        const auto expected = std::ranges::find_if(records, [&](const OwnRecord& record) { return record.key >= key; });
+        const std::size_t number = segment->zones().find(key);
+        ASSERT_EQ(number == segment->zones().blocks(), expected == records.end()) << key;
+        if (expected == records.end()) continue;
+        const cold::BlockReader block = must(segment->block(number));
+        std::uint32_t at = 0;
+        ASSERT_TRUE(block.seek(key, at));
+        cold::StoredRecord stored;
+        std::string found;
+        do {
+            ASSERT_TRUE(block.read(at, stored));
+            ASSERT_TRUE(block.read_key(stored, found));
+            at = stored.next;
+        } while (found < key && at != block.end());
+        ASSERT_EQ(found, expected->key) << key;
+    }
+}
+
+TEST_F(SegmentTest, SaysWhatItIs) {
+    Random random(1);
+    const RecordWorld world{.keys = 50, .records = 400, .after = 10, .upto = 500};
+    const auto records = random_records(random, world);
+    const auto segment = make(world, records, "vvk");
+    const cold::SegmentHeader& header = segment->header();
+    EXPECT_EQ(header.component, 40U);
+    EXPECT_EQ(header.part, 2U);
+    EXPECT_EQ(header.last_part, 0U);
+    EXPECT_EQ(header.kind, cold::SegmentKind::history);
+    EXPECT_EQ(header.level, 3U);
+    EXPECT_EQ(header.slab_after, 10U);
+    EXPECT_EQ(header.slab_upto, 500U);
+    EXPECT_EQ(header.records, records.size());
+    EXPECT_EQ(header.replaced_count, 3U);
+    EXPECT_EQ(header.replaced[2], 13U);
+    EXPECT_EQ(header.created, 99);
+    EXPECT_EQ(segment->curve().pattern(), "vvk");
+    EXPECT_EQ(segment->range_begin(), "0");
+    EXPECT_EQ(segment->range_end(), "z");
+    EXPECT_EQ(segment->first_key(), records.front().key);
+    EXPECT_EQ(segment->last_key(), records.back().key);
+    const auto [oldest, newest] = std::ranges::minmax(records, {}, &OwnRecord::version);
+    EXPECT_EQ(header.version_min, oldest.version);
+    EXPECT_EQ(header.version_max, newest.version);
+    EXPECT_EQ(header.superseded_max, std::ranges::max(records, {}, &OwnRecord::superseded).superseded);
+    EXPECT_EQ(static_cast<std::ptrdiff_t>(header.tombstones), std::ranges::count(records, true, &OwnRecord::tombstone));
+}
+
+TEST_F(SegmentTest, HoldsAHugeValue) {
+    OwnRecord record{.key = "k", .value = std::string(std::size_t{150} << 20, 'v'), .version = 1};
+    record.value.back() = 'w';
+    cold::SegmentPlan plan;
+    plan.slab_upto = 1;
+    plan.unit_bytes = cold::unit_bytes_for(std::uint64_t{3} << 30);
+    EXPECT_GT(plan.unit_bytes, cold::kUnitBytes);
+    EXPECT_EQ(cold::unit_bytes_for(std::uint64_t{100} << 20), cold::kUnitBytes);
+    (void)write_segment(*io_, directory_ / "huge", plan, {record, {.key = "l", .value = "small", .version = 1}});
+    const std::uint64_t store[2] = {0, 0};
+    const auto segment = must(Segment::open(*io_, directory_ / "huge", store, 0));
+    const auto found = must(segment->find("k", cold::hash_key("k", cold::segment_seed(store, 0)), kOpen));
+    ASSERT_TRUE(found);
+    EXPECT_EQ(must(segment->value(found.record)), record.value);
+    EXPECT_TRUE(must(segment->find("l", cold::hash_key("l", cold::segment_seed(store, 0)), kOpen)));
+}
+
+TEST_F(SegmentTest, IsNotTakenForAnother) {
+    Random random(1);
+    const RecordWorld world{.keys = 5, .records = 10};
+    const auto segment = make(world, random_records(random, world), "");
+    expect_error(Segment::open(*io_, segment->path(), kStore, 2), ErrorCode::corrupt, segment->path().string());
+    const std::uint64_t other[2] = {7, 9};
+    expect_error(Segment::open(*io_, segment->path(), other, 1), ErrorCode::corrupt, "store");
+    expect_error(Segment::open(*io_, directory_ / "absent", kStore, 1), ErrorCode::io, "absent");
+}
+
+}  // namespace
+}  // namespace zverse::test
