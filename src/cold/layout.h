@@ -12,7 +12,8 @@
 // Nouns
 //   record        one (key, version): a value or a tombstone, and when it was superseded
 //   superseded    the version that replaced the record, or later: an upper bound, for pruning and retention; kOpen
-//   posting       where the records of one key begin: unit of the block << 12 | offset in the block / 4
+//   stretch       neighbouring records of one key, their versions descending; may go on in the next block
+//   posting       where a stretch begins: unit of the block << 12 | offset in the block / 4
 //   slab          versions (after, upto] that a component stands for
 #pragma once
 

@@ -97,6 +97,16 @@ Result<void> Segment::read_sections() {
         return std::unexpected(damaged(header_.keys.offset, "the key range is not there"));
     }
     if (header_.range_end != kNoKey) range_end_ = end;
+    auto columns = section(header_.columns, "the columns' checksum is wrong");
+    if (!columns) return std::unexpected(std::move(columns.error()));
+    columns_ = {reinterpret_cast<const std::uint32_t*>(columns->data()), columns->size() / sizeof(std::uint32_t)};
+    keys_ = *keys;
+    for (std::size_t i = 0; i < columns_.size(); ++i) {
+        std::string_view key;
+        if (!heap_key(keys_, columns_[i], key) || (i > 0 && key < column(i - 1))) {
+            return std::unexpected(damaged(header_.columns.offset, "impossible columns"));
+        }
+    }
     home_buckets_ = home_buckets_for(header_.postings);
     checked_ = std::vector<std::atomic<std::uint64_t>>(header_.file_bytes / header_.unit_bytes / 64 + 1);
     return {};
@@ -211,6 +221,7 @@ Result<void> Segment::for_each_posting(std::string_view key, std::uint64_t hash,
 Result<bool> Segment::walk_down(BlockReader reader, std::uint64_t unit, std::string_view key, Version as_of,
                                 StoredRecord& record) const {
     std::optional<std::size_t> number;
+    Version above = record.version;
     while (record.version > as_of) {
         std::uint32_t next = record.next;
         if (next == reader.end()) {
@@ -229,7 +240,8 @@ Result<bool> Segment::walk_down(BlockReader reader, std::uint64_t unit, std::str
         if (!reader.read(next, record)) {
             return std::unexpected(damaged(unit * header_.unit_bytes + next, "no record lies there"));
         }
-        if (!reader.has_key(record, key)) return false;
+        if (!reader.has_key(record, key) || record.version > above) return false;
+        above = record.version;
     }
     return true;
 }

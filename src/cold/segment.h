@@ -34,6 +34,13 @@ public:
     [[nodiscard]] const ZoneMap& zones() const noexcept { return zones_; }
     [[nodiscard]] std::string_view first_key() const noexcept { return first_key_; }
     [[nodiscard]] std::string_view last_key() const noexcept { return last_key_; }
+    /// The curve's columns are split by column_count() keys, ascending.
+    [[nodiscard]] std::size_t column_count() const noexcept { return columns_.size(); }
+    [[nodiscard]] std::string_view column(std::size_t i) const noexcept {
+        std::string_view key;
+        (void)heap_key(keys_, columns_[i], key);
+        return key;
+    }
     /// The part's key range: [range_begin, range_end), no end in the last part.
     [[nodiscard]] std::string_view range_begin() const noexcept { return range_begin_; }
     [[nodiscard]] std::optional<std::string_view> range_end() const noexcept { return range_end_; }
@@ -55,7 +62,8 @@ public:
         std::size_t block;
         std::uint32_t offset;
     };
-    /// Where the records of a key begin, each stretch of them once, in file order.
+    /// Where the stretches of a key begin, in file order. A stretch: neighbouring records of one key, their versions
+    /// descending; it ends where the next record is of another key or newer.
     [[nodiscard]] Result<void> postings(std::string_view key, std::uint64_t hash, std::vector<Place>& places) const;
 
     /// A block, checked. Errors: corrupt.
@@ -93,7 +101,7 @@ private:
     template <class Visit>
     [[nodiscard]] Result<void> for_each_posting(std::string_view key, std::uint64_t hash, Visit&& visit) const;
     [[nodiscard]] Result<std::size_t> block_number(std::uint64_t unit) const;
-    /// Walks down from a record of the key to the newest one <= as_of.
+    /// Walks down a stretch of the key to its newest record <= as_of.
     [[nodiscard]] Result<bool> walk_down(BlockReader reader, std::uint64_t unit, std::string_view key, Version as_of,
                                          StoredRecord& record) const;
 
@@ -105,6 +113,8 @@ private:
     ZoneMap zones_;
     std::string_view first_key_, last_key_, range_begin_;
     std::optional<std::string_view> range_end_;
+    std::span<const std::uint32_t> columns_;
+    std::span<const std::byte> keys_;
     std::uint64_t home_buckets_ = 0;
     mutable std::vector<std::atomic<std::uint64_t>> checked_;  ///< a bit for each unit that something begins at
 };

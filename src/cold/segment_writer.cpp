@@ -69,11 +69,12 @@ Result<void> SegmentWriter::add(const Record& record) {
         outside = *place;
     }
     const std::uint32_t offset = block_.add(record, outside ? &*outside : nullptr);
-    // One posting where the records of a key begin; the others follow it.
-    if (header_.records == 0 || last_key_ != record.key) {
+    // One posting where a stretch of a key begins; the rest of it follows.
+    if (header_.records == 0 || last_key_ != record.key || record.version > last_version_) {
         begun_.push_back({hash_key(record.key, hash_seed_), offset});
         last_key_ = record.key;
     }
+    last_version_ = record.version;
     builder_bytes_ = offset;
     note(record);
     return {};

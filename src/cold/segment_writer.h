@@ -83,6 +83,7 @@ private:
     KeyIndexBuilder index_;
     ZoneMapBuilder zones_;
     std::string last_key_;
+    Version last_version_ = 0;
 };
 
 }  // namespace zverse::cold

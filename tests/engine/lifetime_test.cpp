@@ -96,7 +96,7 @@ TEST(ThreadLifetimeTest, AThreadLocalObjectMayUseAStoreAsItsThreadEnds) {
         }).join();
     }
     const Version latest = store.latest_version();
-    EXPECT_EQ(latest, 60U);
+    EXPECT_GE(latest, 60U);  // and one for the time, if it took longer than a second
     must(store.close());
     store = must(Store::open(directory / "store", small_options()));
     EXPECT_EQ(store.latest_version(), latest + 1) << "a clean close takes one version, for the time";

@@ -1,0 +1,98 @@
+#include <cold/component.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace zverse::cold {
+
+Component::Component(Parts parts, std::string begin) : parts_(std::move(parts)), begin_(std::move(begin)) {
+    for (const auto& part : parts_) {
+        last_prefixes_.push_back(key_prefix(part->last_key()));
+        const SegmentHeader& header = part->header();
+        version_min_ = std::min(version_min_, header.version_min);
+        version_max_ = std::max(version_max_, header.version_max);
+        superseded_max_ = std::max(superseded_max_, header.superseded_max);
+        bytes_ += header.file_bytes;
+        records_ += header.records;
+    }
+}
+
+std::size_t Component::part_from(std::string_view key) const noexcept {
+    const std::uint64_t prefix = key_prefix(key);
+    std::size_t low = 0, high = parts_.size();
+    while (low < high) {
+        const std::size_t middle = low + (high - low) / 2;
+        const std::uint64_t last = last_prefixes_[middle];
+        if (last < prefix || (last == prefix && parts_[middle]->last_key() < key)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+const Segment* Component::part_of(std::string_view key) const noexcept {
+    if (!begin_.empty() && key < begin_) return nullptr;
+    const std::size_t part = part_from(key);
+    if (part == parts_.size() || key < parts_[part]->first_key()) return nullptr;
+    return parts_[part].get();
+}
+
+Tree::Tree(Components components, std::uint64_t hash_seed) : hash_seed_(hash_seed) {
+    for (auto& component : components) {
+        if (component->kind() == SegmentKind::live) {
+            live_.push_back(std::move(component));
+            continue;
+        }
+        if (history_.size() <= component->level()) history_.resize(component->level() + 1);
+        history_[component->level()].push_back(std::move(component));
+    }
+    std::ranges::sort(live_, std::ranges::greater(), [](const auto& each) { return each->slab_after(); });
+    for (Components& level : history_) {
+        std::ranges::sort(level, std::ranges::less(), [](const auto& each) { return each->slab_after(); });
+    }
+}
+
+Tree::Components Tree::all() const {
+    Components all = live_;
+    for (const Components& level : history_) all.insert(all.end(), level.begin(), level.end());
+    return all;
+}
+
+/// What is superseded at the slab's end is over as of it, so that version is not held.
+const Component* Tree::holding(const Components& level, Version v) noexcept {
+    const auto behind = std::ranges::lower_bound(level, v, {}, [](const auto& each) { return each->slab_after(); });
+    if (behind == level.begin()) return nullptr;
+    const Component& component = **(behind - 1);
+    return v < component.slab_upto() ? &component : nullptr;
+}
+
+void Tree::prefetch(std::string_view key, std::uint64_t hash) const noexcept {
+    for (const auto& component : live_) {
+        if (const Segment* part = component->part_of(key)) part->prefetch(hash);
+    }
+}
+
+Result<Tree::Hit> Tree::find(std::string_view key, std::uint64_t hash, Version as_of) const {
+    Hit best;
+    Result<void> result;
+    for_each_at(as_of, [&](const Component& component) {
+        // A hit is no end: in a newer slab, whose live record came after `as_of`, an older one may be history.
+        if (component.version_max() <= best.record.version) return true;
+        const Segment* part = component.part_of(key);
+        if (part == nullptr || part->header().version_min > as_of) return true;
+        auto found = part->find(key, hash, as_of);
+        if (!found) {
+            result = std::unexpected(std::move(found.error()));
+            return false;
+        }
+        if (*found && found->record.version > best.record.version) best = {part, found->record};
+        return true;
+    });
+    if (!result) return std::unexpected(std::move(result.error()));
+    if (best && best.record.superseded <= as_of) return Hit{};
+    return best;
+}
+
+}  // namespace zverse::cold

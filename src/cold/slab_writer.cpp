@@ -1,0 +1,161 @@
+#include <cold/slab_writer.h>
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace zverse::cold {
+
+namespace {
+
+/// About what a record takes in a block, beside its key and value.
+constexpr std::uint64_t kRecordOverhead = 12;
+
+}  // namespace
+
+std::filesystem::path segment_path(const std::filesystem::path& directory, std::uint64_t segment) {
+    std::string name = std::to_string(segment);
+    name.insert(0, name.size() < 12 ? 12 - name.size() : 0, '0');
+    return directory / (name + ".zseg");
+}
+
+SlabWriter::SlabWriter(platform::FileIo& io, SlabPlan plan)
+    : io_(io),
+      plan_(std::move(plan)),
+      live_begin_(plan_.range_begin),
+      history_begin_(plan_.range_begin),
+      live_part_(plan_.first_part),
+      history_part_(plan_.first_part) {}
+
+SlabWriter::~SlabWriter() {
+    live_.reset();
+    for (const std::uint64_t segment : unfinished_) (void)io_.remove(unfinished_path(segment));
+}
+
+std::filesystem::path SlabWriter::unfinished_path(std::uint64_t segment) const {
+    std::filesystem::path path = segment_path(plan_.directory, segment);
+    path += ".writing";
+    return path;
+}
+
+bool SlabWriter::part_full(std::uint64_t value_bytes) const noexcept {
+    return (live_ && live_->bytes() + value_bytes >= plan_.segment_bytes) || waiting_memory_ >= plan_.waiting_bytes ||
+           (!waiting_.empty() && waiting_file_bytes_ + value_bytes >= plan_.segment_bytes);
+}
+
+SegmentPlan SlabWriter::segment_plan(SegmentKind kind, std::uint64_t segment) const {
+    const bool live = kind == SegmentKind::live;
+    SegmentPlan plan;
+    plan.store[0] = plan_.store[0];
+    plan.store[1] = plan_.store[1];
+    plan.segment = segment;
+    plan.component = live ? plan_.live_component : plan_.history_component;
+    plan.part = live ? live_part_ : history_part_;
+    plan.kind = kind;
+    plan.level = plan_.level;
+    plan.slab_after = plan_.slab_after;
+    plan.slab_upto = plan_.slab_upto;
+    plan.replaced = plan_.replaced;
+    plan.range_begin = live ? live_begin_ : history_begin_;
+    plan.created = plan_.created;
+    plan.block_bytes = plan_.block_bytes;
+    return plan;
+}
+
+Result<void> SlabWriter::add(const Record& record) {
+    const bool expired = record.superseded <= plan_.floor;
+    const bool covers_nothing = plan_.drop_tombstones && record.tombstone && record.version <= plan_.floor;
+    dead_ += record.superseded != kOpen ? 1 : 0;
+    if (expired || covers_nothing) {
+        ++dropped_;
+        return {};
+    }
+    if (record.superseded == kOpen) return add_live(record);
+    add_waiting(record);
+    return {};
+}
+
+Result<void> SlabWriter::add_live(const Record& record) {
+    if (!live_) {
+        live_id_ = plan_.next_id();
+        SegmentPlan plan = segment_plan(SegmentKind::live, live_id_);
+        plan.unit_bytes = unit_bytes_for(record.value.size());
+        unfinished_.push_back(live_id_);
+        auto writer = SegmentWriter::create(io_, unfinished_path(live_id_), std::move(plan));
+        if (!writer) return std::unexpected(std::move(writer.error()));
+        live_.emplace(std::move(*writer));
+    }
+    return live_->add(record);
+}
+
+void SlabWriter::add_waiting(const Record& record) {
+    // All versions of a key share its copy.
+    if (waiting_.empty() || waiting_.back().key != record.key) {
+        waiting_keys_.emplace_back(record.key);
+        waiting_memory_ += sizeof(std::string) + record.key.size();
+    }
+    waiting_.push_back(record);
+    waiting_.back().key = waiting_keys_.back();
+    waiting_memory_ += sizeof(Record);
+    waiting_file_bytes_ += record.key.size() + record.value.size() + kRecordOverhead;
+}
+
+Result<void> SlabWriter::end_segment(SegmentWriter& writer, std::uint64_t id,
+                                     const std::optional<std::string>& range_end, SlabPart& part) {
+    auto header = writer.finish(range_end);
+    if (!header) return std::unexpected(std::move(header.error()));
+    if (auto named = io_.rename(unfinished_path(id), segment_path(plan_.directory, id)); !named) return named;
+    std::erase(unfinished_, id);
+    bytes_written_ += header->file_bytes;
+    part.segments.push_back(id);
+    return {};
+}
+
+Result<void> SlabWriter::write_history(const std::optional<std::string>& range_end, SlabPart& part) {
+    const std::uint64_t id = plan_.next_id();
+    SegmentPlan plan = segment_plan(SegmentKind::history, id);
+    plan.curve = plan_.curve ? *plan_.curve : slab_curve(waiting_file_bytes_, plan_.block_bytes, plan_.rows);
+    plan.columns = even_columns(waiting_, plan.curve);
+    plan.unit_bytes = unit_bytes_for(waiting_file_bytes_);
+    const CurveGrid grid(plan.curve, plan.slab_after, plan.slab_upto, plan.columns);
+    const std::vector<std::uint32_t> order = curve_order(waiting_, grid, *plan_.kernels);
+    unfinished_.push_back(id);
+    auto writer = SegmentWriter::create(io_, unfinished_path(id), std::move(plan));
+    if (!writer) return std::unexpected(std::move(writer.error()));
+    for (const std::uint32_t i : order) {
+        if (auto added = writer->add(waiting_[i]); !added) return added;
+    }
+    return end_segment(*writer, id, range_end, part);
+}
+
+Result<SlabPart> SlabWriter::end_part(const std::optional<std::string>& range_end) {
+    SlabPart part;
+    part.range_begin = std::min(live_begin_, history_begin_);
+    part.range_end = range_end;
+    if (live_) {
+        if (auto ended = end_segment(*live_, live_id_, range_end, part); !ended) {
+            return std::unexpected(std::move(ended.error()));
+        }
+        live_.reset();
+        ++live_part_;
+        live_begin_ = range_end.value_or("");
+    }
+    if (!waiting_.empty()) {
+        if (auto written = write_history(range_end, part); !written) {
+            return std::unexpected(std::move(written.error()));
+        }
+        ++history_part_;
+        history_begin_ = range_end.value_or("");
+        waiting_.clear();
+        waiting_keys_.clear();
+        waiting_memory_ = waiting_file_bytes_ = 0;
+    }
+    if (!part.segments.empty()) {
+        if (auto synced = io_.sync_directory(plan_.directory); !synced) {
+            return std::unexpected(std::move(synced.error()));
+        }
+    }
+    return part;
+}
+
+}  // namespace zverse::cold

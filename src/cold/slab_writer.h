@@ -1,0 +1,100 @@
+// SlabWriter: the records of a slab in (key, version descending) order -> a live and a history component, part by part.
+//
+// Data flow: of each key the newest record is live and streams into the live segment; the others wait, keys copied and
+// values where they lie, until the part ends, are sorted along the curve and become the history segment. A part ends
+// between two keys when a segment has its size or what waits has its memory, so a merge can be published and its inputs
+// released range by range.
+//
+// Retention: what was superseded at or before the floor is left out.
+#pragma once
+
+#include <cold/curve_order.h>
+#include <cold/segment_writer.h>
+
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace zverse::cold {
+
+/// The file of a segment in the directory of segments.
+[[nodiscard]] std::filesystem::path segment_path(const std::filesystem::path& directory, std::uint64_t segment);
+
+struct SlabPlan {
+    std::uint64_t store[2] = {0, 0};
+    std::filesystem::path directory;
+    std::function<std::uint64_t()> next_id;  ///< of segments
+    std::uint64_t live_component = 0;
+    std::uint64_t history_component = 0;
+    std::uint32_t level = 0;
+    Version slab_after = 0;
+    Version slab_upto = 0;
+    std::vector<std::uint64_t> replaced;
+    std::uint32_t first_part = 0;  ///< of both, when a merge goes on
+    std::string range_begin;  ///< where it goes on
+    Version floor = 0;
+    bool drop_tombstones = false;  ///< those <= floor: nothing older is left that they cover
+    std::int64_t created = 0;
+    std::uint64_t segment_bytes = std::uint64_t{64} << 20;
+    std::uint64_t waiting_bytes = std::uint64_t{16} << 20;  ///< memory for what waits
+    std::size_t block_bytes = kRecordsBeginMax;
+    unsigned rows = 2;  ///< leading version bits of the default curve
+    std::optional<Curve> curve;  ///< in its place
+    const platform::Kernels* kernels = nullptr;
+};
+
+/// A part that was written: its segments, renamed and synced; none when nothing was left of the records.
+struct SlabPart {
+    std::vector<std::uint64_t> segments;
+    std::string range_begin;
+    std::optional<std::string> range_end;
+};
+
+class SlabWriter {
+public:
+    SlabWriter(platform::FileIo& io, SlabPlan plan);
+    /// Removes what was begun and not finished.
+    ~SlabWriter();
+    SlabWriter(const SlabWriter&) = delete;
+    SlabWriter& operator=(const SlabWriter&) = delete;
+
+    /// Whether the part has its size and should end before a key whose value has `value_bytes`.
+    [[nodiscard]] bool part_full(std::uint64_t value_bytes) const noexcept;
+    /// The next record; `superseded` of the first one of a key is kOpen. Values must stay until the part ends.
+    [[nodiscard]] Result<void> add(const Record& record);
+    /// Ends the part before `range_end`, or as the last one. On return its segments survive power loss.
+    [[nodiscard]] Result<SlabPart> end_part(const std::optional<std::string>& range_end);
+
+    [[nodiscard]] std::uint64_t bytes_written() const noexcept { return bytes_written_; }
+    [[nodiscard]] std::uint64_t records_dropped() const noexcept { return dropped_; }
+    /// Records that the slab itself superseded.
+    [[nodiscard]] std::uint64_t records_dead() const noexcept { return dead_; }
+
+private:
+    [[nodiscard]] SegmentPlan segment_plan(SegmentKind kind, std::uint64_t segment) const;
+    [[nodiscard]] Result<void> add_live(const Record& record);
+    void add_waiting(const Record& record);
+    [[nodiscard]] Result<void> write_history(const std::optional<std::string>& range_end, SlabPart& part);
+    [[nodiscard]] Result<void> end_segment(SegmentWriter& writer, std::uint64_t id,
+                                           const std::optional<std::string>& range_end, SlabPart& part);
+    [[nodiscard]] std::filesystem::path unfinished_path(std::uint64_t segment) const;
+
+    platform::FileIo& io_;
+    SlabPlan plan_;
+    std::optional<SegmentWriter> live_;
+    std::uint64_t live_id_ = 0;
+    std::string live_begin_, history_begin_;  ///< of the parts in the making
+    std::uint32_t live_part_, history_part_;
+    std::vector<Record> waiting_;
+    std::deque<std::string> waiting_keys_;
+    std::uint64_t waiting_memory_ = 0, waiting_file_bytes_ = 0;
+    std::vector<std::uint64_t> unfinished_;
+    std::uint64_t bytes_written_ = 0, dropped_ = 0, dead_ = 0;
+};
+
+}  // namespace zverse::cold

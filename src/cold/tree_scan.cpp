@@ -1,0 +1,81 @@
+#include <cold/tree_scan.h>
+
+#include <utility>
+
+namespace zverse::cold {
+
+Result<TreeScan> TreeScan::open(const Tree& tree, KeySpan keys, Version as_of, bool reverse) {
+    TreeScan scan(reverse);
+    Result<void> result;
+    tree.for_each_at(as_of, [&](const Component& component) {
+        if (component.version_min() > as_of || component.superseded_max() <= as_of) return true;
+        auto cursor = component.kind() == SegmentKind::live ? live_cursor(component, keys, as_of, reverse)
+                                                            : history_cursor(component, keys, as_of, reverse);
+        if (!cursor) {
+            result = std::unexpected(std::move(cursor.error()));
+            return false;
+        }
+        if ((*cursor)->valid()) scan.heap_.push_back(std::move(*cursor));
+        return true;
+    });
+    if (!result) return std::unexpected(std::move(result.error()));
+    for (std::size_t i = scan.heap_.size() / 2; i-- > 0;) scan.sift_down(i);
+    if (auto settled = scan.settle(); !settled) return std::unexpected(std::move(settled.error()));
+    return scan;
+}
+
+bool TreeScan::before(const ComponentCursor& a, const ComponentCursor& b) const noexcept {
+    const auto order = a.key() <=> b.key();
+    if (order != 0) return (order < 0) != reverse_;
+    return a.record().version > b.record().version;
+}
+
+void TreeScan::sift_down(std::size_t i) noexcept {
+    for (;;) {
+        std::size_t child = 2 * i + 1;
+        if (child >= heap_.size()) return;
+        if (child + 1 < heap_.size() && before(*heap_[child + 1], *heap_[child])) ++child;
+        if (!before(*heap_[child], *heap_[i])) return;
+        std::swap(heap_[i], heap_[child]);
+        i = child;
+    }
+}
+
+Result<void> TreeScan::advance_top() {
+    if (auto moved = heap_[0]->next(); !moved) return moved;
+    if (!heap_[0]->valid()) {
+        heap_[0] = std::move(heap_.back());
+        heap_.pop_back();
+    }
+    if (!heap_.empty()) sift_down(0);
+    return {};
+}
+
+/// Passes tombstones and what they and newer versions cover.
+Result<void> TreeScan::settle() {
+    current_ = nullptr;
+    std::string erased;
+    while (!heap_.empty()) {
+        ComponentCursor& top = *heap_[0];
+        if (!top.record().tombstone) {
+            current_ = &top;
+            return {};
+        }
+        erased = top.key();
+        while (!heap_.empty() && heap_[0]->key() == erased) {
+            if (auto moved = advance_top(); !moved) return moved;
+        }
+    }
+    return {};
+}
+
+Result<void> TreeScan::next() {
+    // The other components' older versions of the same key are passed too.
+    const std::string shown(current_->key());
+    while (!heap_.empty() && heap_[0]->key() == shown) {
+        if (auto moved = advance_top(); !moved) return moved;
+    }
+    return settle();
+}
+
+}  // namespace zverse::cold

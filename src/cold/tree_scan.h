@@ -1,0 +1,74 @@
+// TreeScan: the records of a key range that are alive as of a version, in key order, out of all components.
+//
+// Data flow: a cursor for each component that can hold an answer -> merged by key -> of each key the newest version,
+// unless it is a tombstone. Live components are in key order. A history component is in the order of its curve: its
+// cursor takes the columns of the curve a few at a time, collects what matches and sorts it.
+//
+// A scan refers to segments by pointer: the tree it was made from must stay.
+#pragma once
+
+#include <cold/component.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace zverse::cold {
+
+/// Keys: [begin, end), no end when absent.
+struct KeySpan {
+    std::string_view begin;
+    std::optional<std::string_view> end;
+};
+
+/// One component's matches in key order, or the reverse.
+class ComponentCursor {
+public:
+    virtual ~ComponentCursor() = default;
+    /// Whether there is a match; the fields below say which.
+    [[nodiscard]] bool valid() const noexcept { return segment_ != nullptr; }
+    [[nodiscard]] std::string_view key() const noexcept { return key_; }
+    [[nodiscard]] const StoredRecord& record() const noexcept { return record_; }
+    [[nodiscard]] const Segment& segment() const noexcept { return *segment_; }
+    /// Moves to the next match. Errors: corrupt.
+    [[nodiscard]] virtual Result<void> next() = 0;
+
+protected:
+    std::string_view key_;
+    StoredRecord record_;
+    const Segment* segment_ = nullptr;
+};
+
+/// Over the records of a live component with a version <= `upto`; one for each key. Placed on the first match.
+[[nodiscard]] Result<std::unique_ptr<ComponentCursor>> live_cursor(const Component& component, KeySpan keys,
+                                                                   Version upto, bool reverse);
+/// Over the records of a history component alive at `v`; one for each key. Placed on the first match.
+[[nodiscard]] Result<std::unique_ptr<ComponentCursor>> history_cursor(const Component& component, KeySpan keys,
+                                                                      Version v, bool reverse);
+
+class TreeScan {
+public:
+    /// Placed on the first record. Errors: corrupt.
+    [[nodiscard]] static Result<TreeScan> open(const Tree& tree, KeySpan keys, Version as_of, bool reverse);
+
+    [[nodiscard]] bool valid() const noexcept { return current_ != nullptr; }
+    [[nodiscard]] std::string_view key() const noexcept { return current_->key(); }
+    [[nodiscard]] Version version() const noexcept { return current_->record().version; }
+    [[nodiscard]] Result<std::string_view> value() const { return current_->segment().value(current_->record()); }
+    [[nodiscard]] Result<void> next();
+
+private:
+    explicit TreeScan(bool reverse) noexcept : reverse_(reverse) {}
+    [[nodiscard]] Result<void> settle();
+    [[nodiscard]] bool before(const ComponentCursor& a, const ComponentCursor& b) const noexcept;
+    void sift_down(std::size_t i) noexcept;
+    [[nodiscard]] Result<void> advance_top();
+
+    bool reverse_;
+    std::vector<std::unique_ptr<ComponentCursor>> heap_;  ///< by key, of one key the newest version first
+    ComponentCursor* current_ = nullptr;                  ///< the heap's top
+};
+
+}  // namespace zverse::cold

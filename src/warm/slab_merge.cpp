@@ -1,0 +1,75 @@
+#include <warm/slab_merge.h>
+
+#include <utility>
+
+namespace zverse::warm {
+
+Result<std::unique_ptr<SlabMerge>> SlabMerge::create(platform::FileIo& io, cold::Tree::Components inputs,
+                                                     cold::SlabPlan plan) {
+    std::unique_ptr<SlabMerge> merge(new SlabMerge(io, std::move(inputs), std::move(plan)));
+    for (const auto& input : merge->inputs_) {
+        auto cursor = cold::live_cursor(*input, {input->begin(), std::nullopt}, cold::kOpen, false);
+        if (!cursor) return std::unexpected(std::move(cursor.error()));
+        merge->cursors_.push_back(std::move(*cursor));
+        if (merge->cursors_.back()->valid()) merge->heap_.push_back(merge->cursors_.size() - 1);
+    }
+    for (std::size_t i = merge->heap_.size() / 2; i-- > 0;) merge->sift_down(i);
+    return merge;
+}
+
+bool SlabMerge::before(std::size_t a, std::size_t b) const noexcept {
+    const auto order = cursors_[a]->key() <=> cursors_[b]->key();
+    return order != 0 ? order < 0 : a < b;  // inputs come newest first
+}
+
+void SlabMerge::sift_down(std::size_t i) noexcept {
+    for (;;) {
+        std::size_t child = 2 * i + 1;
+        if (child >= heap_.size()) return;
+        if (child + 1 < heap_.size() && before(heap_[child + 1], heap_[child])) ++child;
+        if (!before(heap_[child], heap_[i])) return;
+        std::swap(heap_[i], heap_[child]);
+        i = child;
+    }
+}
+
+/// Moves all records of the smallest key.
+Result<void> SlabMerge::take_key(std::uint64_t& bytes) {
+    key_ = cursors_[heap_[0]]->key();
+    Version newer = cold::kOpen;
+    while (!heap_.empty() && cursors_[heap_[0]]->key() == key_) {
+        cold::ComponentCursor& cursor = *cursors_[heap_[0]];
+        auto value = cursor.segment().value(cursor.record());
+        if (!value) return std::unexpected(std::move(value.error()));
+        const cold::Record record{key_, *value, cursor.record().version, newer, cursor.record().tombstone};
+        if (auto added = writer_.add(record); !added) return added;
+        newer = record.version;
+        bytes += key_.size() + value->size();
+        if (auto moved = cursor.next(); !moved) return moved;
+        if (!cursor.valid()) {
+            heap_[0] = heap_.back();
+            heap_.pop_back();
+        }
+        if (!heap_.empty()) sift_down(0);
+    }
+    return {};
+}
+
+Result<std::optional<cold::SlabPart>> SlabMerge::step(std::uint64_t bytes) {
+    for (std::uint64_t taken = 0; taken < bytes && !heap_.empty();) {
+        const cold::ComponentCursor& next = *cursors_[heap_[0]];
+        if (writer_.part_full(next.record().value_bytes)) {
+            auto part = writer_.end_part(std::string(next.key()));
+            if (!part) return std::unexpected(std::move(part.error()));
+            return std::optional(std::move(*part));
+        }
+        if (auto done = take_key(taken); !done) return std::unexpected(std::move(done.error()));
+    }
+    if (!heap_.empty()) return std::optional<cold::SlabPart>{};
+    auto part = writer_.end_part(std::nullopt);
+    if (!part) return std::unexpected(std::move(part.error()));
+    done_ = true;
+    return std::optional(std::move(*part));
+}
+
+}  // namespace zverse::warm

@@ -1,0 +1,241 @@
+// Goal:    a tree of components, whatever was merged so far, answers every read as of every version as a map of
+//          versions does: single keys and scans in both directions.
+// Method:  random stripes, flushed as a flush does; merges of four, taken part by part, with the tree as it is in between;
+//          parts and blocks so small that everything has many. Retention moves a floor; above it nothing may change.
+#include <support/cold_parts.h>
+#include <support/seed.h>
+#include <support/temp_store.h>
+
+#include <warm/slab_merge.h>
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace zverse::test {
+namespace {
+
+using cold::Component;
+using cold::kOpen;
+using cold::Segment;
+using cold::Tree;
+
+constexpr std::uint64_t kStore[2] = {3, 4};
+
+struct Shape {
+    std::size_t keys = 200;
+    std::size_t stripe = 300;  ///< operations
+    std::optional<std::string> curve;
+    unsigned floor_every = 0;  ///< stripes
+};
+
+class SlabMergeTest : public ::testing::TestWithParam<int> {
+protected:
+    static Shape shape() {
+        switch (GetParam()) {
+            case 0: return {.keys = 300};
+            case 1: return {.keys = 20};
+            case 2: return {.keys = 60, .curve = "kvkv"};
+            case 3: return {.keys = 60, .curve = "kkkk"};
+            case 4: return {.keys = 60, .floor_every = 3};
+            default: return {.keys = 5000, .stripe = 500};
+        }
+    }
+
+    cold::SlabPlan plan(std::uint32_t level, Version after, Version upto) {
+        cold::SlabPlan plan;
+        plan.store[0] = kStore[0];
+        plan.store[1] = kStore[1];
+        plan.directory = directory_.path();
+        plan.next_id = [this] { return ++ids_; };
+        plan.live_component = ++ids_;
+        plan.history_component = ++ids_;
+        plan.level = level;
+        plan.slab_after = after;
+        plan.slab_upto = upto;
+        plan.floor = floor_;
+        plan.segment_bytes = 4096 + random_.below(20'000);
+        plan.waiting_bytes = 2000 + random_.below(20'000);
+        plan.block_bytes = 300 + random_.below(600);
+        plan.kernels = &platform::kernels_for(platform::best_kernel_level());
+        if (shape_.curve) plan.curve = must(cold::Curve::parse(*shape_.curve));
+        return plan;
+    }
+
+    /// Random writes, noted in the model and flushed.
+    void flush_stripe() {
+        const Version after = clock_;
+        std::map<std::string, std::map<Version, OwnRecord, std::greater<>>> stripe;
+        for (std::size_t i = 0; i < shape_.stripe; ++i) {
+            OwnRecord record;
+            record.key = "key" + std::to_string(random_.below(shape_.keys));
+            record.version = ++clock_;
+            record.tombstone = random_.one_in(6);
+            if (!record.tombstone) record.value = random_.bytes(random_.below(50));
+            model_[record.key][record.version] = record;
+            stripe[record.key][record.version] = record;
+        }
+        clock_ += random_.below(3);  // versions nobody wrote
+        cold::SlabWriter writer(*io_, plan(0, after, clock_));
+        for (auto& [key, versions] : stripe) {
+            if (writer.part_full(0)) take(must(writer.end_part(key)));
+            Version newer = kOpen;
+            for (auto& [version, record] : versions) {
+                record.superseded = newer;
+                must(writer.add(record.view()));
+                newer = version;
+            }
+        }
+        take(must(writer.end_part(std::nullopt)));
+    }
+
+    /// What was all superseded by then goes as a whole.
+    void raise_floor() {
+        floor_ = random_.between(floor_, clock_);
+        for (const auto& component : tree().all()) {
+            if (component->superseded_max() <= floor_) parts_.erase(component->id());
+        }
+    }
+
+    void take(const cold::SlabPart& part) {
+        for (const std::uint64_t id : part.segments) {
+            auto segment = must(Segment::open(*io_, cold::segment_path(directory_.path(), id), kStore, id));
+            parts_[segment->header().component].push_back(std::move(segment));
+        }
+    }
+
+    Tree tree() const {
+        Tree::Components components;
+        for (const auto& [id, parts] : parts_) {
+            const auto begin = begins_.find(id);
+            components.push_back(
+                std::make_shared<Component>(parts, begin == begins_.end() ? std::string() : begin->second));
+        }
+        return {components, cold::segment_seed(kStore, 0)};
+    }
+
+    /// Merges the four oldest of a level that has four; look() is called after every part.
+    bool merge_once(const std::function<void()>& look) {
+        std::map<std::uint32_t, Tree::Components> levels;
+        const Tree before = tree();
+        for (const auto& component : before.live()) levels[component->level()].push_back(component);
+        for (auto& [level, inputs] : levels) {
+            if (inputs.size() < 4) continue;
+            inputs.erase(inputs.begin(), inputs.end() - 4);
+            merge(level, inputs, inputs.back() == before.live().back(), look);
+            return true;
+        }
+        return false;
+    }
+
+    void merge(std::uint32_t level, const Tree::Components& inputs, bool oldest, const std::function<void()>& look) {
+        cold::SlabPlan how = plan(level + 1, inputs.back()->slab_after(), inputs.front()->slab_upto());
+        for (const auto& input : inputs) how.replaced.push_back(input->id());
+        how.drop_tombstones = oldest;
+        const auto merge = must(warm::SlabMerge::create(*io_, inputs, std::move(how)));
+        while (!merge->done()) {
+            const auto part = must(merge->step(500));
+            if (!part) continue;
+            ++parts_merged_;
+            take(*part);
+            for (const auto& input : inputs) {
+                if (part->range_end) {
+                    begins_[input->id()] = *part->range_end;
+                } else {
+                    parts_.erase(input->id());
+                }
+            }
+            look();
+        }
+    }
+
+    /// The newest record as of v, by the model.
+    const OwnRecord* newest(const std::string& key, Version v) const {
+        const auto found = model_.find(key);
+        if (found == model_.end()) return nullptr;
+        auto behind = found->second.upper_bound(v);
+        return behind == found->second.begin() ? nullptr : &std::prev(behind)->second;
+    }
+
+    Version random_version() { return random_.one_in(3) ? clock_ : random_.between(floor_, clock_); }
+
+    void check_find(const Tree& tree, const std::string& key, Version v) {
+        const auto hit = must(tree.find(key, tree.hash(key), v));
+        const OwnRecord* expected = newest(key, v);
+        const bool live = expected != nullptr && !expected->tombstone;
+        ASSERT_EQ(hit && !hit.record.tombstone, live) << key << " as of " << v;
+        if (!live) return;
+        ASSERT_EQ(hit.record.version, expected->version) << key << " as of " << v;
+        ASSERT_EQ(must(hit.segment->value(hit.record)), expected->value);
+    }
+
+    void check_scan(const Tree& tree, Version v, bool reverse) {
+        std::string begin = random_.one_in(3) ? "" : "key" + std::to_string(random_.below(shape_.keys));
+        std::optional<std::string> end;
+        if (!random_.one_in(3))
+            end = "key" + std::to_string(random_.below(shape_.keys)) + (random_.one_in(2) ? "" : "x");
+        std::vector<const OwnRecord*> expected;
+        for (const auto& [key, versions] : model_) {
+            if (key < begin || (end && key >= *end)) continue;
+            const OwnRecord* record = newest(key, v);
+            if (record != nullptr && !record->tombstone) expected.push_back(record);
+        }
+        if (reverse) std::ranges::reverse(expected);
+        auto scan = must(cold::TreeScan::open(tree, {begin, end}, v, reverse));
+        for (const OwnRecord* record : expected) {
+            ASSERT_TRUE(scan.valid()) << "before " << record->key << " as of " << v << (reverse ? " reversed" : "");
+            ASSERT_EQ(scan.key(), record->key) << "as of " << v << (reverse ? " reversed" : "");
+            ASSERT_EQ(scan.version(), record->version) << record->key << " as of " << v;
+            ASSERT_EQ(must(scan.value()), record->value);
+            must(scan.next());
+        }
+        ASSERT_FALSE(scan.valid()) << scan.key() << " as of " << v << (reverse ? " reversed" : "");
+    }
+
+    void check(int finds) {
+        const Tree now = tree();
+        for (int i = 0; i < finds; ++i) {
+            check_find(now, "key" + std::to_string(random_.below(shape_.keys + 2)), random_version());
+        }
+        for (const bool reverse : {false, true}) check_scan(now, random_version(), reverse);
+    }
+
+    const SeedScope seed_;
+    Random random_{seed_.seed() + static_cast<std::uint64_t>(GetParam())};
+    const Shape shape_ = shape();
+    TempDirectory directory_;
+    std::unique_ptr<platform::FileIo> io_ = platform::make_posix_file_io();
+    std::uint64_t ids_ = 0;
+    Version clock_ = 0, floor_ = 0;
+    std::uint64_t parts_merged_ = 0;
+    std::map<std::string, std::map<Version, OwnRecord>> model_;
+    std::map<std::uint64_t, Component::Parts> parts_;
+    std::map<std::uint64_t, std::string> begins_;
+};
+
+TEST_P(SlabMergeTest, EveryReadIsAsTheModelSays) {
+    std::uint64_t levels = 0;
+    for (unsigned stripe = 1; stripe <= (kSanitized ? 20 : 70); ++stripe) {
+        flush_stripe();
+        if (shape_.floor_every != 0 && stripe % shape_.floor_every == 0) raise_floor();
+        check(100);
+        while (!HasFailure() && merge_once([this] { check(30); })) {}
+        if (HasFailure()) return;
+        levels = std::max<std::uint64_t>(levels, tree().history().size());
+    }
+    EXPECT_GE(levels, kSanitized ? 2U : 3U);
+    EXPECT_GT(parts_merged_, 10U);
+    std::uint64_t kept = 0, written = 0;
+    for (const auto& component : tree().all()) kept += component->records();
+    for (const auto& [key, versions] : model_) written += versions.size();
+    if (shape_.floor_every == 0) {
+        EXPECT_EQ(kept, written) << "every version is in one place";
+    } else {
+        EXPECT_LT(kept, written / 2) << "retention drops nothing";
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, SlabMergeTest, ::testing::Range(0, 6));
+
+}  // namespace
+}  // namespace zverse::test
