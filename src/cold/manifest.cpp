@@ -1,0 +1,272 @@
+#include <cold/manifest.h>
+#include <cold/record.h>
+#include <cold/segment_checksum.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <utility>
+
+namespace zverse::cold {
+
+namespace {
+
+constexpr std::string_view kPrefix = "MANIFEST-";
+constexpr std::string_view kUnfinished = ".writing";
+constexpr std::uint64_t kRollBytes = std::uint64_t{1} << 20;
+constexpr std::uint64_t kEditBytesMax = std::uint64_t{1} << 30;
+
+std::uint64_t padded(std::uint64_t bytes) noexcept { return (bytes + 7) / 8 * 8; }
+
+/// The number of a manifest's file; nothing for other names.
+std::optional<std::uint64_t> number_of(std::string_view name) {
+    if (!name.starts_with(kPrefix)) return std::nullopt;
+    name.remove_prefix(kPrefix.size());
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+    if (error != std::errc{} || end != name.data() + name.size()) return std::nullopt;
+    return number;
+}
+
+/// Takes numbers and texts out of an edit.
+class EditReader {
+public:
+    explicit EditReader(std::span<const std::byte> bytes) noexcept
+        : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
+    [[nodiscard]] bool more() const noexcept { return at_ != end_; }
+    [[nodiscard]] bool take(std::uint8_t& byte) noexcept {
+        if (at_ == end_) return false;
+        byte = static_cast<std::uint8_t>(*at_++);
+        return true;
+    }
+    [[nodiscard]] bool take(std::uint64_t& number) noexcept { return read_number(at_, end_, number); }
+    [[nodiscard]] bool take(std::string& text) {
+        std::uint64_t bytes = 0;
+        if (!take(bytes) || bytes > static_cast<std::uint64_t>(end_ - at_)) return false;
+        text.assign(reinterpret_cast<const char*>(at_), bytes);
+        at_ += bytes;
+        return true;
+    }
+
+private:
+    const std::byte* at_;
+    const std::byte* end_;
+};
+
+}  // namespace
+
+void Edit::put(Tag tag, std::initializer_list<std::uint64_t> numbers) {
+    bytes_.push_back(static_cast<std::byte>(tag));
+    for (const std::uint64_t number : numbers) {
+        std::byte buffer[kNumberBytesMax];
+        bytes_.insert(bytes_.end(), buffer, write_number(buffer, number));
+    }
+}
+
+void Edit::put_text(std::string_view text) {
+    std::byte buffer[kNumberBytesMax];
+    bytes_.insert(bytes_.end(), buffer, write_number(buffer, text.size()));
+    const auto* first = reinterpret_cast<const std::byte*>(text.data());
+    bytes_.insert(bytes_.end(), first, first + text.size());
+}
+
+void Edit::set_begin(std::uint64_t component, std::string_view begin) {
+    put(Tag::set_begin, {component});
+    put_text(begin);
+}
+
+void Edit::pin(std::string_view name, Version version) {
+    put(Tag::pin, {version});
+    put_text(name);
+}
+
+void Edit::unpin(std::string_view name) {
+    put(Tag::unpin, {});
+    put_text(name);
+}
+
+Edit Edit::whole(const ManifestState& state) {
+    Edit edit;
+    edit.set_cut(state.cut);
+    edit.set_floor(state.floor);
+    edit.set_ids(state.ids);
+    for (const auto& [id, component] : state.components) {
+        for (const std::uint64_t segment : component.segments) edit.add_segment(id, segment);
+        if (!component.begin.empty()) edit.set_begin(id, component.begin);
+    }
+    for (const auto& [name, version] : state.pins) edit.pin(name, version);
+    for (const auto& [version, nanoseconds] : state.times) edit.add_time(version, nanoseconds);
+    return edit;
+}
+
+bool Edit::apply(std::span<const std::byte> bytes, ManifestState& state) {
+    EditReader reader(bytes);
+    while (reader.more()) {
+        std::uint8_t tag = 0;
+        std::uint64_t a = 0, b = 0;
+        std::string text;
+        if (!reader.take(tag)) return false;
+        if (static_cast<Tag>(tag) != Tag::unpin && !reader.take(a)) return false;
+        switch (static_cast<Tag>(tag)) {
+            case Tag::cut: state.cut = a; break;
+            case Tag::floor: state.floor = a; break;
+            case Tag::ids: state.ids = a; break;
+            case Tag::add_segment:
+                if (!reader.take(b)) return false;
+                state.components[a].segments.push_back(b);
+                state.ids = std::max({state.ids, a, b});
+                break;
+            case Tag::set_begin:
+                if (!reader.take(text) || !state.components.contains(a)) return false;
+                state.components[a].begin = text;
+                break;
+            case Tag::remove_component:
+                if (state.components.erase(a) == 0) return false;
+                break;
+            case Tag::pin:
+                if (!reader.take(text)) return false;
+                state.pins[text] = a;
+                break;
+            case Tag::unpin:
+                if (!reader.take(text)) return false;
+                state.pins.erase(text);
+                break;
+            case Tag::time:
+                if (!reader.take(b)) return false;
+                state.times[a] = static_cast<std::int64_t>(b);
+                break;
+            case Tag::times_before: state.times.erase(state.times.begin(), state.times.lower_bound(a)); break;
+            default: return false;
+        }
+    }
+    return true;
+}
+
+std::filesystem::path Manifest::path_of(std::uint64_t number) const {
+    return directory_ / (std::string(kPrefix) + std::to_string(number));
+}
+
+/// Both copies of an edit, as they lie at `offset`.
+std::vector<std::byte> Manifest::encode(const Edit& edit, std::uint64_t offset, std::uint32_t sequence) const {
+    const auto payload = edit.bytes();
+    const std::uint64_t copy = sizeof(EditHeader) + padded(payload.size());
+    std::vector<std::byte> bytes(2 * copy);
+    for (std::uint64_t at = 0; at < bytes.size(); at += copy) {
+        EditHeader header{0, static_cast<std::uint32_t>(payload.size()), sequence};
+        std::memcpy(&bytes[at], &header, sizeof(header));
+        std::memcpy(&bytes[at + sizeof(header)], payload.data(), payload.size());
+        const std::span<const std::byte> covered(&bytes[at + 8], sizeof(header) - 8 + payload.size());
+        header.checksum = piece_checksum(covered, segment_seed(store_, number_), offset + at);
+        std::memcpy(&bytes[at], &header, sizeof(header));
+    }
+    return bytes;
+}
+
+Result<void> Manifest::read(std::uint64_t number) {
+    number_ = number;
+    auto file = io_->open(path_of(number), platform::OpenMode::read);
+    if (!file) return std::unexpected(std::move(file.error()));
+    auto size = (*file)->size();
+    if (!size) return std::unexpected(std::move(size.error()));
+    std::vector<std::byte> bytes(*size);
+    if (auto done = (*file)->read_exact(bytes, 0); !done) return done;
+    const std::uint64_t seed = segment_seed(store_, number);
+    // The payload of a good copy at `offset`.
+    const auto copy_at = [&](std::uint64_t offset, std::span<const std::byte>& payload) {
+        EditHeader header{};
+        if (offset > bytes.size() || bytes.size() - offset < sizeof(header)) return false;
+        std::memcpy(&header, &bytes[offset], sizeof(header));
+        if (header.sequence != sequence_ || header.bytes > bytes.size() - offset - sizeof(header)) return false;
+        payload = std::span(bytes).subspan(offset + sizeof(header), header.bytes);
+        const auto covered = std::span(bytes).subspan(offset + 8, sizeof(header) - 8 + header.bytes);
+        return header.checksum == piece_checksum(covered, seed, offset);
+    };
+    while (end_ < bytes.size()) {
+        std::span<const std::byte> payload;
+        bool good = copy_at(end_, payload);
+        // The first copy's length may be what is damaged: then the second is looked for.
+        for (std::uint64_t at = end_ + sizeof(EditHeader); !good && at < bytes.size(); at += 8)
+            good = copy_at(at, payload);
+        if (!good) break;
+        if (!Edit::apply(payload, state_)) {
+            return std::unexpected(Error(ErrorCode::incompatible, path_of(number).string() + " has an edit at offset " +
+                                                                      std::to_string(end_) +
+                                                                      " that this build does not understand"));
+        }
+        end_ += 2 * (sizeof(EditHeader) + padded(payload.size()));
+        ++sequence_;
+    }
+    if (sequence_ == 0) {
+        return std::unexpected(
+            Error(ErrorCode::corrupt, path_of(number).string() + " is damaged at offset 0: it has no first edit"));
+    }
+    return {};
+}
+
+/// Writes the state as a manifest of the next number, and removes the older ones.
+Result<void> Manifest::roll() {
+    const std::uint64_t older = number_++;
+    std::filesystem::path unfinished = path_of(number_);
+    unfinished += kUnfinished;
+    if (auto there = io_->exists(unfinished); there && *there) {
+        if (auto removed = io_->remove(unfinished); !removed) return removed;
+    }
+    auto file = io_->open(unfinished, platform::OpenMode::create);
+    if (!file) return std::unexpected(std::move(file.error()));
+    const std::vector<std::byte> bytes = encode(Edit::whole(state_), 0, 0);
+    if (auto written = (*file)->write(bytes, 0); !written) return written;
+    if (auto synced = (*file)->sync(); !synced) return synced;
+    if (auto renamed = io_->rename(unfinished, path_of(number_)); !renamed) return renamed;
+    if (auto synced = io_->sync_directory(directory_); !synced) return synced;
+    file_ = std::move(*file);
+    end_ = rolled_bytes_ = bytes.size();
+    sequence_ = 1;
+    if (auto there = io_->exists(path_of(older)); there && *there) return io_->remove(path_of(older));
+    return {};
+}
+
+Result<Manifest> Manifest::open(platform::FileIo& io, const std::filesystem::path& directory,
+                                const std::uint64_t (&store)[2], bool write) {
+    Manifest manifest(io, directory, store);
+    auto names = io.list(directory);
+    if (!names) return std::unexpected(std::move(names.error()));
+    std::vector<std::uint64_t> numbers;
+    for (const std::string& name : *names) {
+        if (const auto number = number_of(name)) numbers.push_back(*number);
+    }
+    std::ranges::sort(numbers);
+    if (!numbers.empty()) {
+        if (auto done = manifest.read(numbers.back()); !done) return std::unexpected(std::move(done.error()));
+        numbers.pop_back();
+    }
+    if (!write) return manifest;
+    // What a crash left of earlier rolls.
+    for (const std::uint64_t number : numbers) {
+        if (auto removed = io.remove(manifest.path_of(number)); !removed) return std::unexpected(removed.error());
+    }
+    if (auto rolled = manifest.roll(); !rolled) return std::unexpected(std::move(rolled.error()));
+    return manifest;
+}
+
+Result<void> Manifest::append(const Edit& edit) {
+    if (failed_) return std::unexpected(Error(ErrorCode::io, path_of(number_).string() + " failed before"));
+    if (edit.bytes().size() > kEditBytesMax) {
+        return std::unexpected(Error(ErrorCode::full, "an edit of the manifest is larger than 1 GiB"));
+    }
+    failed_ = true;
+    const std::vector<std::byte> bytes = encode(edit, end_, sequence_);
+    if (auto written = file_->write(bytes, end_); !written) return written;
+    if (auto synced = file_->sync(); !synced) return synced;
+    end_ += bytes.size();
+    ++sequence_;
+    (void)Edit::apply(edit.bytes(), state_);
+    if (end_ > kRollBytes && end_ > 4 * rolled_bytes_) {
+        if (auto rolled = roll(); !rolled) return rolled;
+    }
+    failed_ = false;
+    return {};
+}
+
+}  // namespace zverse::cold

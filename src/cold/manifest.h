@@ -1,0 +1,135 @@
+// Manifest: which segments are the tree, what they stand for, and what else the cold tier must remember.
+//
+//   MANIFEST-<n>   edits, one after the other; the first is the whole state
+//
+// An edit is durable before anyone acts on it: before a view shows its components, before a head moves, before a file is
+// unlinked. Opening for writing writes the state anew as n + 1 and removes n, so appends never follow a torn edit.
+//
+// Each edit is written twice, side by side, and one good copy is enough. Where both copies are bad and nothing follows,
+// a crash cut the edit short, and nobody acted on it. Where something follows, the file is damaged.
+//
+// Threads: one at a time.
+#pragma once
+
+#include <platform/file_io.h>
+#include <zverse/error.h>
+#include <zverse/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace zverse::cold {
+
+/// In front of each copy of an edit; on a multiple of 8 bytes.
+///
+///   offset  size  field
+///        0     8  checksum   XXH3-64 of the bytes behind it up to the payload's end, seeded with store, number, offset
+///        8     4  bytes      of the payload; zeros follow up to a multiple of 8
+///       12     4  sequence   0, 1, ..: equal in both copies
+struct EditHeader {
+    std::uint64_t checksum;
+    std::uint32_t bytes;
+    std::uint32_t sequence;
+};
+static_assert(sizeof(EditHeader) == 16);
+
+/// What the manifest says.
+struct ManifestState {
+    struct ComponentState {
+        std::string begin;  ///< see Component
+        std::vector<std::uint64_t> segments;  ///< its parts, ascending in keys
+        [[nodiscard]] bool operator==(const ComponentState&) const = default;
+    };
+
+    Version cut = 0;
+    Version floor = 0;
+    std::uint64_t ids = 0;  ///< every id of a segment or component so far is at most this
+    std::map<std::uint64_t, ComponentState> components;
+    std::map<std::string, Version> pins;
+    std::map<Version, std::int64_t> times;  ///< nanoseconds since 1970 at which a version was the newest
+
+    [[nodiscard]] bool operator==(const ManifestState&) const = default;
+};
+
+/// Changes to the state; numbers are LEB128, texts their length and bytes.
+class Edit {
+public:
+    void set_cut(Version cut) { put(Tag::cut, {cut}); }
+    void set_floor(Version floor) { put(Tag::floor, {floor}); }
+    void set_ids(std::uint64_t ids) { put(Tag::ids, {ids}); }
+    /// The next part of a component, which the first one creates.
+    void add_segment(std::uint64_t component, std::uint64_t segment) { put(Tag::add_segment, {component, segment}); }
+    /// Keys below it are answered by what replaced the component.
+    void set_begin(std::uint64_t component, std::string_view begin);
+    void remove_component(std::uint64_t component) { put(Tag::remove_component, {component}); }
+    void pin(std::string_view name, Version version);
+    void unpin(std::string_view name);
+    void add_time(Version version, std::int64_t nanoseconds) {
+        put(Tag::time, {version, static_cast<std::uint64_t>(nanoseconds)});
+    }
+    void remove_times_before(Version version) { put(Tag::times_before, {version}); }
+
+    [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return bytes_; }
+    /// Applies an edit's bytes; false when they make no sense.
+    [[nodiscard]] static bool apply(std::span<const std::byte> bytes, ManifestState& state);
+    /// The edit that makes `state` out of nothing.
+    [[nodiscard]] static Edit whole(const ManifestState& state);
+
+private:
+    enum class Tag : std::uint8_t {
+        cut = 1,
+        floor,
+        ids,
+        add_segment,
+        set_begin,
+        remove_component,
+        pin,
+        unpin,
+        time,
+        times_before
+    };
+    void put(Tag tag, std::initializer_list<std::uint64_t> numbers);
+    void put_text(std::string_view text);
+
+    std::vector<std::byte> bytes_;
+};
+
+class Manifest {
+public:
+    /// Reads the newest manifest in `directory`; a directory without one has an empty state. With `write`, writes it
+    /// anew and removes older ones. Errors: corrupt (file and offset named), incompatible, io, full.
+    [[nodiscard]] static Result<Manifest> open(platform::FileIo& io, const std::filesystem::path& directory,
+                                               const std::uint64_t (&store)[2], bool write);
+
+    [[nodiscard]] const ManifestState& state() const noexcept { return state_; }
+    /// Appends and applies; on return it survives power loss. After a failure nothing more may be appended: whether the
+    /// edit will be there is unknown.
+    [[nodiscard]] Result<void> append(const Edit& edit);
+
+private:
+    Manifest(platform::FileIo& io, std::filesystem::path directory, const std::uint64_t (&store)[2])
+        : io_(&io), directory_(std::move(directory)), store_{store[0], store[1]} {}
+    [[nodiscard]] Result<void> read(std::uint64_t number);
+    [[nodiscard]] Result<void> roll();
+    [[nodiscard]] std::filesystem::path path_of(std::uint64_t number) const;
+    [[nodiscard]] std::vector<std::byte> encode(const Edit& edit, std::uint64_t offset, std::uint32_t sequence) const;
+
+    platform::FileIo* io_;
+    std::filesystem::path directory_;
+    std::uint64_t store_[2];
+    ManifestState state_;
+    std::uint64_t number_ = 0;
+    std::unique_ptr<platform::File> file_;  ///< when open for writing
+    std::uint64_t end_ = 0;  ///< of the file
+    std::uint64_t rolled_bytes_ = 0;  ///< what the state took when it was written as a whole
+    std::uint32_t sequence_ = 0;  ///< of the next edit
+    bool failed_ = false;
+};
+
+}  // namespace zverse::cold

@@ -1,0 +1,160 @@
+// Goal:    a manifest's state is what its appended edits make of it: after every power cut, all that was acknowledged and
+//          at most what was being appended; a damaged one is refused or read rightly, never otherwise.
+// Method:  random edits on the simulated disk, beside a state that takes the same edits; at random moments the power goes,
+//          with whatever of the unsynced sectors, sizes and names the disk likes; failing calls; flipped bits.
+#include <support/results.h>
+#include <support/seed.h>
+#include <support/sim_file_io.h>
+
+#include <cold/manifest.h>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <vector>
+
+namespace zverse::test {
+namespace {
+
+using cold::Edit;
+using cold::Manifest;
+using cold::ManifestState;
+
+constexpr std::uint64_t kStore[2] = {5, 6};
+const std::filesystem::path kDirectory = "/store";
+
+Edit random_edit(Random& random, const ManifestState& state) {
+    Edit edit;
+    for (std::uint64_t i = random.between(1, 5); i-- > 0;) {
+        const std::uint64_t id = random.between(1, 30);
+        switch (random.below(8)) {
+            case 0: edit.set_cut(random.next() >> 8); break;
+            case 1: edit.set_floor(random.below(1000)); break;
+            case 2: edit.pin(random.bytes(random.below(200)), id); break;
+            case 3: edit.unpin(state.pins.empty() ? "none" : state.pins.begin()->first); break;
+            case 4: edit.add_time(id, static_cast<std::int64_t>(random.next())); break;
+            case 5: edit.remove_times_before(id); break;
+            default:
+                edit.add_segment(100 + id, random.below(1'000'000));
+                edit.set_begin(100 + id, random.bytes(random.below(300)));
+                if (random.one_in(3)) edit.remove_component(100 + id);
+        }
+    }
+    return edit;
+}
+
+TEST(ManifestTest, KeepsItsStateOverOpenings) {
+    const SeedScope seed;
+    Random random(seed.seed());
+    SimFileIo io;
+    must(io.create_directories(kDirectory));
+    ManifestState expected;
+    for (int opening = 0; opening < 50; ++opening) {
+        Manifest manifest = must(Manifest::open(io, kDirectory, kStore, true));
+        ASSERT_EQ(manifest.state(), expected);
+        for (std::uint64_t i = random.below(40); i-- > 0;) {
+            const Edit edit = random_edit(random, expected);
+            must(manifest.append(edit));
+            ASSERT_TRUE(Edit::apply(edit.bytes(), expected));
+        }
+        ASSERT_EQ(manifest.state(), expected);
+        ASSERT_EQ(must(Manifest::open(io, kDirectory, kStore, false)).state(), expected);
+        ASSERT_EQ(must(io.list(kDirectory)).size(), 1U);
+    }
+}
+
+TEST(ManifestTest, RollsWhenItHasGrown) {
+    SimFileIo io;
+    must(io.create_directories(kDirectory));
+    Manifest manifest = must(Manifest::open(io, kDirectory, kStore, true));
+    const auto first = must(io.list(kDirectory));
+    for (int i = 0; i < 100; ++i) {
+        Edit edit;
+        edit.pin("name", static_cast<Version>(i));
+        edit.pin(std::string(20'000, 'x'), 1);
+        must(manifest.append(edit));
+    }
+    EXPECT_NE(must(io.list(kDirectory)), first);
+    EXPECT_EQ(must(io.list(kDirectory)).size(), 1U);
+    EXPECT_EQ(must(Manifest::open(io, kDirectory, kStore, false)).state(), manifest.state());
+}
+
+/// Reopens `disk`: the state must be one of `allowed`.
+void expect_one_of(SimFileIo& disk, const std::vector<ManifestState>& allowed) {
+    const auto read = Manifest::open(disk, kDirectory, kStore, false);
+    ASSERT_TRUE(read) << describe(read.error());
+    ASSERT_TRUE(std::ranges::find(allowed, read->state()) != allowed.end());
+    const auto again = Manifest::open(disk, kDirectory, kStore, true);
+    ASSERT_TRUE(again) << describe(again.error());
+    ASSERT_EQ(again->state(), read->state());
+    ASSERT_EQ(must(Manifest::open(disk, kDirectory, kStore, false)).state(), read->state());
+}
+
+TEST(ManifestCrash, PowerCutsTakeAtMostTheEditInFlight) {
+    const SeedScope seed;
+    Random random(seed.seed());
+    const std::uint64_t cuts = environment_number("ZVERSE_CRASH_STATES", kSanitized ? 300 : 20'000);
+    for (std::uint64_t tried = 0; tried < cuts;) {
+        SimFileIo io;
+        must(io.create_directories(kDirectory));
+        must(io.sync_directory("/"));
+        ManifestState before;
+        (void)must(Manifest::open(io, kDirectory, kStore, true));
+        for (int opening = 0; opening < 4; ++opening) {
+            // One call of the disk fails: there the power goes, in the midst of opening or of an edit.
+            io.fail_call(random.between(1, 30), EIO, true);
+            auto manifest = Manifest::open(io, kDirectory, kStore, true);
+            ManifestState after = before;
+            while (manifest) {
+                const Edit edit = random_edit(random, before);
+                ASSERT_TRUE(Edit::apply(edit.bytes(), after));
+                if (!manifest->append(edit)) break;
+                before = after;
+            }
+            io.fail_no_more();
+            for (int cut = 0; cut < 8; ++cut, ++tried) {
+                const auto disk = io.crash(random.next());
+                expect_one_of(*disk, {before, after});
+                if (::testing::Test::HasFatalFailure()) return;
+            }
+            const auto read = must(Manifest::open(io, kDirectory, kStore, true));
+            before = read.state();
+        }
+    }
+}
+
+TEST(ManifestDamage, AFlippedBitIsMadeUpForByTheOtherCopy) {
+    const SeedScope seed;
+    Random random(seed.seed());
+    SimFileIo io;
+    must(io.create_directories(kDirectory));
+    ManifestState expected;
+    {
+        Manifest manifest = must(Manifest::open(io, kDirectory, kStore, true));
+        for (int i = 0; i < 10; ++i) must(manifest.append(random_edit(random, manifest.state())));
+        expected = manifest.state();
+    }
+    const auto path = kDirectory / must(io.list(kDirectory)).front();
+    const auto file = must(io.open(path, platform::OpenMode::read_write));
+    const std::uint64_t bits = 8 * must(file->size());
+    for (std::uint64_t bit = 0; bit < bits; bit += kSanitized ? 31 : 1) {
+        std::byte byte{};
+        must(file->read_exact({&byte, 1}, bit / 8));
+        const std::byte flipped = byte ^ (std::byte{1} << (bit % 8));
+        must(file->write({&flipped, 1}, bit / 8));
+        ASSERT_EQ(must(Manifest::open(io, kDirectory, kStore, false)).state(), expected) << "bit " << bit;
+        must(file->write({&byte, 1}, bit / 8));
+    }
+}
+
+TEST(ManifestDamage, AnotherStoresManifestIsRefused) {
+    SimFileIo io;
+    must(io.create_directories(kDirectory));
+    (void)must(Manifest::open(io, kDirectory, kStore, true));
+    const std::uint64_t other[2] = {5, 7};
+    expect_error(Manifest::open(io, kDirectory, other, false), ErrorCode::corrupt, "MANIFEST-1");
+}
+
+}  // namespace
+}  // namespace zverse::test
