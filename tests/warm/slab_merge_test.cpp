@@ -1,11 +1,12 @@
 // Goal:    a tree of components, whatever was merged so far, answers every read as of every version as a map of
-//          versions does: single keys and scans in both directions.
+//          versions does: single keys, scans, histories and changes, in both directions.
 // Method:  random stripes, flushed as a flush does; merges of four, taken part by part, with the tree as it is in between;
 //          parts and blocks so small that everything has many. Retention moves a floor; above it nothing may change.
 #include <support/cold_parts.h>
 #include <support/seed.h>
 #include <support/temp_store.h>
 
+#include <cold/tree_records.h>
 #include <warm/slab_merge.h>
 
 #include <gtest/gtest.h>
@@ -17,8 +18,10 @@ namespace {
 
 using cold::Component;
 using cold::kOpen;
+using cold::RecordPlace;
 using cold::Segment;
 using cold::Tree;
+using cold::VersionStretch;
 
 constexpr std::uint64_t kStore[2] = {3, 4};
 
@@ -69,7 +72,9 @@ protected:
         for (std::size_t i = 0; i < shape_.stripe; ++i) {
             OwnRecord record;
             record.key = "key" + std::to_string(random_.below(shape_.keys));
-            record.version = ++clock_;
+            // Or a part of the batch before it.
+            const bool joins = random_.one_in(3) && clock_ > after && !model_[record.key].contains(clock_);
+            record.version = joins ? clock_ : ++clock_;
             record.tombstone = random_.one_in(6);
             if (!record.tombstone) record.value = random_.bytes(random_.below(50));
             model_[record.key][record.version] = record;
@@ -192,12 +197,88 @@ protected:
         ASSERT_FALSE(scan.valid()) << scan.key() << " as of " << v << (reverse ? " reversed" : "");
     }
 
+    VersionStretch random_versions() {
+        const Version after = random_.between(floor_, clock_);
+        return {after, random_.one_in(3) ? clock_ : random_.between(after, clock_)};
+    }
+
+    void expect_place(const RecordPlace& place, const OwnRecord& expected) {
+        std::string key;
+        const cold::StoredRecord record = must(cold::read_record(place, key));
+        ASSERT_EQ(key, expected.key) << "version " << expected.version;
+        ASSERT_EQ(place.version, expected.version) << key;
+        ASSERT_EQ(record.version, expected.version) << key;
+        ASSERT_EQ(record.tombstone, expected.tombstone) << key;
+        ASSERT_EQ(must(place.segment->value(record)), expected.value) << key;
+    }
+
+    /// Reads stretch by stretch until all of `wanted` is there; what came must be `expected`.
+    void check_stretches(VersionStretch wanted, bool downwards, const std::vector<const OwnRecord*>& expected,
+                         const std::function<VersionStretch(VersionStretch, std::vector<RecordPlace>&)>& read) {
+        std::size_t next = 0;
+        std::vector<RecordPlace> places;
+        while (wanted.after < wanted.upto) {
+            const VersionStretch whole = read(wanted, places);
+            for (const RecordPlace& place : places) {
+                ASSERT_LT(next, expected.size());
+                expect_place(place, *expected[next++]);
+                if (HasFatalFailure()) return;
+            }
+            ASSERT_TRUE(downwards ? whole.upto == wanted.upto : whole.after == wanted.after);
+            ASSERT_LT(whole.after, whole.upto);
+            if (downwards) {
+                wanted.upto = whole.after;
+            } else {
+                wanted.after = whole.upto;
+            }
+        }
+        ASSERT_EQ(next, expected.size());
+    }
+
+    void check_history(const Tree& tree, const std::string& key, VersionStretch wanted, bool reverse) {
+        std::vector<const OwnRecord*> expected;
+        for (const auto& [version, record] : model_[key]) {
+            if (version > wanted.after && version <= wanted.upto) expected.push_back(&record);
+        }
+        if (!reverse) std::ranges::reverse(expected);
+        const std::size_t enough = random_.between(1, 40);
+        check_stretches(wanted, !reverse, expected, [&](VersionStretch rest, std::vector<RecordPlace>& places) {
+            return must(cold::records_of_key(tree, key, rest, reverse, enough, places));
+        });
+    }
+
+    void check_changes(const Tree& tree, VersionStretch wanted, bool reverse) {
+        std::string begin = random_.one_in(2) ? "" : "key" + std::to_string(random_.below(shape_.keys));
+        std::optional<std::string> end;
+        if (random_.one_in(2)) end = "key" + std::to_string(random_.below(shape_.keys));
+        std::vector<const OwnRecord*> expected;
+        for (const auto& [key, versions] : model_) {
+            if (key < begin || (end && key >= *end)) continue;
+            for (const auto& [version, record] : versions) {
+                if (version > wanted.after && version <= wanted.upto) expected.push_back(&record);
+            }
+        }
+        std::ranges::sort(expected, [&](const OwnRecord* a, const OwnRecord* b) {
+            const auto less = std::pair(a->version, a->key) <=> std::pair(b->version, b->key);
+            return reverse ? less > 0 : less < 0;
+        });
+        const std::size_t most = random_.one_in(2) ? 100'000 : random_.between(1, 200);
+        check_stretches(wanted, reverse, expected, [&](VersionStretch rest, std::vector<RecordPlace>& places) {
+            return must(cold::records_of_range(tree, {begin, end}, rest, reverse, most, places));
+        });
+    }
+
     void check(int finds) {
         const Tree now = tree();
         for (int i = 0; i < finds; ++i) {
             check_find(now, "key" + std::to_string(random_.below(shape_.keys + 2)), random_version());
         }
-        for (const bool reverse : {false, true}) check_scan(now, random_version(), reverse);
+        for (const bool reverse : {false, true}) {
+            if (random_.one_in(3)) continue;
+            check_scan(now, random_version(), reverse);
+            check_changes(now, random_versions(), reverse);
+            check_history(now, "key" + std::to_string(random_.below(shape_.keys)), random_versions(), reverse);
+        }
     }
 
     const SeedScope seed_;
@@ -219,7 +300,9 @@ TEST_P(SlabMergeTest, EveryReadIsAsTheModelSays) {
         flush_stripe();
         if (shape_.floor_every != 0 && stripe % shape_.floor_every == 0) raise_floor();
         check(100);
-        while (!HasFailure() && merge_once([this] { check(30); })) {}
+        while (!HasFailure() && merge_once([this] {
+            if (random_.one_in(4)) check(30);
+        })) {}
         if (HasFailure()) return;
         levels = std::max<std::uint64_t>(levels, tree().history().size());
     }

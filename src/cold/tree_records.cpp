@@ -1,0 +1,219 @@
+#include <cold/tree_records.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace zverse::cold {
+
+Result<StoredRecord> read_record(const RecordPlace& place, std::string& key) {
+    auto block = place.segment->block(place.block);
+    if (!block) return std::unexpected(std::move(block.error()));
+    StoredRecord record;
+    if (!block->read(place.offset, record) || !block->read_key(record, key)) {
+        return std::unexpected(place.segment->damaged(place.segment->offset_of(place.block), "no record lies there"));
+    }
+    return record;
+}
+
+namespace {
+
+Error no_record(const Segment& segment, std::size_t block) {
+    return segment.damaged(segment.offset_of(block), "a block's records make no sense");
+}
+
+/// All records of a stretch of the key with versions in `wanted`.
+Result<void> take_stretch(const Segment& segment, Segment::Place from, std::string_view key, VersionStretch wanted,
+                          std::vector<RecordPlace>& places) {
+    StoredRecord record;
+    Version above = kOpen;
+    for (std::size_t number = from.block; number < segment.zones().blocks(); ++number) {
+        auto block = segment.block(number);
+        if (!block) return std::unexpected(std::move(block.error()));
+        for (std::uint32_t at = number == from.block ? from.offset : block->begin(); at != block->end();
+             at = record.next) {
+            if (!block->read(at, record)) return std::unexpected(no_record(segment, number));
+            if (!block->has_key(record, key) || record.version >= above || record.version <= wanted.after) return {};
+            above = record.version;
+            if (record.version > wanted.upto) continue;
+            places.push_back({record.version, &segment, static_cast<std::uint32_t>(number), at});
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<VersionStretch> records_of_key(const Tree& tree, std::string_view key, VersionStretch wanted, bool reverse,
+                                      std::size_t enough, std::vector<RecordPlace>& places) {
+    places.clear();
+    struct Holder {
+        const Segment* segment;
+        Version nearest;  ///< of its versions, to where the reading begins
+    };
+    std::vector<Holder> holders;
+    for (const auto& component : tree.all()) {
+        if (component->version_max() <= wanted.after || component->version_min() > wanted.upto) continue;
+        const Segment* part = component->part_of(key);
+        if (part == nullptr || part->header().version_max <= wanted.after || part->header().version_min > wanted.upto) {
+            continue;
+        }
+        part->prefetch(tree.hash(key));
+        holders.push_back({part, reverse ? part->header().version_min : part->header().version_max});
+    }
+    std::ranges::sort(holders, [&](const Holder& a, const Holder& b) {
+        return reverse ? a.nearest < b.nearest : a.nearest > b.nearest;
+    });
+    std::vector<Segment::Place> begins;
+    VersionStretch whole = wanted;
+    for (const Holder& holder : holders) {
+        // Everything between the beginning and this holder's nearest version has been taken.
+        const auto settled = static_cast<std::size_t>(std::ranges::count_if(places, [&](const RecordPlace& place) {
+            return reverse ? place.version < holder.nearest : place.version > holder.nearest;
+        }));
+        if (settled >= enough) {
+            if (reverse) {
+                whole.upto = holder.nearest - 1;
+            } else {
+                whole.after = holder.nearest;
+            }
+            break;
+        }
+        begins.clear();
+        if (auto found = holder.segment->postings(key, tree.hash(key), begins); !found) {
+            return std::unexpected(std::move(found.error()));
+        }
+        for (const Segment::Place& begin : begins) {
+            if (auto taken = take_stretch(*holder.segment, begin, key, wanted, places); !taken) {
+                return std::unexpected(std::move(taken.error()));
+            }
+        }
+    }
+    std::erase_if(places,
+                  [&](const RecordPlace& each) { return each.version <= whole.after || each.version > whole.upto; });
+    std::ranges::sort(places, [&](const RecordPlace& a, const RecordPlace& b) {
+        return reverse ? a.version < b.version : a.version > b.version;
+    });
+    return whole;
+}
+
+namespace {
+
+/// Collects places, at most twice as many as wanted; then the far half is let go, and the window ends before it.
+class NearestPlaces {
+public:
+    NearestPlaces(VersionStretch wanted, bool reverse, std::size_t most, std::vector<RecordPlace>& places)
+        : window_(wanted), reverse_(reverse), most_(std::max<std::size_t>(most, 1)), places_(places) {}
+
+    [[nodiscard]] const VersionStretch& window() const noexcept { return window_; }
+    [[nodiscard]] bool inside(Version version) const noexcept {
+        return version > window_.after && version <= window_.upto;
+    }
+    void add(const RecordPlace& place) {
+        places_.push_back(place);
+        if (places_.size() >= 2 * most_) narrow();
+    }
+
+private:
+    [[nodiscard]] bool nearer(Version a, Version b) const noexcept { return reverse_ ? a > b : a < b; }
+
+    void narrow() {
+        const auto middle = places_.begin() + static_cast<std::ptrdiff_t>(most_);
+        std::ranges::nth_element(
+            places_, middle, [&](const RecordPlace& a, const RecordPlace& b) { return nearer(a.version, b.version); });
+        // The window ends before the version in the middle; a version that alone is more than enough stays whole.
+        Version end = middle->version;
+        const auto nearest = std::ranges::min_element(
+            places_.begin(), middle, [&](Version a, Version b) { return nearer(a, b); }, &RecordPlace::version);
+        if (nearest->version == end) end = reverse_ ? end - 1 : end + 1;
+        if (reverse_) {
+            window_.after = end;
+        } else {
+            window_.upto = end - 1;
+        }
+        std::erase_if(places_, [&](const RecordPlace& place) { return !inside(place.version); });
+        if (places_.size() >= most_) most_ = places_.size();  // one large version
+    }
+
+    VersionStretch window_;
+    bool reverse_;
+    std::size_t most_;
+    std::vector<RecordPlace>& places_;
+};
+
+Result<void> take_block(const Segment& segment, std::size_t number, KeySpan keys, NearestPlaces& nearest) {
+    auto block = segment.block(number);
+    if (!block) return std::unexpected(std::move(block.error()));
+    // Where all keys of the block are in range, they need not be looked at.
+    const Zone& zone = segment.zones().block(number);
+    const bool all =
+        segment.zones().first_key(zone) >= keys.begin && (!keys.end || segment.zones().last_key(zone) < *keys.end);
+    std::string key;
+    StoredRecord record;
+    for (std::uint32_t at = block->begin(); at != block->end(); at = record.next) {
+        if (!block->read(at, record)) return std::unexpected(no_record(segment, number));
+        if (!nearest.inside(record.version)) continue;
+        if (!all) {
+            if (!block->read_key(record, key)) return std::unexpected(no_record(segment, number));
+            if (key < keys.begin || (keys.end && key >= *keys.end)) continue;
+        }
+        nearest.add({record.version, &segment, static_cast<std::uint32_t>(number), at});
+    }
+    return {};
+}
+
+/// Within a version by key, which is looked up only where a version has several records.
+Result<void> sort_places(std::vector<RecordPlace>& places, bool reverse) {
+    std::ranges::sort(places, [&](const RecordPlace& a, const RecordPlace& b) {
+        return reverse ? a.version > b.version : a.version < b.version;
+    });
+    struct Keyed {
+        std::string key;
+        RecordPlace place;
+    };
+    std::vector<Keyed> same;
+    for (auto begin = places.begin(); begin != places.end();) {
+        auto end = begin;
+        while (end != places.end() && end->version == begin->version) ++end;
+        if (end - begin > 1) {
+            same.clear();
+            for (auto at = begin; at != end; ++at) {
+                Keyed& keyed = same.emplace_back(std::string(), *at);
+                if (auto read = read_record(*at, keyed.key); !read) return std::unexpected(std::move(read.error()));
+            }
+            std::ranges::sort(same,
+                              [&](const Keyed& a, const Keyed& b) { return reverse ? b.key < a.key : a.key < b.key; });
+            std::ranges::transform(same, begin, [](const Keyed& keyed) { return keyed.place; });
+        }
+        begin = end;
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<VersionStretch> records_of_range(const Tree& tree, KeySpan keys, VersionStretch wanted, bool reverse,
+                                        std::size_t most, std::vector<RecordPlace>& places) {
+    places.clear();
+    NearestPlaces nearest(wanted, reverse, most, places);
+    for (const auto& component : tree.all()) {
+        const std::string_view begin = std::max<std::string_view>(keys.begin, component->begin());
+        if (keys.end && *keys.end <= begin) continue;
+        for (std::size_t part = component->part_from(begin); part < component->parts().size(); ++part) {
+            const Segment& segment = *component->parts()[part];
+            if (keys.end && segment.first_key() >= *keys.end) break;
+            for (std::size_t at = 0;; ++at) {
+                // The window narrows on the way.
+                const Box box{begin, keys.end.value_or(""), nearest.window().after, nearest.window().upto, 0};
+                at = segment.zones().next(at, box);
+                if (at == segment.zones().blocks()) break;
+                if (auto taken = take_block(segment, at, {begin, keys.end}, nearest); !taken) {
+                    return std::unexpected(std::move(taken.error()));
+                }
+            }
+        }
+    }
+    if (auto sorted = sort_places(places, reverse); !sorted) return std::unexpected(std::move(sorted.error()));
+    return nearest.window();
+}
+
+}  // namespace zverse::cold
