@@ -45,7 +45,8 @@ public:
         return bits_ == other.bits_ && ys_.spread == other.ys_.spread;
     }
 
-    /// Columns and rows beyond the curve's resolution are cut off at the top: the caller keeps within columns(), rows().
+    /// Columns and rows beyond the curve's resolution are cut off at the top: the caller keeps within columns(),
+    /// rows().
     [[nodiscard]] std::uint64_t encode(std::uint64_t column, std::uint64_t row) const noexcept;
     void encode(const platform::Kernels& kernels, const std::uint64_t* columns, const std::uint64_t* rows,
                 std::uint64_t* codes, std::size_t count) const noexcept {

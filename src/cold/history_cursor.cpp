@@ -1,3 +1,4 @@
+// The cursor over a history component: see tree_scan.h.
 #include <cold/tree_scan.h>
 
 #include <algorithm>

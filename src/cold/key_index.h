@@ -6,7 +6,9 @@
 #pragma once
 
 #include <cold/layout.h>
+#include <platform/match_words.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -25,9 +27,11 @@ namespace zverse::cold {
     return static_cast<std::uint64_t>((static_cast<Wide>(hash) * buckets) >> 64);
 }
 
-/// Bit i: entry i of the bucket has the tag. SSE2 or NEON.
-[[nodiscard]] unsigned match_tags(const IndexBucket& bucket, std::uint16_t tag) noexcept;
-[[nodiscard]] unsigned match_tags_scalar(const IndexBucket& bucket, std::uint16_t tag) noexcept;
+/// Bit i: entry i of the bucket has the tag.
+[[nodiscard]] inline unsigned match_tags(const IndexBucket& bucket, std::uint16_t tag) noexcept {
+    const unsigned count = std::min(bucket.meta & IndexBucket::kCountMask, IndexBucket::kEntries);
+    return platform::match_ten_words(bucket.tags, tag) & ((1U << count) - 1);
+}
 
 class KeyIndexBuilder {
 public:

@@ -1,4 +1,5 @@
-// What a segment looks like on its medium; a change here is a change of format. docs/format.md says the same for people.
+// What a segment looks like on its medium; a change here is a change of format. docs/format.md says the same for
+// people.
 //
 //   segment file   header (4096 bytes) | blocks and outside values | sections | the header again (4096)
 //

@@ -118,6 +118,10 @@ bool Edit::apply(std::span<const std::byte> bytes, ManifestState& state) {
                 state.components[a].segments.push_back(b);
                 state.ids = std::max({state.ids, a, b});
                 break;
+            case Tag::remove_segment:
+                if (!reader.take(b) || !state.components.contains(a)) return false;
+                if (std::erase(state.components[a].segments, b) == 0) return false;
+                break;
             case Tag::set_begin:
                 if (!reader.take(text) || !state.components.contains(a)) return false;
                 state.components[a].begin = text;
@@ -227,9 +231,10 @@ Result<void> Manifest::roll() {
     return {};
 }
 
-Result<Manifest> Manifest::open(platform::FileIo& io, const std::filesystem::path& directory,
-                                const std::uint64_t (&store)[2], bool write) {
-    Manifest manifest(io, directory, store);
+namespace {
+
+/// The numbers of all manifests in a directory, ascending.
+Result<std::vector<std::uint64_t>> numbers_in(platform::FileIo& io, const std::filesystem::path& directory) {
     auto names = io.list(directory);
     if (!names) return std::unexpected(std::move(names.error()));
     std::vector<std::uint64_t> numbers;
@@ -237,17 +242,30 @@ Result<Manifest> Manifest::open(platform::FileIo& io, const std::filesystem::pat
         if (const auto number = number_of(name)) numbers.push_back(*number);
     }
     std::ranges::sort(numbers);
-    if (!numbers.empty()) {
-        if (auto done = manifest.read(numbers.back()); !done) return std::unexpected(std::move(done.error()));
-        numbers.pop_back();
-    }
-    if (!write) return manifest;
-    // What a crash left of earlier rolls.
-    for (const std::uint64_t number : numbers) {
-        if (auto removed = io.remove(manifest.path_of(number)); !removed) return std::unexpected(removed.error());
-    }
-    if (auto rolled = manifest.roll(); !rolled) return std::unexpected(std::move(rolled.error()));
+    return numbers;
+}
+
+}  // namespace
+
+Result<Manifest> Manifest::open(platform::FileIo& io, const std::filesystem::path& directory,
+                                const std::uint64_t (&store)[2]) {
+    Manifest manifest(io, directory, store);
+    auto numbers = numbers_in(io, directory);
+    if (!numbers) return std::unexpected(std::move(numbers.error()));
+    if (numbers->empty()) return manifest;
+    if (auto done = manifest.read(numbers->back()); !done) return std::unexpected(std::move(done.error()));
     return manifest;
+}
+
+Result<void> Manifest::start_writing() {
+    auto numbers = numbers_in(*io_, directory_);
+    if (!numbers) return std::unexpected(std::move(numbers.error()));
+    // What a crash left of earlier rolls.
+    for (const std::uint64_t number : *numbers) {
+        if (number == number_) continue;
+        if (auto removed = io_->remove(path_of(number)); !removed) return removed;
+    }
+    return roll();
 }
 
 Result<void> Manifest::append(const Edit& edit) {

@@ -2,8 +2,8 @@
 //
 //   MANIFEST-<n>   edits, one after the other; the first is the whole state
 //
-// An edit is durable before anyone acts on it: before a view shows its components, before a head moves, before a file is
-// unlinked. Opening for writing writes the state anew as n + 1 and removes n, so appends never follow a torn edit.
+// An edit is durable before anyone acts on it: before a view shows its components, before a head moves, before a file
+// is unlinked. Who starts writing writes the state anew as n + 1 and removes n, so appends never follow a torn edit.
 //
 // Each edit is written twice, side by side, and one good copy is enough. Where both copies are bad and nothing follows,
 // a crash cut the edit short, and nobody acted on it. Where something follows, the file is damaged.
@@ -65,6 +65,10 @@ public:
     void set_ids(std::uint64_t ids) { put(Tag::ids, {ids}); }
     /// The next part of a component, which the first one creates.
     void add_segment(std::uint64_t component, std::uint64_t segment) { put(Tag::add_segment, {component, segment}); }
+    /// A part that the component no longer answers for.
+    void remove_segment(std::uint64_t component, std::uint64_t segment) {
+        put(Tag::remove_segment, {component, segment});
+    }
     /// Keys below it are answered by what replaced the component.
     void set_begin(std::uint64_t component, std::string_view begin);
     void remove_component(std::uint64_t component) { put(Tag::remove_component, {component}); }
@@ -92,7 +96,8 @@ private:
         pin,
         unpin,
         time,
-        times_before
+        times_before,
+        remove_segment
     };
     void put(Tag tag, std::initializer_list<std::uint64_t> numbers);
     void put_text(std::string_view text);
@@ -102,10 +107,12 @@ private:
 
 class Manifest {
 public:
-    /// Reads the newest manifest in `directory`; a directory without one has an empty state. With `write`, writes it
-    /// anew and removes older ones. Errors: corrupt (file and offset named), incompatible, io, full.
+    /// Reads the newest manifest in `directory`; a directory without one has an empty state. Changes nothing.
+    /// Errors: corrupt (file and offset named), incompatible, io.
     [[nodiscard]] static Result<Manifest> open(platform::FileIo& io, const std::filesystem::path& directory,
-                                               const std::uint64_t (&store)[2], bool write);
+                                               const std::uint64_t (&store)[2]);
+    /// Before the first append(): writes the state anew and removes older manifests. Errors: io, full.
+    [[nodiscard]] Result<void> start_writing();
 
     [[nodiscard]] const ManifestState& state() const noexcept { return state_; }
     /// Appends and applies; on return it survives power loss. After a failure nothing more may be appended: whether the

@@ -7,6 +7,14 @@
 
 namespace zverse::cold {
 
+Segment::~Segment() {
+    // relaxed: whoever set it let the segment go before.
+    platform::FileIo* const io = remove_by_.load(std::memory_order_relaxed);
+    if (io == nullptr) return;
+    mapping_ = {};
+    (void)io->remove(path_);  // what stays is removed when the store is opened again
+}
+
 Error Segment::damaged(std::uint64_t offset, const char* what) const {
     return {ErrorCode::corrupt, path_.string() + " is damaged at offset " + std::to_string(offset) + ": " + what};
 }

@@ -1,7 +1,7 @@
 // Segment: an open segment file, for reading. Immutable, so any thread may read it at any time.
 //
-// Everything is read where it lies in the mapping. Header, zones and keys are checked when the segment is opened; blocks,
-// pages of the index and outside values when they are first touched, and remembered as good by a bit each.
+// Everything is read where it lies in the mapping. Header, zones and keys are checked when the segment is opened;
+// blocks, pages of the index and outside values when they are first touched, and remembered as good by a bit each.
 //
 // Orders: the bits are relaxed. What they vouch for never changes, so a thread that misses one only checks again.
 #pragma once
@@ -28,6 +28,15 @@ public:
     [[nodiscard]] static Result<std::shared_ptr<Segment>> open(platform::FileIo& io, const std::filesystem::path& path,
                                                                const std::uint64_t (&store)[2], std::uint64_t segment);
 
+    ~Segment();
+    Segment(const Segment&) = delete;
+    Segment& operator=(const Segment&) = delete;
+
+    /// Removes the file when the last one who holds the segment lets it go. `io` must live until then.
+    void remove_when_unused(platform::FileIo& io) noexcept {
+        // release: pairs with the last owner's decrement of the count; the destructor runs behind it.
+        remove_by_.store(&io, std::memory_order_release);
+    }
     [[nodiscard]] const SegmentHeader& header() const noexcept { return header_; }
     [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
     [[nodiscard]] const Curve& curve() const noexcept { return curve_; }
@@ -116,6 +125,7 @@ private:
     std::span<const std::uint32_t> columns_;
     std::span<const std::byte> keys_;
     std::uint64_t home_buckets_ = 0;
+    std::atomic<platform::FileIo*> remove_by_{nullptr};
     mutable std::vector<std::atomic<std::uint64_t>> checked_;  ///< a bit for each unit that something begins at
 };
 

@@ -1,8 +1,8 @@
 // SegmentWriter: records in file order -> one segment file.
 //
 // Data flow: a record goes into the block being built, its value into the file at once when it is large; a full block
-// goes into the file, its postings and its zone are noted; finish() appends index, zones and keys, and writes the header
-// twice, the front one last. The caller renames the file when it is synced, and only then is there a segment.
+// goes into the file, its postings and its zone are noted; finish() appends index, zones and keys, and writes the
+// header twice, the front one last. The caller renames the file when it is synced, and only then is there a segment.
 //
 // File order: live segments by key, each once; history segments by (code of the curve, key, version descending).
 #pragma once
@@ -40,8 +40,8 @@ struct SegmentPlan {
     std::uint64_t unit_bytes = kUnitBytes;  ///< see unit_bytes_for()
 };
 
-/// The unit of a segment whose largest value has `value_bytes`: with the usual one a block behind a huge value would lie
-/// beyond the reach of postings.
+/// The unit of a segment whose largest value has `value_bytes`: with the usual one a block behind a huge value would
+/// lie beyond the reach of postings.
 [[nodiscard]] std::uint64_t unit_bytes_for(std::uint64_t value_bytes) noexcept;
 
 class SegmentWriter {

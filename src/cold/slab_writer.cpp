@@ -24,8 +24,8 @@ SlabWriter::SlabWriter(platform::FileIo& io, SlabPlan plan)
       plan_(std::move(plan)),
       live_begin_(plan_.range_begin),
       history_begin_(plan_.range_begin),
-      live_part_(plan_.first_part),
-      history_part_(plan_.first_part) {}
+      live_part_(plan_.live_part),
+      history_part_(plan_.history_part) {}
 
 SlabWriter::~SlabWriter() {
     live_.reset();

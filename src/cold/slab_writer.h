@@ -35,7 +35,8 @@ struct SlabPlan {
     Version slab_after = 0;
     Version slab_upto = 0;
     std::vector<std::uint64_t> replaced;
-    std::uint32_t first_part = 0;  ///< of both, when a merge goes on
+    std::uint32_t live_part = 0;  ///< number of the first one, when a merge goes on
+    std::uint32_t history_part = 0;
     std::string range_begin;  ///< where it goes on
     Version floor = 0;
     bool drop_tombstones = false;  ///< those <= floor: nothing older is left that they cover

@@ -33,14 +33,14 @@ struct VersionStretch {
 
 /// The records of `key` with versions in `wanted`, by version: from the newest on, or from the oldest when `reverse`.
 /// At least `enough` of them where there are so many, and usually not many more: what one component holds of the key is
-/// taken at once. Returns the stretch that `places` holds all of: it ends where `wanted` does, or reaches as far as there
-/// was enough. Errors: corrupt.
+/// taken at once. Returns the stretch that `places` holds all of: it ends where `wanted` does, or reaches as far as
+/// there was enough. Errors: corrupt.
 [[nodiscard]] Result<VersionStretch> records_of_key(const Tree& tree, std::string_view key, VersionStretch wanted,
                                                     bool reverse, std::size_t enough, std::vector<RecordPlace>& places);
 
-/// The records of a key range with versions in `wanted`, by (version, key): from the oldest on, or in the reverse order.
-/// At most about `most` of them, never a part of a version. Returns the stretch that `places` holds all of. Memory: twice
-/// `most` places. Errors: corrupt.
+/// The records of a key range with versions in `wanted`, by (version, key): from the oldest on, or in the reverse
+/// order. At most about `most` of them, never a part of a version. Returns the stretch that `places` holds all of.
+/// Memory: twice `most` places. Errors: corrupt.
 [[nodiscard]] Result<VersionStretch> records_of_range(const Tree& tree, KeySpan keys, VersionStretch wanted,
                                                       bool reverse, std::size_t most, std::vector<RecordPlace>& places);
 

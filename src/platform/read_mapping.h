@@ -1,5 +1,5 @@
-// ReadMapping: a file's bytes for reading. Mapped where the file has a descriptor; where it has none (the simulator), or
-// mapping is not wanted, read into memory.
+// ReadMapping: a file's bytes for reading. Mapped where the file has a descriptor; where it has none (the simulator),
+// or mapping is not wanted, read into memory.
 #pragma once
 
 #include <platform/file_io.h>

@@ -1,6 +1,7 @@
 // Goal:    a curve's codes merge the bits they say, and bigmin and litmax find exactly the next code of a box.
-// Method:  every pattern of up to 6 bits against a bit by bit definition, with every box and every code; random patterns
-//          of up to 48 bits against the definition, and boxes of larger ones against a search through all their codes.
+// Method:  every pattern of up to 6 bits against a bit by bit definition, with every box and every code; random
+//          patterns of up to 48 bits against the definition, and boxes of larger ones against a search through all
+//          their codes.
 #include <cold/curve.h>
 
 #include <support/results.h>

@@ -1,7 +1,7 @@
-// Goal:    a manifest's state is what its appended edits make of it: after every power cut, all that was acknowledged and
-//          at most what was being appended; a damaged one is refused or read rightly, never otherwise.
-// Method:  random edits on the simulated disk, beside a state that takes the same edits; at random moments the power goes,
-//          with whatever of the unsynced sectors, sizes and names the disk likes; failing calls; flipped bits.
+// Goal:    a manifest's state is what its appended edits make of it: after every power cut, all that was acknowledged
+//          and at most what was being appended; a damaged one is refused or read rightly, never otherwise.
+// Method:  random edits on the simulated disk, beside a state that takes the same edits; at random moments the power
+//          goes, with whatever of the unsynced sectors, sizes and names the disk likes; failing calls; flipped bits.
 #include <support/results.h>
 #include <support/seed.h>
 #include <support/sim_file_io.h>
@@ -24,6 +24,14 @@ using cold::ManifestState;
 constexpr std::uint64_t kStore[2] = {5, 6};
 const std::filesystem::path kDirectory = "/store";
 
+/// Opened for writing.
+Result<Manifest> open_to_write(SimFileIo& io) {
+    auto manifest = Manifest::open(io, kDirectory, kStore);
+    if (!manifest) return manifest;
+    if (auto started = manifest->start_writing(); !started) return std::unexpected(started.error());
+    return manifest;
+}
+
 Edit random_edit(Random& random, const ManifestState& state) {
     Edit edit;
     for (std::uint64_t i = random.between(1, 5); i-- > 0;) {
@@ -38,6 +46,8 @@ Edit random_edit(Random& random, const ManifestState& state) {
             default:
                 edit.add_segment(100 + id, random.below(1'000'000));
                 edit.set_begin(100 + id, random.bytes(random.below(300)));
+                edit.add_segment(100 + id, 7);
+                if (random.one_in(3)) edit.remove_segment(100 + id, 7);
                 if (random.one_in(3)) edit.remove_component(100 + id);
         }
     }
@@ -51,7 +61,7 @@ TEST(ManifestTest, KeepsItsStateOverOpenings) {
     must(io.create_directories(kDirectory));
     ManifestState expected;
     for (int opening = 0; opening < 50; ++opening) {
-        Manifest manifest = must(Manifest::open(io, kDirectory, kStore, true));
+        Manifest manifest = must(open_to_write(io));
         ASSERT_EQ(manifest.state(), expected);
         for (std::uint64_t i = random.below(40); i-- > 0;) {
             const Edit edit = random_edit(random, expected);
@@ -59,7 +69,7 @@ TEST(ManifestTest, KeepsItsStateOverOpenings) {
             ASSERT_TRUE(Edit::apply(edit.bytes(), expected));
         }
         ASSERT_EQ(manifest.state(), expected);
-        ASSERT_EQ(must(Manifest::open(io, kDirectory, kStore, false)).state(), expected);
+        ASSERT_EQ(must(Manifest::open(io, kDirectory, kStore)).state(), expected);
         ASSERT_EQ(must(io.list(kDirectory)).size(), 1U);
     }
 }
@@ -67,7 +77,7 @@ TEST(ManifestTest, KeepsItsStateOverOpenings) {
 TEST(ManifestTest, RollsWhenItHasGrown) {
     SimFileIo io;
     must(io.create_directories(kDirectory));
-    Manifest manifest = must(Manifest::open(io, kDirectory, kStore, true));
+    Manifest manifest = must(open_to_write(io));
     const auto first = must(io.list(kDirectory));
     for (int i = 0; i < 100; ++i) {
         Edit edit;
@@ -77,18 +87,18 @@ TEST(ManifestTest, RollsWhenItHasGrown) {
     }
     EXPECT_NE(must(io.list(kDirectory)), first);
     EXPECT_EQ(must(io.list(kDirectory)).size(), 1U);
-    EXPECT_EQ(must(Manifest::open(io, kDirectory, kStore, false)).state(), manifest.state());
+    EXPECT_EQ(must(Manifest::open(io, kDirectory, kStore)).state(), manifest.state());
 }
 
 /// Reopens `disk`: the state must be one of `allowed`.
 void expect_one_of(SimFileIo& disk, const std::vector<ManifestState>& allowed) {
-    const auto read = Manifest::open(disk, kDirectory, kStore, false);
+    const auto read = Manifest::open(disk, kDirectory, kStore);
     ASSERT_TRUE(read) << describe(read.error());
     ASSERT_TRUE(std::ranges::find(allowed, read->state()) != allowed.end());
-    const auto again = Manifest::open(disk, kDirectory, kStore, true);
+    const auto again = open_to_write(disk);
     ASSERT_TRUE(again) << describe(again.error());
     ASSERT_EQ(again->state(), read->state());
-    ASSERT_EQ(must(Manifest::open(disk, kDirectory, kStore, false)).state(), read->state());
+    ASSERT_EQ(must(Manifest::open(disk, kDirectory, kStore)).state(), read->state());
 }
 
 TEST(ManifestCrash, PowerCutsTakeAtMostTheEditInFlight) {
@@ -100,11 +110,11 @@ TEST(ManifestCrash, PowerCutsTakeAtMostTheEditInFlight) {
         must(io.create_directories(kDirectory));
         must(io.sync_directory("/"));
         ManifestState before;
-        (void)must(Manifest::open(io, kDirectory, kStore, true));
+        (void)must(open_to_write(io));
         for (int opening = 0; opening < 4; ++opening) {
             // One call of the disk fails: there the power goes, in the midst of opening or of an edit.
             io.fail_call(random.between(1, 30), EIO, true);
-            auto manifest = Manifest::open(io, kDirectory, kStore, true);
+            auto manifest = open_to_write(io);
             ManifestState after = before;
             while (manifest) {
                 const Edit edit = random_edit(random, before);
@@ -118,7 +128,7 @@ TEST(ManifestCrash, PowerCutsTakeAtMostTheEditInFlight) {
                 expect_one_of(*disk, {before, after});
                 if (::testing::Test::HasFatalFailure()) return;
             }
-            const auto read = must(Manifest::open(io, kDirectory, kStore, true));
+            const auto read = must(open_to_write(io));
             before = read.state();
         }
     }
@@ -131,7 +141,7 @@ TEST(ManifestDamage, AFlippedBitIsMadeUpForByTheOtherCopy) {
     must(io.create_directories(kDirectory));
     ManifestState expected;
     {
-        Manifest manifest = must(Manifest::open(io, kDirectory, kStore, true));
+        Manifest manifest = must(open_to_write(io));
         for (int i = 0; i < 10; ++i) must(manifest.append(random_edit(random, manifest.state())));
         expected = manifest.state();
     }
@@ -143,7 +153,7 @@ TEST(ManifestDamage, AFlippedBitIsMadeUpForByTheOtherCopy) {
         must(file->read_exact({&byte, 1}, bit / 8));
         const std::byte flipped = byte ^ (std::byte{1} << (bit % 8));
         must(file->write({&flipped, 1}, bit / 8));
-        ASSERT_EQ(must(Manifest::open(io, kDirectory, kStore, false)).state(), expected) << "bit " << bit;
+        ASSERT_EQ(must(Manifest::open(io, kDirectory, kStore)).state(), expected) << "bit " << bit;
         must(file->write({&byte, 1}, bit / 8));
     }
 }
@@ -151,9 +161,9 @@ TEST(ManifestDamage, AFlippedBitIsMadeUpForByTheOtherCopy) {
 TEST(ManifestDamage, AnotherStoresManifestIsRefused) {
     SimFileIo io;
     must(io.create_directories(kDirectory));
-    (void)must(Manifest::open(io, kDirectory, kStore, true));
+    (void)must(open_to_write(io));
     const std::uint64_t other[2] = {5, 7};
-    expect_error(Manifest::open(io, kDirectory, other, false), ErrorCode::corrupt, "MANIFEST-1");
+    expect_error(Manifest::open(io, kDirectory, other), ErrorCode::corrupt, "MANIFEST-1");
 }
 
 }  // namespace

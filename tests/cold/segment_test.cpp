@@ -1,7 +1,7 @@
 // Goal:    a segment gives back exactly the records that went in, by every road: block by block, by key and version
 //          through the index, and by box through the zones; and says what it is.
-// Method:  random records of every shape (long keys, values outside, tombstones), live and under several curves, against
-//          searches through the list they came from.
+// Method:  random records of every shape (long keys, values outside, tombstones), live and under several curves,
+//          against searches through the list they came from.
 #include <support/cold_parts.h>
 #include <support/seed.h>
 #include <support/temp_store.h>

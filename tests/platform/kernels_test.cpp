@@ -4,6 +4,7 @@
 //          one of them did not: a skipped kernel must not look like a tested one.
 #include <platform/kernels.h>
 #include <platform/match_tags.h>
+#include <platform/match_words.h>
 
 #include <support/seed.h>
 
@@ -115,6 +116,18 @@ TEST(MatchTags, RandomLines) {
         line.words[7] = random.next() >> 16;  // a link
         expect_match(line, tag);
         if (::testing::Test::HasFatalFailure()) return;
+    }
+}
+
+TEST(MatchWords, AsTheReferenceSays) {
+    const test::SeedScope seed;
+    test::Random random(seed.seed());
+    for (int round = 0; round < 100'000; ++round) {
+        std::uint16_t words[10];
+        for (std::uint16_t& word : words)
+            word = static_cast<std::uint16_t>(random.below(random.one_in(2) ? 3 : 65'536));
+        const auto wanted = random.one_in(2) ? words[random.below(10)] : static_cast<std::uint16_t>(random.next());
+        ASSERT_EQ(match_ten_words(words, wanted), match_ten_words_scalar(words, wanted));
     }
 }
 

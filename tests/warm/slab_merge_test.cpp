@@ -1,12 +1,14 @@
 // Goal:    a tree of components, whatever was merged so far, answers every read as of every version as a map of
 //          versions does: single keys, scans, histories and changes, in both directions.
-// Method:  random stripes, flushed as a flush does; merges of four, taken part by part, with the tree as it is in between;
-//          parts and blocks so small that everything has many. Retention moves a floor; above it nothing may change.
+// Method:  random stripes, flushed as a flush does; merges of four, taken part by part, with the tree as it is in
+//          between; parts and blocks so small that everything has many. Retention moves a floor; above it nothing may
+//          change.
 #include <support/cold_parts.h>
 #include <support/seed.h>
 #include <support/temp_store.h>
 
 #include <cold/tree_records.h>
+#include <warm/merge_choice.h>
 #include <warm/slab_merge.h>
 
 #include <gtest/gtest.h>
@@ -45,17 +47,12 @@ protected:
         }
     }
 
-    cold::SlabPlan plan(std::uint32_t level, Version after, Version upto) {
+    cold::SlabPlan plan() {
         cold::SlabPlan plan;
         plan.store[0] = kStore[0];
         plan.store[1] = kStore[1];
         plan.directory = directory_.path();
         plan.next_id = [this] { return ++ids_; };
-        plan.live_component = ++ids_;
-        plan.history_component = ++ids_;
-        plan.level = level;
-        plan.slab_after = after;
-        plan.slab_upto = upto;
         plan.floor = floor_;
         plan.segment_bytes = 4096 + random_.below(20'000);
         plan.waiting_bytes = 2000 + random_.below(20'000);
@@ -81,7 +78,12 @@ protected:
             stripe[record.key][record.version] = record;
         }
         clock_ += random_.below(3);  // versions nobody wrote
-        cold::SlabWriter writer(*io_, plan(0, after, clock_));
+        cold::SlabPlan how = plan();
+        how.live_component = ++ids_;
+        how.history_component = ++ids_;
+        how.slab_after = after;
+        how.slab_upto = clock_;
+        cold::SlabWriter writer(*io_, std::move(how));
         for (auto& [key, versions] : stripe) {
             if (writer.part_full(0)) take(must(writer.end_part(key)));
             Version newer = kOpen;
@@ -119,29 +121,23 @@ protected:
         return {components, cold::segment_seed(kStore, 0)};
     }
 
-    /// Merges the four oldest of a level that has four; look() is called after every part.
+    /// Merges what is due; look() is called after every part. Now and then it ends before it is done.
     bool merge_once(const std::function<void()>& look) {
-        std::map<std::uint32_t, Tree::Components> levels;
         const Tree before = tree();
-        for (const auto& component : before.live()) levels[component->level()].push_back(component);
-        for (auto& [level, inputs] : levels) {
-            if (inputs.size() < 4) continue;
-            inputs.erase(inputs.begin(), inputs.end() - 4);
-            merge(level, inputs, inputs.back() == before.live().back(), look);
-            return true;
-        }
-        return false;
-    }
-
-    void merge(std::uint32_t level, const Tree::Components& inputs, bool oldest, const std::function<void()>& look) {
-        cold::SlabPlan how = plan(level + 1, inputs.back()->slab_after(), inputs.front()->slab_upto());
-        for (const auto& input : inputs) how.replaced.push_back(input->id());
-        how.drop_tombstones = oldest;
+        const auto choice = warm::choose_merge(before, 4);
+        if (!choice) return false;
+        cold::SlabPlan how = plan();
+        choice->fill(how, ids_ + 1, ids_ + 2);
+        ids_ += 2;
+        const auto& inputs = choice->inputs;
         const auto merge = must(warm::SlabMerge::create(*io_, inputs, std::move(how)));
+        const bool interrupted = random_.one_in(4);
+        int parts = 0;
         while (!merge->done()) {
             const auto part = must(merge->step(500));
             if (!part) continue;
             ++parts_merged_;
+            ++parts;
             take(*part);
             for (const auto& input : inputs) {
                 if (part->range_end) {
@@ -151,7 +147,9 @@ protected:
                 }
             }
             look();
+            if (interrupted && parts == 2) break;
         }
+        return true;
     }
 
     /// The newest record as of v, by the model.

@@ -1,0 +1,151 @@
+#include <cold/cold_tier.h>
+#include <cold/segment_checksum.h>
+
+#include <algorithm>
+#include <set>
+
+namespace zverse::cold {
+
+Result<std::shared_ptr<Segment>> ColdTier::open_segment(std::uint64_t segment) const {
+    return Segment::open(io_, segment_path(directory(), segment), uuid_, segment);
+}
+
+/// Parts are of their component, and follow each other in keys.
+Result<void> ColdTier::check_part(std::uint64_t component, const Segment& part) const {
+    const auto found = components_.find(component);
+    const Segment* before =
+        found == components_.end() || found->second.segments.empty() ? nullptr : found->second.segments.back().get();
+    const SegmentHeader& header = part.header();
+    const bool alike =
+        before == nullptr || (before->header().kind == header.kind && before->header().level == header.level &&
+                              before->header().slab_after == header.slab_after &&
+                              before->header().slab_upto == header.slab_upto && before->last_key() < part.first_key());
+    if (header.component == component && alike) return {};
+    return std::unexpected(part.damaged(0, "it does not follow the other parts of its component"));
+}
+
+Result<void> ColdTier::open_components() {
+    for (const auto& [id, state] : manifest_.state().components) {
+        components_[id].begin = state.begin;
+        for (const std::uint64_t segment : state.segments) {
+            auto part = open_segment(segment);
+            if (!part) return std::unexpected(std::move(part.error()));
+            if (auto good = check_part(id, **part); !good) return good;
+            components_[id].segments.push_back(std::move(*part));
+        }
+    }
+    // relaxed: nobody else has it yet.
+    ids_.store(manifest_.state().ids, std::memory_order_relaxed);
+    show_tree();
+    return {};
+}
+
+Result<std::unique_ptr<ColdTier>> ColdTier::open(platform::FileIo& io, const std::filesystem::path& store,
+                                                 const std::uint64_t (&uuid)[2]) {
+    auto manifest = Manifest::open(io, store, uuid);
+    if (!manifest) return std::unexpected(std::move(manifest.error()));
+    std::unique_ptr<ColdTier> tier(new ColdTier(io, store, uuid, std::move(*manifest)));
+    if (auto opened = tier->open_components(); !opened) return std::unexpected(std::move(opened.error()));
+    return tier;
+}
+
+Result<void> ColdTier::start_writing() {
+    if (auto made = io_.create_directories(directory()); !made) return made;
+    if (auto started = manifest_.start_writing(); !started) return started;
+    std::set<std::string> named;
+    for (const auto& [id, state] : manifest_.state().components) {
+        for (const std::uint64_t segment : state.segments) {
+            named.insert(segment_path(directory(), segment).filename().string());
+        }
+    }
+    auto names = io_.list(directory());
+    if (!names) return std::unexpected(std::move(names.error()));
+    for (const std::string& name : *names) {
+        if (named.contains(name) || name.find(".zseg") == std::string::npos) continue;
+        if (auto removed = io_.remove(directory() / name); !removed) return removed;
+    }
+    return {};
+}
+
+std::size_t ColdTier::Parts::below(const std::optional<std::string>& key) const noexcept {
+    if (!key) return segments.size();
+    const auto first = std::ranges::find_if(segments, [&](const auto& each) { return each->last_key() >= *key; });
+    return static_cast<std::size_t>(first - segments.begin());
+}
+
+Result<Edit> ColdTier::edit_of(const TreeChange& change, const std::vector<std::shared_ptr<Segment>>& opened) const {
+    Edit edit = change.others;
+    // relaxed: ids of this change were drawn before.
+    edit.set_ids(ids_.load(std::memory_order_relaxed));
+    for (const auto& segment : opened) edit.add_segment(segment->header().component, segment->header().segment);
+    for (const auto& [id, begin] : change.begins) {
+        const auto found = components_.find(id);
+        if (found == components_.end()) {
+            return std::unexpected(Error(ErrorCode::invalid_argument, "component " + std::to_string(id) + " is gone"));
+        }
+        const auto& segments = found->second.segments;
+        const std::size_t released = found->second.below(begin);
+        if (released == segments.size()) {
+            edit.remove_component(id);
+            continue;
+        }
+        for (std::size_t i = 0; i < released; ++i) edit.remove_segment(id, segments[i]->header().segment);
+        edit.set_begin(id, *begin);
+    }
+    if (change.cut) edit.set_cut(*change.cut);
+    if (change.floor) edit.set_floor(*change.floor);
+    return edit;
+}
+
+void ColdTier::apply(const TreeChange& change, const std::vector<std::shared_ptr<Segment>>& opened) {
+    for (const auto& segment : opened) {
+        const std::uint64_t id = segment->header().component;
+        components_[id].segments.push_back(segment);
+        shown_.erase(id);
+    }
+    for (const auto& [id, begin] : change.begins) {
+        Parts& parts = components_[id];
+        shown_.erase(id);
+        const auto released = static_cast<std::ptrdiff_t>(parts.below(begin));
+        std::for_each_n(parts.segments.begin(), released, [this](const auto& each) { each->remove_when_unused(io_); });
+        parts.segments.erase(parts.segments.begin(), parts.segments.begin() + released);
+        if (parts.segments.empty()) {
+            components_.erase(id);
+        } else {
+            parts.begin = *begin;
+        }
+    }
+}
+
+void ColdTier::show_tree() {
+    Tree::Components all;
+    for (const auto& [id, parts] : components_) {
+        std::shared_ptr<const Component>& component = shown_[id];
+        if (component == nullptr) {
+            component = std::make_shared<const Component>(
+                Component::Parts(parts.segments.begin(), parts.segments.end()), parts.begin);
+        }
+        all.push_back(component);
+    }
+    auto tree = std::make_shared<const Tree>(std::move(all), segment_seed(uuid_, 0));
+    const std::scoped_lock lock(tree_mutex_);
+    tree_.swap(tree);
+}
+
+Result<void> ColdTier::commit(const TreeChange& change) {
+    std::vector<std::shared_ptr<Segment>> opened;
+    for (const std::uint64_t id : change.segments) {
+        auto segment = open_segment(id);
+        if (!segment) return std::unexpected(std::move(segment.error()));
+        if (auto good = check_part((*segment)->header().component, **segment); !good) return good;
+        opened.push_back(std::move(*segment));
+    }
+    auto edit = edit_of(change, opened);
+    if (!edit) return std::unexpected(std::move(edit.error()));
+    if (auto appended = manifest_.append(*edit); !appended) return appended;
+    apply(change, opened);
+    show_tree();
+    return {};
+}
+
+}  // namespace zverse::cold

@@ -1,0 +1,93 @@
+// ColdTier: the settled versions of one store: its manifest, its segments, and the tree that they are now.
+//
+//   <store>/MANIFEST-<n>   see manifest.h
+//   <store>/cold/          segments; what the manifest does not name is left over, and removed when writing starts
+//
+// A change goes: segments written, synced, renamed, directory synced (slab_writer.h) -> opened here, read back -> edit
+// appended, which is the moment it counts -> tree() shows it. Files that no tree refers to any more are removed when
+// the last tree that does goes.
+//
+// Threads: tree() any; the rest one at a time.
+#pragma once
+
+#include <cold/component.h>
+#include <cold/manifest.h>
+#include <cold/slab_writer.h>
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace zverse::cold {
+
+/// What a flush, a part of a merge, or retention changes.
+struct TreeChange {
+    std::vector<std::uint64_t> segments;  ///< new ones, each the next part of its component
+    /// Components that answer only for keys from here on; without a key: for none any more.
+    std::vector<std::pair<std::uint64_t, std::optional<std::string>>> begins;
+    std::optional<Version> cut;
+    std::optional<Version> floor;
+    Edit others;  ///< pins and times
+};
+
+class ColdTier {
+public:
+    /// Reads what is there; changes nothing. Errors: corrupt, incompatible, io, full.
+    [[nodiscard]] static Result<std::unique_ptr<ColdTier>> open(platform::FileIo& io,
+                                                                const std::filesystem::path& store,
+                                                                const std::uint64_t (&uuid)[2]);
+    /// Before the first change: a manifest of its own, and nothing left over.
+    [[nodiscard]] Result<void> start_writing();
+
+    [[nodiscard]] std::shared_ptr<const Tree> tree() const {
+        const std::scoped_lock lock(tree_mutex_);
+        return tree_;
+    }
+    [[nodiscard]] const ManifestState& state() const noexcept { return manifest_.state(); }
+    [[nodiscard]] std::filesystem::path directory() const { return store_ / "cold"; }
+    /// For segments and components. Any thread.
+    [[nodiscard]] std::uint64_t next_id() noexcept {
+        // relaxed: only uniqueness matters.
+        return ids_.fetch_add(1, std::memory_order_relaxed) + 1;
+    }
+    /// On return the change survives power loss and tree() shows it. After a failure nothing was changed that anyone
+    /// sees, and further changes are refused. Errors: corrupt (a new segment does not read back), io, full.
+    [[nodiscard]] Result<void> commit(const TreeChange& change);
+
+private:
+    ColdTier(platform::FileIo& io, std::filesystem::path store, const std::uint64_t (&uuid)[2], Manifest manifest)
+        : io_(io), store_(std::move(store)), uuid_{uuid[0], uuid[1]}, manifest_(std::move(manifest)) {}
+    [[nodiscard]] Result<std::shared_ptr<Segment>> open_segment(std::uint64_t segment) const;
+    [[nodiscard]] Result<void> open_components();
+    [[nodiscard]] Result<void> check_part(std::uint64_t component, const Segment& part) const;
+    [[nodiscard]] Result<Edit> edit_of(const TreeChange& change,
+                                       const std::vector<std::shared_ptr<Segment>>& opened) const;
+    void apply(const TreeChange& change, const std::vector<std::shared_ptr<Segment>>& opened);
+    void show_tree();
+
+    struct Parts {
+        std::vector<std::shared_ptr<Segment>> segments;
+        std::string begin;
+        /// How many of the first segments lie below a key; all of them below none.
+        [[nodiscard]] std::size_t below(const std::optional<std::string>& key) const noexcept;
+    };
+
+    platform::FileIo& io_;
+    const std::filesystem::path store_;
+    const std::uint64_t uuid_[2];
+    Manifest manifest_;
+    std::map<std::uint64_t, Parts> components_;
+    std::map<std::uint64_t, std::shared_ptr<const Component>> shown_;  ///< what of components_ has not changed since
+    std::atomic<std::uint64_t> ids_{0};
+    mutable std::mutex tree_mutex_;
+    std::shared_ptr<const Tree> tree_;
+};
+
+}  // namespace zverse::cold
