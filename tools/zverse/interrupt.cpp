@@ -1,4 +1,8 @@
+#include <tools/zverse/exit_status.h>
 #include <tools/zverse/interrupt.h>
+#include <tools/zverse/result.h>
+
+#include <sys/wait.h>
 
 #include <csignal>
 
@@ -21,5 +25,16 @@ void install_interrupt_handlers() {
 }
 
 bool interrupted() noexcept { return interrupt_seen != 0; }
+
+bool note_end_of_child(int status) noexcept {
+    const bool ended = WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGTERM);
+    if (ended || (WIFEXITED(status) && WEXITSTATUS(status) == kExitCancelled)) interrupt_seen = 1;
+    return interrupted();
+}
+
+// No job here uses a store after closing it, so the code is free.
+std::unexpected<Error> stopped() { return fail(ErrorCode::closed, "Stopped by a signal."); }
+
+bool is_stop(const Error& error) noexcept { return interrupted() && error.code() == ErrorCode::closed; }
 
 }  // namespace zverse::tools
