@@ -38,7 +38,8 @@ def main(path):
     with open(path, encoding="utf-8") as file:
         benchmarks = json.load(file)["benchmarks"]
     for figures in benchmarks:
-        print(speed_line(figures) if "ns" in figures else f"  {figures['name']}: {figures.get('error_message', 'failed')}")
+        failure = f"  {figures['name']}: {figures.get('error_message', 'failed')}"
+        print(speed_line(figures) if "ns" in figures else failure)
     print("  raw write: the same 192 bytes without a store; raw read: a random line of a table and 100 bytes it names")
 
 

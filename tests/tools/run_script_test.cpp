@@ -1,5 +1,5 @@
-// Goal:    ./dev run ends with a page of figures or one clear sentence, reads paths as its caller means them, and leaves
-//          nothing behind, Ctrl-C included.
+// Goal:    ./dev run ends with a page of figures or one clear sentence, reads paths as its caller means them, and
+//          leaves nothing behind, Ctrl-C included.
 // Method:  scripts/run.sh with the tool of this build; with stand-ins for the tool and the benchmark where the way they
 //          end is the point; ./dev only as far as it neither installs nor builds.
 #include <gtest/gtest.h>
