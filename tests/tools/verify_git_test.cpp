@@ -272,6 +272,8 @@ TEST_F(StopTest, VerifyStopsAndTellsNoDifferences) {
         SCOPED_TRACE(word);
         expect_stopped(run("verify-git", word, "kill -INT $PPID"), "verify-git");
         expect_stopped(run("verify-git", word, "kill -INT $$"), "verify-git");
+        // As timeout(1) does: to the process, then to its group.
+        expect_stopped(run("verify-git", word, "kill -INT $PPID; sleep 0.01; kill -INT $PPID"), "verify-git");
     }
     EXPECT_EQ(run_tool({"verify-git", store(), repository_.path().string()}).status, 0);
 }

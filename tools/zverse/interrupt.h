@@ -1,4 +1,5 @@
-// Ctrl-C and SIGTERM as a question the long jobs ask between two steps. The second signal ends the program.
+// Ctrl-C and SIGTERM as a question the long jobs ask between two steps. A second one, two seconds later, ends the
+// program.
 #pragma once
 
 #include <zverse/error.h>
