@@ -15,6 +15,11 @@
 # them out. ZVERSE_TOOL names another `zverse` than that of build/. Ctrl-C ends it with status 32 and leaves nothing
 # behind.
 set -euo pipefail
+work=
+clean_up() { [[ -z $work ]] || rm -rf -- "$work"; }
+trap clean_up EXIT
+trap 'exit 32' INT TERM
+
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 tool=${ZVERSE_TOOL:-$root/build/tools/zverse}
 
@@ -40,11 +45,6 @@ check_place ZVERSE_MEDIUM
 check_place TMPDIR
 [[ -z $only_check ]] || exit 0
 [[ -x $tool ]] || die "no program $tool; ./dev build makes it"
-
-work=
-clean_up() { [[ -z $work ]] || rm -rf -- "$work"; }
-trap clean_up EXIT
-trap 'exit 32' INT TERM
 
 # The first writable mount point whose mappings reach the medium itself. Blanks are \040 in /proc/mounts.
 dax_mount() {
