@@ -238,6 +238,9 @@ def main(arguments):
     parser.add_argument("--read", type=Path, nargs="+", help="print the table of these files, run nothing")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a goal is red")
     options = parser.parse_args(arguments)
+    for program in options.programs:
+        if program not in PROGRAMS:
+            parser.error(f"there is no program {program}; there are {', '.join(PROGRAMS)}")
 
     if options.read:
         runs = Runs()

@@ -10,7 +10,8 @@
 
 namespace zverse {
 
-/// What a write has achieved when it returns.
+/// What a write has achieved when it returns. No store promises more than its medium: on tmpfs nothing survives power
+/// loss, whatever the class.
 enum class Durability {
     power,    ///< Survives power loss.
     process,  ///< Survives the death of the process at once, power loss after the next sync (SyncPolicy).
@@ -28,7 +29,8 @@ enum class Sharding {
     by_key,   ///< The ring of the key's hash; all versions of a key in one ring (a batch: of its first key).
 };
 
-/// What history may be forgotten. Neither set: every version is kept for ever.
+/// What history may be forgotten. Neither set: every version is kept for ever. Checked, but without effect before the
+/// cold tier exists: until then every version is kept.
 struct Retention {
     std::optional<std::chrono::seconds> max_age;
     std::optional<std::uint64_t> max_versions_behind;
@@ -58,13 +60,13 @@ struct Options {
     /// Workers that flush and compact into the cold tier, at most 256. 0: one per NUMA node. Two threads
     /// of every store open for writing are not among them: for syncs and limits, and for sorting.
     unsigned workers = 0;
-    Retention retention;
+    Retention retention;  ///< No effect before the cold tier exists.
 
     /// Largest value accepted, in bytes. 0: what a frame holds (nearly a quarter of a ring, at most 4 GiB - 1).
     std::uint64_t value_bytes_max = 0;
     /// DRAM the engine may allocate for itself, in bytes. 0: a quarter of RAM. At least 16 MiB.
     std::uint64_t memory_bytes_max = 0;
-    /// Rate limit of background work, in bytes per second. 0: none.
+    /// Rate limit of background work, in bytes per second. 0: none. No effect before the cold tier exists.
     std::uint64_t background_bytes_per_second = 0;
     /// How long a write waits for space in the hot tier before it fails with `full`. At most one hour.
     std::chrono::milliseconds write_timeout{10'000};

@@ -41,8 +41,11 @@ public:
     /// One JSON object: {"schema":"zverse.stats/1","metrics":{...},"platform":[...]}.
     [[nodiscard]] std::string to_json() const;
 
-    [[nodiscard]] const std::vector<Metric>& metrics() const noexcept { return metrics_; }
-    [[nodiscard]] const std::vector<Capability>& platform() const noexcept { return platform_; }
+    /// Of a temporary by value, so that `for (const auto& metric : store.stats().metrics())` reads living memory.
+    [[nodiscard]] const std::vector<Metric>& metrics() const& noexcept { return metrics_; }
+    [[nodiscard]] std::vector<Metric> metrics() && noexcept { return std::move(metrics_); }
+    [[nodiscard]] const std::vector<Capability>& platform() const& noexcept { return platform_; }
+    [[nodiscard]] std::vector<Capability> platform() && noexcept { return std::move(platform_); }
 
 private:
     std::vector<Metric> metrics_;

@@ -8,7 +8,8 @@
 namespace zverse {
 
 /// One per committed write or batch, strictly increasing over the whole store, never reused. 0 is before
-/// everything; at most 2^58 - 1.
+/// everything; at most 2^58 - 1. Not dense: the store takes some for itself, to remember times, and after anything but
+/// a clean close versions go on at a limit persisted ahead, up to 2^24 further.
 using Version = std::uint64_t;
 
 /// "The newest state", resolved when the call is made.

@@ -10,10 +10,12 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -321,7 +323,13 @@ TEST_F(ApiTest, StoresAreMovable) {
 
 TEST_F(ApiTest, StatsCountAndDescribe) {
     put("a", "1");
+    static_assert(!std::is_reference_v<decltype(store.stats().metrics())>,
+                  "of a temporary: would dangle in a for loop");
+    static_assert(!std::is_reference_v<decltype(store.stats().platform())>, "of a temporary: would dangle");
+    std::size_t metrics = 0;
+    for (const Stats::Metric& metric : store.stats().metrics()) metrics += metric.name.starts_with("zverse_") ? 1 : 0;
     const Stats stats = store.stats();
+    EXPECT_EQ(metrics, stats.metrics().size());
     ASSERT_FALSE(stats.metrics().empty());
     for (const Stats::Metric& metric : stats.metrics()) {
         EXPECT_TRUE(metric.name.starts_with("zverse_")) << metric.name;

@@ -72,6 +72,11 @@ while read -r name model must seconds options; do
 done <"$here/rows.txt"
 wait
 
+if ((${#names[@]} == 0)); then
+    echo "no row of rows.txt matches $pattern" >&2
+    exit 1
+fi
+
 good=0
 for name in "${names[@]}"; do
     cat "$scratch/$name.row" 2>/dev/null || echo "BAD  $name: no result"

@@ -109,6 +109,24 @@ TEST_F(ImportGitTest, OneCommitIsAHistory) {
     expect_equal_to_git();
 }
 
+TEST_F(ImportGitTest, AFolderOfAWorkTreeMeansItsWholeRepository) {
+    repository_.commit({{"folder/file", 0100644, "1"}, {"beside", 0100644, "1"}});
+    repository_.commit({{"folder/file", 0100644, "2"}, {"beside", 0100644, "2"}});
+    repository_.write();
+    const std::filesystem::path clone = directory_ / "clone";
+    run_program({"git", "clone", "--quiet", repository_.path().string(), clone.string()});
+    for (const std::filesystem::path& place : {clone / "folder", clone, clone / ".git"}) {
+        SCOPED_TRACE(place);
+        ImportRequest inside = request();
+        inside.setup.store = directory_ / "inside";
+        inside.repository = place;
+        EXPECT_EQ(must(tools::import_git(inside)).commits, 2u);
+        const ProgramRun verified = run_tool({"verify-git", inside.setup.store.string(), place.string()});
+        EXPECT_EQ(verified.status, 0) << verified.output << verified.errors;
+        std::filesystem::remove_all(inside.setup.store);
+    }
+}
+
 TEST_F(ImportGitTest, AShallowCloneBeginsAtItsBoundary) {
     const SeedScope seed;
     Random random(seed.seed());
@@ -252,7 +270,7 @@ TEST_F(ImportGitTest, AStoreWithOtherDataIsRefused) {
 }
 
 TEST_F(ImportGitTest, WhatIsNoRepositoryOrNoCommitIsSaidByName) {
-    expect_error(tools::import_git(request()), ErrorCode::io, "repository");
+    expect_error(tools::import_git(request()), ErrorCode::io, "status 128 while looking for a repository");
     repository_.commit({{"a", 0100644, "1"}});
     repository_.write();
     ImportRequest unknown = request();
@@ -311,6 +329,9 @@ TEST_F(ImportGitTest, TheProgramTellsItsExitStatus) {
     const std::string store = store_path().string();
     const std::string repository = repository_.path().string();
     EXPECT_EQ(run_tool({}).status, 16);
+    const ProgramRun unknown = run_tool({"nonsense", store});
+    EXPECT_EQ(unknown.status, 16);
+    EXPECT_NE(unknown.errors.find("there is no command nonsense"), std::string::npos) << unknown.errors;
     EXPECT_EQ(run_tool({"import-git", store}).status, 16);
     EXPECT_EQ(run_tool({"import-git", store, repository, "--durability", "maybe"}).status, 16);
     EXPECT_EQ(run_tool({"--help"}).status, 0);

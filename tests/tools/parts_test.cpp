@@ -5,6 +5,7 @@
 #include <support/seed.h>
 #include <support/temp_store.h>
 #include <tools/zverse/git_blobs.h>
+#include <tools/zverse/report.h>
 #include <tools/zverse/sizing.h>
 #include <tools/zverse/text.h>
 #include <zverse/types.h>
@@ -165,6 +166,23 @@ TEST(Medium, AStoreLargerThanItsDiskIsRefused) {
     expect_error(check_medium(directory / "a/b/c", {.shards = 1024, .ring_bytes = std::uint64_t{64} << 30}),
                  ErrorCode::full, "64.0 TiB");
     must(check_medium(directory / "a/b/c", {.shards = 1, .ring_bytes = 1 << 20}));
+}
+
+TEST(Page, TellsAMediumThatForgetsARateOnlyOfManyRecordsAndWhenNoKillHappened) {
+    ProveReport report;
+    report.kills.push_back({.killed = false, .records = 99'999, .recovery_seconds = 1});
+    const auto page = [&] { return prove_report(report, {}, ReportStyle::text); };
+    EXPECT_EQ(page().find("forgets"), std::string::npos);
+    EXPECT_EQ(page().find("in 1.0 s, "), std::string::npos);
+    EXPECT_NE(page().find("NOTHING WAS PROVED"), std::string::npos);
+    EXPECT_EQ(page().find("No acknowledged commit was lost"), std::string::npos);
+
+    report.medium.memory = true;
+    report.kills.push_back({.killed = true, .records = 100'000, .recovery_seconds = 1});
+    EXPECT_NE(page().find("class power, of a medium that forgets"), std::string::npos);
+    EXPECT_NE(page().find("in 1.0 s, 100 k records/s"), std::string::npos) << page();
+    EXPECT_NE(page().find("go on at the limit"), std::string::npos);
+    EXPECT_NE(page().find("No acknowledged commit was lost"), std::string::npos);
 }
 
 TEST(Text, IsHonest) {

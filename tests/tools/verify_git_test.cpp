@@ -1,5 +1,5 @@
 // Goal:    verify-git can fail: each way in which a store can differ from git is found and named; and prove-git finds
-//          every acknowledged commit after kills.
+//          every acknowledged commit after kills; a signal stops both with one line and no page.
 // Method:  the first commits are imported, then the next one is forged: its right batch with one thing changed. The
 //          unchanged forgery must pass, so that nothing but the change is what is found.
 #include <gtest/gtest.h>
@@ -13,8 +13,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <optional>
@@ -218,26 +220,88 @@ INSTANTIATE_TEST_SUITE_P(Classes, ProveGitTest,
                                            std::pair{"power", "page"}, std::pair{"process", "cache_line"}),
                          [](const auto& param) { return std::string(param.param.first) + "_" + param.param.second; });
 
-TEST(RunScript, EndsWithAPageOfFiguresAndLeavesNothingBehind) {
-    const char* script = std::getenv("ZVERSE_RUN_SCRIPT");
-    ASSERT_NE(script, nullptr) << "run this test through meson";
-    const SeedScope seed;
-    Random random(seed.seed());
-    const TempDirectory directory;
-    GitFixture repository(directory / "repository");
-    add_random_history(repository, random, 100);
-    repository.write();
-    std::filesystem::create_directory(directory / "medium");
-    const ProgramRun run = run_and_wait({"env", "ZVERSE_MEDIUM=" + (directory / "medium").string(), "bash", script,
-                                         repository.path().string(), "--granularity", "cache_line"});
-    ASSERT_EQ(run.status, 0) << run.errors << run.output;
-    for (const char* figure : {"EMULATED", "class power", "kill -9", "recovery", "records/s", "versions", "Platform",
-                               "No acknowledged commit was lost. The store is what git says."}) {
-        EXPECT_NE(run.output.find(figure), std::string::npos) << figure << " is missing in" << run.output;
+/// A repository of 20 commits, and a `git` before the real one that runs a shell command whenever its arguments hold a
+/// word: signals that arrive at a known step.
+class StopTest : public ::testing::Test {
+protected:
+    void SetUp() override {
+        for (int i = 0; i < 20; ++i) repository_.commit({{"file", 0100644, std::to_string(i)}});
+        repository_.write();
     }
-    EXPECT_TRUE(std::filesystem::is_empty(directory / "medium"));
 
-    EXPECT_EQ(run_and_wait({"bash", script, (directory / "nothing").string()}).status, 1);
+    [[nodiscard]] ProgramRun run(const std::string& subcommand, const std::string& word, const std::string& command) {
+        const std::filesystem::path folder = directory_ / "bin";
+        std::filesystem::create_directory(folder);
+        std::string git = run_program({"sh", "-c", "command -v git"});
+        git.pop_back();
+        std::ofstream(folder / "git") << "#!/bin/sh\ncase \"$*\" in *'" << word << "'*) " << command
+                                      << " ;; esac\nexec " << git << " \"$@\"\n";
+        std::filesystem::permissions(folder / "git", std::filesystem::perms::owner_all);
+        return run_and_wait({"env", "PATH=" + folder.string() + ":" + std::getenv("PATH"), std::getenv("ZVERSE_TOOL"),
+                             subcommand, store(), repository_.path().string()});
+    }
+    static void expect_stopped(const ProgramRun& run, const std::string& subcommand) {
+        EXPECT_EQ(run.status, 32);
+        EXPECT_EQ(run.output, "") << "a page of a job that was stopped";
+        EXPECT_EQ(run.errors, "zverse " + subcommand + ": stopped\n");
+    }
+    [[nodiscard]] std::string store() const { return (directory_ / "store").string(); }
+
+    TempDirectory directory_;
+    GitFixture repository_{directory_ / "repository"};
+};
+
+TEST_F(StopTest, ProveStopsWithItsChildAtItsOwnStepsAndWithGit) {
+    const std::pair<const char*, const char*> moments[] = {
+        {"batch-check", "kill -INT $PPID"},  // the child, sizing
+        {"ls-tree", "kill -INT $PPID"},      // itself, examining what the killed writer left
+        {" log ", "kill -TERM $PPID"},       // itself, comparing
+        {"diff --raw", "kill -INT $$"},      // git alone
+        {"rev-parse", "kill -INT $$"},       // git alone, whose failure would mean something else
+    };
+    for (const auto& [word, command] : moments) {
+        SCOPED_TRACE(word);
+        expect_stopped(run("prove-git", word, command), "prove-git");
+        std::filesystem::remove_all(store());
+    }
+}
+
+TEST_F(StopTest, VerifyStopsAndTellsNoDifferences) {
+    ASSERT_EQ(run_tool({"import-git", store(), repository_.path().string()}).status, 0);
+    for (const char* word : {"ls-tree", "cat-file", " log ", "diff --raw"}) {
+        SCOPED_TRACE(word);
+        expect_stopped(run("verify-git", word, "kill -INT $PPID"), "verify-git");
+        expect_stopped(run("verify-git", word, "kill -INT $$"), "verify-git");
+        // As timeout(1) does: to the process, then to its group.
+        expect_stopped(run("verify-git", word, "kill -INT $PPID; sleep 0.01; kill -INT $PPID"), "verify-git");
+    }
+    EXPECT_EQ(run_tool({"verify-git", store(), repository_.path().string()}).status, 0);
+}
+
+TEST_F(StopTest, ProveQuietSaysNothingAndAStoreInUseIsRefused) {
+    const std::string repository = repository_.path().string();
+    const ProgramRun proved = run_tool({"prove-git", store(), repository, "--quiet"});
+    EXPECT_EQ(proved.status, 0);
+    EXPECT_EQ(proved.output + proved.errors, "");
+
+    const ProgramRun again = run_tool({"prove-git", store(), repository});
+    EXPECT_EQ(again.status, 8);
+    EXPECT_EQ(again.output, "");
+    EXPECT_TRUE(again.errors.starts_with("zverse prove-git: exists: ")) << again.errors;
+}
+
+TEST_F(StopTest, WithoutAKillNothingIsSaidToBeProvedAboutCrashes) {
+    const ProgramRun run = run_tool({"prove-git", store(), repository_.path().string(), "--kills", "0"});
+    EXPECT_EQ(run.status, 1);
+    EXPECT_NE(run.output.find("NOTHING WAS PROVED ABOUT CRASHES"), std::string::npos) << run.output;
+    EXPECT_EQ(run.output.find("No acknowledged commit was lost"), std::string::npos) << run.output;
+}
+
+TEST_F(StopTest, AChildThatFailsGivesTheOnlyReason) {
+    const ProgramRun run = run_tool({"prove-git", store(), repository_.path().string(), "--ring-bytes", "1000"});
+    EXPECT_EQ(run.status, 8);
+    EXPECT_TRUE(run.errors.starts_with("zverse import-git: invalid_argument: ")) << run.errors;
+    EXPECT_EQ(std::ranges::count(run.errors, '\n'), 1) << run.errors;
 }
 
 }  // namespace

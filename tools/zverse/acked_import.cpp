@@ -1,8 +1,11 @@
 #include <tools/zverse/acked_import.h>
+#include <tools/zverse/exit_status.h>
+#include <tools/zverse/interrupt.h>
 #include <tools/zverse/result.h>
 #include <tools/zverse/unique_fd.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +24,7 @@ namespace zverse::tools {
 namespace {
 
 constexpr int kAckFdOfChild = 3;
+constexpr int kAskEveryMs = 200;  // whether a signal came just before the wait
 constexpr std::uint64_t kCommitsBeyond = 8;  // that the child may write while the signal is on its way
 
 struct Pipe {
@@ -100,8 +104,12 @@ Result<void> take_acknowledgements(std::string& text, std::vector<Acknowledgemen
 Result<void> collect(int fd, pid_t child, std::uint64_t kill_after, KilledImport& import) {
     std::string text;
     std::array<char, 4096> buffer{};
-    bool killed = false;
+    bool killed = false, told = false;
     for (;;) {
+        pollfd ready{fd, POLLIN, 0};
+        const bool readable = ::poll(&ready, 1, kAskEveryMs) > 0;
+        if (interrupted() && !told) told = ::kill(child, SIGTERM) == 0;  // Ctrl-C may have reached us alone
+        if (!readable) continue;
         const ssize_t got = ::read(fd, buffer.data(), buffer.size());
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return fail(ErrorCode::io, "Reading acknowledgements failed.", errno);
@@ -134,10 +142,14 @@ Result<KilledImport> import_and_kill(const ImportRequest& request, std::uint64_t
     int status = 0;
     while (::waitpid(*child, &status, 0) < 0 && errno == EINTR) {}
     if (!collected) return pass_on(collected);
+    if (note_end_of_child(status)) return stopped();
     import.killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-    if (!import.killed && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
-        return fail(ErrorCode::io, "The importing child failed by itself.");
-    return import;
+    if (import.killed || (WIFEXITED(status) && WEXITSTATUS(status) == kExitDone)) return import;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == kExitFailed) return fail(ErrorCode::io, {});  // it said why
+    return fail(ErrorCode::io,
+                WIFSIGNALED(status)
+                    ? "The importing child was ended by signal " + std::to_string(WTERMSIG(status)) + "."
+                    : "The importing child ended with exit status " + std::to_string(WEXITSTATUS(status)) + ".");
 }
 
 }  // namespace zverse::tools

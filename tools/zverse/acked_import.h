@@ -22,7 +22,8 @@ struct KilledImport {
 
 /// Runs `import-git` of this program as a child and kills it with SIGKILL once `kill_after` commits are
 /// acknowledged. The child goes on writing meanwhile, but not to its end: a few commits later, or before it would
-/// close the store, it waits. Errors: io when the child could not be started or ended by itself with a failure.
+/// close the store, it waits. Errors: stopped(); io when the child could not be started or failed by itself, without a
+/// message where the child has told its reason.
 [[nodiscard]] Result<KilledImport> import_and_kill(const ImportRequest& request, std::uint64_t kill_after,
                                                    std::uint64_t commits_left);
 

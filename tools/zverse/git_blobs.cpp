@@ -20,7 +20,10 @@ void BlobReader::request(std::string_view blob) {
 Result<std::uint64_t> BlobReader::read_size() {
     auto more = git_.read_until('\n', header_);
     if (!more) return pass_on(more);
-    if (!*more) return fail(ErrorCode::io, "git cat-file ended before it answered.");
+    if (!*more) {
+        if (auto finished = git_.finish(); !finished) return pass_on(finished);
+        return fail(ErrorCode::io, "git cat-file ended before it answered.");
+    }
     outstanding_ -= 1;
 
     // "<id> blob <size>", or "<id> missing" in a partial or damaged repository.

@@ -1,4 +1,5 @@
 #include <tools/zverse/git_changes.h>
+#include <tools/zverse/interrupt.h>
 #include <tools/zverse/result.h>
 
 #include <array>
@@ -73,6 +74,7 @@ Result<bool> ChangeStream::next(CommitChanges& commit) {
     if (piece_.empty() && !ended_) {
         if (auto more = read_piece(); !more) return pass_on(more);
     }
+    if (interrupted()) return stopped();
     if (piece_ != line_[answered_].id)
         return fail(ErrorCode::io, "git diff-tree did not answer for commit " + line_[answered_].id + ".");
     commit.ordinal = answered_++;

@@ -1,4 +1,5 @@
 #include <tools/zverse/git_process.h>
+#include <tools/zverse/interrupt.h>
 #include <tools/zverse/result.h>
 
 #include <fcntl.h>
@@ -18,6 +19,7 @@ namespace zverse::tools {
 namespace {
 
 constexpr std::size_t kReadBytes = std::size_t{256} << 10;
+constexpr int kAskEveryMs = 200;  // whether a signal came just before the wait
 constexpr int kPipeBytes = 1 << 20;  // fewer switches between git and us; refused is fine
 
 /// Of `git rev-parse --local-env-vars`, those that say which repository: set by a git hook around us, they
@@ -162,6 +164,7 @@ void GitProcess::end() noexcept {
     input_.reset();
     output_.reset();
     if (pid_ < 0) return;
+    if (interrupted()) ::kill(pid_, SIGTERM);  // it may compute for long before it finds its output closed
     while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {}
     pid_ = -1;
 }
@@ -195,23 +198,22 @@ void GitProcess::write_queued() {
     }
 }
 
-Result<void> GitProcess::wait_for_either() {
-    std::array<pollfd, 2> watched{pollfd{output_.get(), POLLIN, 0}, pollfd{input_.get(), POLLOUT, 0}};
-    while (::poll(watched.data(), watched.size(), -1) < 0) {
-        if (errno != EINTR) return fail(ErrorCode::io, "Waiting for " + command_ + " failed.", errno);
+Result<void> GitProcess::wait_for_output() {
+    for (;;) {
+        write_queued();
+        // A negative descriptor is not watched.
+        const int input = unsent_bytes() > 0 ? input_.get() : -1;
+        std::array<pollfd, 2> watched{pollfd{output_.get(), POLLIN, 0}, pollfd{input, POLLOUT, 0}};
+        const int ready = ::poll(watched.data(), watched.size(), kAskEveryMs);
+        if (ready < 0 && errno != EINTR) return fail(ErrorCode::io, "Waiting for " + command_ + " failed.", errno);
+        if (interrupted()) return stopped();
+        if (ready > 0 && watched[0].revents != 0) return {};
     }
-    if ((watched[1].revents & (POLLOUT | POLLERR)) != 0) write_queued();
-    return {};
 }
 
 Result<std::size_t> GitProcess::read_some(char* target, std::size_t bytes) {
     for (;;) {
-        write_queued();
-        if (unsent_bytes() > 0) {
-            if (auto waited = wait_for_either(); !waited) return pass_on(waited);
-            pollfd ready{output_.get(), POLLIN, 0};
-            if (::poll(&ready, 1, 0) <= 0) continue;
-        }
+        if (auto waited = wait_for_output(); !waited) return pass_on(waited);
         const ssize_t got = ::read(output_.get(), target, bytes);
         if (got >= 0) return static_cast<std::size_t>(got);
         if (errno != EINTR) return fail(ErrorCode::io, "Reading from " + command_ + " failed.", errno);
@@ -246,7 +248,7 @@ Result<bool> GitProcess::read_until(char delimiter, std::string& piece) {
         if (!more) return pass_on(more);
         if (*more) continue;
         if (piece.empty()) return false;
-        return fail(ErrorCode::io, "The output of " + command_ + " ended in the middle of a record.");
+        return ended("in the middle of a record");
     }
 }
 
@@ -281,11 +283,17 @@ Result<std::string> GitProcess::read_all() {
     }
 }
 
-std::unexpected<Error> GitProcess::ended_early(std::size_t missing) const {
-    return fail(ErrorCode::io, "The output of " + command_ + " ended " + std::to_string(missing) + " bytes early.");
+std::unexpected<Error> GitProcess::ended(const std::string& how) {
+    if (auto finished = finish(); !finished && is_stop(finished.error())) return pass_on(finished);
+    return fail(ErrorCode::io, "The output of " + command_ + " ended " + how + ".");
+}
+
+std::unexpected<Error> GitProcess::ended_early(std::size_t missing) {
+    return ended(std::to_string(missing) + " bytes early");
 }
 
 Result<void> GitProcess::finish() {
+    if (pid_ < 0) return {};
     input_.reset();
     output_.reset();
     int status = 0;
@@ -294,6 +302,7 @@ Result<void> GitProcess::finish() {
     pid_ = -1;
     if (waited < 0) return fail(ErrorCode::io, "Waiting for " + command_ + " failed.", errno);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+    if (note_end_of_child(status)) return stopped();
     if (WIFEXITED(status))
         return fail(ErrorCode::io, command_ + " failed with exit status " + std::to_string(WEXITSTATUS(status)) + ".");
     return fail(ErrorCode::io, command_ + " was ended by signal " + std::to_string(WTERMSIG(status)) + ".");

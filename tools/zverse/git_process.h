@@ -4,8 +4,8 @@
 // waits, without blocking, watching both pipes. However much either side has to say, neither waits for the other
 // to listen. Standard error is the user's terminal: git's own words are the best explanation of its failures.
 //
-// The child gets its own process group (Ctrl-C is ours to handle), no file of ours but the two pipes, and an
-// environment without the variables that would point it at another repository.
+// The child gets its own process group (Ctrl-C is ours to handle: reads then end with stopped()), no file of ours but
+// the two pipes, and an environment without the variables that would point it at another repository.
 #pragma once
 
 #include <tools/zverse/unique_fd.h>
@@ -62,8 +62,11 @@ private:
     [[nodiscard]] std::string_view buffered() const noexcept { return {buffer_.get() + begin_, end_ - begin_}; }
     /// Up to so many bytes out of the buffer; valid until the next fill().
     [[nodiscard]] std::string_view take(std::size_t bytes);
-    [[nodiscard]] std::unexpected<Error> ended_early(std::size_t missing) const;
-    [[nodiscard]] Result<void> wait_for_either();
+    /// The error of an output that ended too soon; that of a stop when a signal meant for us ended git.
+    [[nodiscard]] std::unexpected<Error> ended(const std::string& how);
+    [[nodiscard]] std::unexpected<Error> ended_early(std::size_t missing);
+    /// Until there is output, writing what is queued meanwhile. Errors: stopped().
+    [[nodiscard]] Result<void> wait_for_output();
     void end() noexcept;
 
     std::string command_;  // for messages

@@ -1,27 +1,32 @@
 #include <tools/zverse/git_repository.h>
+#include <tools/zverse/interrupt.h>
 #include <tools/zverse/result.h>
 
 namespace zverse::tools {
 
 Result<GitRepository> GitRepository::open(const std::filesystem::path& path) {
-    GitRepository repository(path);
-    auto git = repository.start({"rev-parse", "--git-dir"});
-    if (!git) return pass_on(git);
-    if (auto output = git->read_all(); !output) return pass_on(output);
-    auto finished = git->finish();
-    if (!finished) return pass_on(finished, "looking for a repository in " + path.string());
-    return repository;
+    const GitRepository place(path);
+    auto inside = place.ask({"rev-parse", "--is-inside-work-tree"});
+    if (!inside) return pass_on(inside, "looking for a repository in " + path.string());
+    auto root = place.ask({"rev-parse", *inside == "true" ? "--show-toplevel" : "--absolute-git-dir"});
+    if (!root) return pass_on(root, "looking for the root of the repository in " + path.string());
+    return GitRepository(*root);
 }
 
-Result<std::string> GitRepository::resolve(const std::string& revision) const {
-    auto git = start({"rev-parse", "--quiet", "--verify", "--end-of-options", revision + "^{commit}"});
+Result<std::string> GitRepository::ask(const std::vector<std::string>& arguments) const {
+    auto git = start(arguments);
     if (!git) return pass_on(git);
     auto output = git->read_all();
     if (!output) return pass_on(output);
-    if (auto finished = git->finish(); !finished)
-        return fail(ErrorCode::invalid_argument, path_.string() + " has no commit named " + revision + ".");
-    while (output->ends_with('\n')) output->pop_back();
-    return *output;
+    if (auto finished = git->finish(); !finished) return pass_on(finished);
+    if (output->ends_with('\n')) output->pop_back();
+    return output;
+}
+
+Result<std::string> GitRepository::resolve(const std::string& revision) const {
+    auto id = ask({"rev-parse", "--quiet", "--verify", "--end-of-options", revision + "^{commit}"});
+    if (id || is_stop(id.error())) return id;
+    return fail(ErrorCode::invalid_argument, path_.string() + " has no commit named " + revision + ".");
 }
 
 Result<std::vector<Commit>> GitRepository::first_parent_line(const std::string& tip) const {

@@ -18,7 +18,8 @@ struct Commit {
 
 class GitRepository {
 public:
-    /// A work tree, a bare repository or a folder inside one. Errors: io, git's own words on standard error.
+    /// A work tree, a bare repository or a folder inside one: then all of the repository is meant, and path() is its
+    /// root, since git reads some paths relative to where it is started. Errors: io, git's own words on standard error.
     [[nodiscard]] static Result<GitRepository> open(const std::filesystem::path& path);
 
     /// The commit that a revision names now, so that every later question is about the same history.
@@ -35,6 +36,8 @@ public:
 
 private:
     explicit GitRepository(std::filesystem::path path) : path_(std::move(path)) {}
+    /// All that a git command prints, without the newline at its end.
+    [[nodiscard]] Result<std::string> ask(const std::vector<std::string>& arguments) const;
     std::filesystem::path path_;
 };
 

@@ -109,15 +109,16 @@ private:
         CommitChanges commit;
         for (;;) {
             auto more = reader->next(commit);
+            report_.cancelled = more ? interrupted() : is_stop(more.error());
+            if (report_.cancelled) break;
             if (!more) return pass_on(more);
             if (!*more) break;
-            if (auto copied = copy_commit(store, *reader, commit); !copied)
-                return pass_on(copied, "importing commit " + line_[commit.ordinal].id);
+            auto copied = copy_commit(store, *reader, commit);
+            report_.cancelled = !copied && is_stop(copied.error());
+            if (report_.cancelled) break;
+            if (!copied) return pass_on(copied, "importing commit " + line_[commit.ordinal].id);
             progress.advance(report_.commits, bytes_text(report_.content_bytes));
             if (report_.commits == request_.hold_after) wait_for_end_of_input();
-            if (!interrupted()) continue;
-            report_.cancelled = true;
-            break;
         }
         progress.finish();
         report_.import_seconds = seconds_since(start);

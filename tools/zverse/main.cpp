@@ -1,13 +1,14 @@
 // zverse: one program, one subcommand per job. Text for people on standard output, diagnostics on standard error.
 //
-// Exit status: 0 done, 1 the store differs from git or lost something, 8 the job failed, 16 usage, 32 stopped by a
-// signal.
+// Exit status: see exit_status.h.
+#include <tools/zverse/exit_status.h>
 #include <tools/zverse/import_git.h>
 #include <tools/zverse/info.h>
 #include <tools/zverse/interrupt.h>
 #include <tools/zverse/prove_git.h>
 #include <tools/zverse/report.h>
 #include <tools/zverse/result.h>
+#include <tools/zverse/text.h>
 #include <tools/zverse/verify_git.h>
 #include <zverse_config.h>
 
@@ -24,12 +25,6 @@
 namespace zverse::tools {
 namespace {
 
-constexpr int kExitDone = 0;
-constexpr int kExitDifferent = 1;
-constexpr int kExitFailed = 8;
-constexpr int kExitUsage = 16;
-constexpr int kExitCancelled = 32;
-
 /// Everything the command line can say.
 struct Arguments {
     ImportRequest import;
@@ -45,8 +40,14 @@ struct Arguments {
     }
 };
 
-int failed(const std::string& command, const Error& error) {
-    std::fprintf(stderr, "zverse %s: %s: %s\n", command.c_str(), to_string(error.code()), error.message().c_str());
+/// Says in one line how a job ended without its report. A stop is none of the errors that --quiet lets through.
+int failed(const std::string& command, const Error& error, const Arguments& arguments) {
+    if (is_stop(error)) {
+        if (!arguments.quiet) std::fprintf(stderr, "zverse %s: stopped\n", command.c_str());
+        return kExitCancelled;
+    }
+    if (!error.message().empty())
+        std::fprintf(stderr, "zverse %s: %s: %s\n", command.c_str(), to_string(error.code()), error.message().c_str());
     return kExitFailed;
 }
 
@@ -54,9 +55,15 @@ void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), s
 
 int run_import(const Arguments& arguments) {
     auto report = import_git(arguments.import);
-    if (!report) return failed("import-git", report.error());
-    if (!arguments.quiet) print(import_report(*report, arguments.import.setup, arguments.style()));
-    return report->cancelled ? kExitCancelled : kExitDone;
+    if (!report) return failed("import-git", report.error(), arguments);
+    if (!report->cancelled || arguments.json) {
+        if (!arguments.quiet) print(import_report(*report, arguments.import.setup, arguments.style()));
+        return report->cancelled ? kExitCancelled : kExitDone;
+    }
+    if (!arguments.quiet)
+        std::fprintf(stderr, "zverse import-git: stopped after %s; the same command continues\n",
+                     counted(report->commits_before + report->commits, "whole commit").c_str());
+    return kExitCancelled;
 }
 
 Result<VerifyReport> verify(const Arguments& arguments) {
@@ -72,7 +79,7 @@ Result<VerifyReport> verify(const Arguments& arguments) {
 
 int run_verify(const Arguments& arguments) {
     auto report = verify(arguments);
-    if (!report) return failed("verify-git", report.error());
+    if (!report) return failed("verify-git", report.error(), arguments);
     if (!arguments.quiet || report->differences > 0)
         print(verify_report(*report, arguments.sampling, arguments.style()));
     return report->differences == 0 ? kExitDone : kExitDifferent;
@@ -81,15 +88,15 @@ int run_verify(const Arguments& arguments) {
 int run_prove(const Arguments& arguments) {
     const ProveRequest request{arguments.import, arguments.sampling, arguments.kills};
     auto report = prove_git(request);
-    if (!report) return failed("prove-git", report.error());
-    print(prove_report(*report, request, arguments.style()));
-    if (report->import.cancelled) return kExitCancelled;
-    return report->lost == 0 && report->verify.differences == 0 ? kExitDone : kExitDifferent;
+    if (!report) return failed("prove-git", report.error(), arguments);
+    const bool proved = report->was_killed() && report->lost == 0 && report->verify.differences == 0;
+    if (!arguments.quiet || !proved) print(prove_report(*report, request, arguments.style()));
+    return proved ? kExitDone : kExitDifferent;
 }
 
 int run_info(const Arguments& arguments) {
     auto text = info(arguments.import.setup.store, arguments.style());
-    if (!text) return failed("info", text.error());
+    if (!text) return failed("info", text.error(), arguments);
     print(*text);
     return kExitDone;
 }
@@ -123,7 +130,7 @@ void add_import_options(CLI::App& command, Arguments& arguments) {
 void add_sampling_options(CLI::App& command, Arguments& arguments) {
     command
         .add_option("--samples", arguments.sampling.samples,
-                    "Commits to compare besides the first and the last, and a quarter of the paths; 0: all")
+                    "Compare N commits besides the first and the last, and 4 N paths' histories; 0: all")
         ->capture_default_str();
     command.add_option("--seed", arguments.sampling.seed, "Chooses the samples; printed, random when not given")
         ->envname("ZVERSE_SEED");
@@ -176,6 +183,13 @@ int run(int argc, char** argv) {
     add_commands(app, arguments);
     try {
         app.parse(argc, argv);
+    } catch (const CLI::RequiredError& error) {
+        // CLI11 asks for a subcommand and leaves out what it found instead.
+        const std::string word = argc > 1 ? argv[1] : "";
+        if (!app.get_subcommands().empty() || word.empty() || word.starts_with('-'))
+            return app.exit(error) == 0 ? kExitDone : kExitUsage;
+        std::fprintf(stderr, "zverse: there is no command %s; zverse --help lists them\n", word.c_str());
+        return kExitUsage;
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? kExitDone : kExitUsage;
     }

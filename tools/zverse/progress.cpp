@@ -39,6 +39,10 @@ Progress::Progress(std::string what, std::string unit, std::uint64_t total, Styl
       started_(Clock::now()),
       drawn_(started_) {}
 
+Progress::~Progress() {
+    if (open_line_) std::fputc('\n', stderr);
+}
+
 void Progress::advance(std::uint64_t done, const std::string& remark) {
     done_ = done;
     if (!shown_) return;
@@ -57,6 +61,7 @@ void Progress::finish() {
     if (!terminal_) return print_line(done_, remark_);
     draw_bar(done_, remark_);
     std::fputc('\n', stderr);
+    open_line_ = false;
 }
 
 void Progress::draw_bar(std::uint64_t done, const std::string& remark) {
@@ -71,6 +76,7 @@ void Progress::draw_bar(std::uint64_t done, const std::string& remark) {
     text.resize(std::min(text.size(), terminal_columns() - 1));
     std::fprintf(stderr, "\r%s\x1b[K", text.c_str());
     std::fflush(stderr);
+    open_line_ = true;
 }
 
 void Progress::print_line(std::uint64_t done, const std::string& remark) {

@@ -14,6 +14,9 @@ public:
 
     /// `unit` in the plural, "commits". `total` 0: nothing is shown.
     Progress(std::string what, std::string unit, std::uint64_t total, Style style);
+    Progress(const Progress&) = delete;
+    Progress& operator=(const Progress&) = delete;
+    ~Progress();  ///< Of a job that failed: what is said next begins a line of its own.
 
     /// Called as often as one likes; draws at most ten times a second, or once in ten seconds as lines.
     void advance(std::uint64_t done, const std::string& remark = {});
@@ -32,6 +35,7 @@ private:
     std::uint64_t done_ = 0;
     std::string remark_;
     bool drew_ = false;
+    bool open_line_ = false;  // the bar's
 };
 
 }  // namespace zverse::tools

@@ -1,4 +1,5 @@
 #include <tools/zverse/acked_import.h>
+#include <tools/zverse/interrupt.h>
 #include <tools/zverse/prove_git.h>
 #include <tools/zverse/result.h>
 
@@ -9,6 +10,14 @@ namespace zverse::tools {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+/// Kills of a writer that finds its work done prove nothing, and acknowledgements are counted from the first commit on.
+Result<void> check_unused(const std::filesystem::path& store) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(store, ignored) || std::filesystem::is_empty(store, ignored)) return {};
+    return fail(ErrorCode::exists, "prove-git begins with a store of its own, and " + store.string() +
+                                       " holds something; verify-git compares a store that is there with git.");
+}
 
 struct OpenedStore {
     Store store;
@@ -35,6 +44,7 @@ Result<Contents> count_records(const Store& store) {
         auto more = cursor->next();
         if (!more) return pass_on(more);
         if (!*more) return contents;
+        if (interrupted()) return stopped();
         contents.records += 1;
         contents.bytes += cursor->entry().key.size() + cursor->entry().value.size();
     }
@@ -106,13 +116,14 @@ Result<void> finish(const ProveRequest& request, const GitRepository& repository
 }  // namespace
 
 Result<ProveReport> prove_git(const ProveRequest& request) {
+    if (auto unused = check_unused(request.import.setup.store); !unused) return pass_on(unused);
     auto repository = GitRepository::open(request.import.repository);
     if (!repository) return pass_on(repository);
     auto line = requested_line(*repository, request.import.revision, request.import.limit);
     if (!line) return pass_on(line);
 
     ProveReport proof;
-    proof.repository = request.import.repository.string();
+    proof.repository = repository->path().string();
     proof.medium = medium_of(request.import.setup.store);
     ImportRequest import = request.import;
     import.revision = line->back().id;  // the repository may grow meanwhile
@@ -131,6 +142,7 @@ Result<ProveReport> prove_git(const ProveRequest& request) {
     }
     auto imported = import_git(import);
     if (!imported) return pass_on(imported, "resuming the import");
+    if (imported->cancelled) return stopped();
     proof.import = std::move(*imported);
     if (auto finished = finish(request, *repository, proof); !finished) return pass_on(finished);
     return proof;

@@ -8,6 +8,7 @@
 #include <tools/zverse/medium.h>
 #include <tools/zverse/verify_git.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -44,8 +45,12 @@ struct ProveReport {
     VerifyReport verify;
     Stats stats;
     Version floor = 0, latest = 0, durable = 0;
+
+    /// Whether any writer died of its kill; without one nothing was proved about crashes.
+    [[nodiscard]] bool was_killed() const noexcept { return std::ranges::any_of(kills, &KillReport::killed); }
 };
 
+/// Errors: exists when the directory of the store holds something already; stopped().
 [[nodiscard]] Result<ProveReport> prove_git(const ProveRequest& request);
 
 }  // namespace zverse::tools

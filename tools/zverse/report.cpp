@@ -15,6 +15,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kLabelColumns = 14;
+constexpr std::uint64_t kRecordsForARate = 100'000;
 constexpr const char* kPersistence = "persistence of ring ";  // and its number; what the store makes of its medium
 
 std::string line(const std::string& label, const std::string& text) {
@@ -135,9 +136,11 @@ std::string granularity_text(const ProveReport& report, const StoreSetup& setup)
 }
 
 std::string recovery_text(std::uint64_t records, double recovery_seconds, double open_seconds) {
-    return counted(records, "record") + " in " + seconds_text(recovery_seconds) + ", " +
-           rate_text(static_cast<double>(records), recovery_seconds, "records") + "; opened in " +
-           seconds_text(open_seconds) + ", mapping and page faults included";
+    std::string text = counted(records, "record") + " in " + seconds_text(recovery_seconds);
+    // With few records the time is that of fixed work, and a rate would say nothing.
+    if (records >= kRecordsForARate)
+        text += ", " + rate_text(static_cast<double>(records), recovery_seconds, "records");
+    return text + "; opened in " + seconds_text(open_seconds) + ", mapping and page faults included";
 }
 
 std::string kill_lines(const ProveReport& report) {
@@ -150,6 +153,9 @@ std::string kill_lines(const ProveReport& report) {
         text += line(kill.killed ? "kill -9" : "no kill", what);
         text += line("recovery", recovery_text(kill.records, kill.recovery_seconds, kill.open_seconds));
     }
+    if (report.was_killed())
+        text += line("versions",
+                     "go on at the limit persisted before the kill: up to 16,777,216 are skipped, none is reused");
     return text;
 }
 
@@ -197,7 +203,6 @@ std::string import_report(const ImportReport& report, const StoreSetup& setup, R
             report.commits_before > 0 ? line("found", count_text(report.commits_before) + " commits") : std::string();
         text += import_lines(report) + line("durability", durability_name(setup.durability));
         text += line("medium", medium.describe() + (is_emulated(setup, medium) ? "; EMULATED granularity" : ""));
-        if (report.cancelled) text += "Stopped after a whole commit; the same command continues.\n";
         return text;
     }
     Json json{{"schema", "zverse.import-git/1"},
@@ -225,7 +230,8 @@ std::string prove_report(const ProveReport& report, const ProveRequest& request,
     std::string text = "\nZVerse on the history of " + printable(report.repository) + "\n\n";
     text += line("medium", report.medium.describe());
     text += line("granularity", granularity_text(report, setup));
-    text += line("durability", std::string("class ") + durability_name(setup.durability));
+    text += line("durability", std::string("class ") + durability_name(setup.durability) +
+                                   (report.medium.memory ? ", of a medium that forgets all when power is lost" : ""));
     text += line("kernels",
                  platform_used(report.stats, "kernels") + ", file io by " + platform_used(report.stats, "file io"));
     text += line("store", count_text(report.records) + " records, " + bytes_text(report.content_bytes) + "; version " +
@@ -237,8 +243,11 @@ std::string prove_report(const ProveReport& report, const ProveRequest& request,
     text += "\nCompared with git\n" + verify_lines(report.verify, request.sampling);
     text += "\nPlatform\n" + platform_table(report.stats) + "\n";
     text += differences_text(report.verify);
-    text += report.lost == 0 ? "No acknowledged commit was lost. "
-                             : count_text(report.lost) + " ACKNOWLEDGED COMMITS WERE LOST. ";
+    if (report.lost > 0)
+        text += count_text(report.lost) + " ACKNOWLEDGED COMMITS WERE LOST. ";
+    else
+        text += report.was_killed() ? "No acknowledged commit was lost. "
+                                    : "No kill happened: NOTHING WAS PROVED ABOUT CRASHES. ";
     text += report.verify.differences == 0 ? "The store is what git says.\n" : "The store differs from git.\n";
     return text;
 }

@@ -15,10 +15,13 @@ template <class T>
     return std::unexpected(std::move(failed.error()));
 }
 
-/// The same, with one more layer of context: "... while reading commit 12".
+/// The same, with one more layer of context: "... while reading commit 12". The sentence goes on, so its stop goes.
 template <class T>
 [[nodiscard]] std::unexpected<Error> pass_on(Result<T>& failed, const std::string& during) {
-    return std::unexpected(std::move(failed.error()).during(during));
+    const Error& error = failed.error();
+    std::string message = error.message();
+    if (message.ends_with('.')) message.pop_back();
+    return std::unexpected(Error(error.code(), std::move(message), error.os_errno(), error.version()).during(during));
 }
 
 [[nodiscard]] inline std::unexpected<Error> fail(ErrorCode code, std::string message, int os_errno = 0) {
