@@ -237,6 +237,10 @@ public:
     /// changes().
     [[nodiscard]] Result<Version> wait_newer(Version after, std::chrono::milliseconds timeout) const;
 
+    /// Moves what the hot tier holds into cold segments, and merges what is due; waits for it. Any thread; one at a
+    /// time. Not inside a visit callback (invalid_argument). Errors: io, full, read_only, corrupt, closed.
+    [[nodiscard]] Result<void> flush();
+
     /// Counters, gauges and the platform report; empty without memory, or after close(). Cost: microseconds; stops
     /// nobody.
     [[nodiscard]] Stats stats() const;

@@ -50,8 +50,14 @@ Result<std::unique_ptr<ColdTier>> ColdTier::open(platform::FileIo& io, const std
 }
 
 Result<void> ColdTier::start_writing() {
+    if (writing_) return {};
     if (auto made = io_.create_directories(directory()); !made) return made;
     if (auto started = manifest_.start_writing(); !started) return started;
+    writing_ = true;
+    return {};
+}
+
+Result<void> ColdTier::remove_leftovers() {
     std::set<std::string> named;
     for (const auto& [id, state] : manifest_.state().components) {
         for (const std::uint64_t segment : state.segments) {

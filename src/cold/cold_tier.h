@@ -1,7 +1,7 @@
 // ColdTier: the settled versions of one store: its manifest, its segments, and the tree that they are now.
 //
 //   <store>/MANIFEST-<n>   see manifest.h
-//   <store>/cold/          segments; what the manifest does not name is left over, and removed when writing starts
+//   <store>/cold/          segments; what the manifest does not name is left over from a crash
 //
 // A change goes: segments written, synced, renamed, directory synced (slab_writer.h) -> opened here, read back -> edit
 // appended, which is the moment it counts -> tree() shows it. Files that no tree refers to any more are removed when
@@ -43,7 +43,9 @@ public:
     [[nodiscard]] static Result<std::unique_ptr<ColdTier>> open(platform::FileIo& io,
                                                                 const std::filesystem::path& store,
                                                                 const std::uint64_t (&uuid)[2]);
-    /// Before the first change: a manifest of its own, and nothing left over.
+    /// Removes what the manifest does not name; before the first change. Needs no space.
+    [[nodiscard]] Result<void> remove_leftovers();
+    /// Before segments are written: the directory is there, and the manifest can be appended to. Errors: io, full.
     [[nodiscard]] Result<void> start_writing();
 
     [[nodiscard]] std::shared_ptr<const Tree> tree() const {
@@ -51,6 +53,7 @@ public:
         return tree_;
     }
     [[nodiscard]] const ManifestState& state() const noexcept { return manifest_.state(); }
+    [[nodiscard]] const std::uint64_t (&uuid() const noexcept)[2] { return uuid_; }
     [[nodiscard]] std::filesystem::path directory() const { return store_ / "cold"; }
     /// For segments and components. Any thread.
     [[nodiscard]] std::uint64_t next_id() noexcept {
@@ -58,7 +61,8 @@ public:
         return ids_.fetch_add(1, std::memory_order_relaxed) + 1;
     }
     /// On return the change survives power loss and tree() shows it. After a failure nothing was changed that anyone
-    /// sees, and further changes are refused. Errors: corrupt (a new segment does not read back), io, full.
+    /// sees; after a crash, though, the change may be there, so its segments must stay. Errors: corrupt (a new segment
+    /// does not read back), io, full.
     [[nodiscard]] Result<void> commit(const TreeChange& change);
 
 private:
@@ -83,6 +87,7 @@ private:
     const std::filesystem::path store_;
     const std::uint64_t uuid_[2];
     Manifest manifest_;
+    bool writing_ = false;
     std::map<std::uint64_t, Parts> components_;
     std::map<std::uint64_t, std::shared_ptr<const Component>> shown_;  ///< what of components_ has not changed since
     std::atomic<std::uint64_t> ids_{0};

@@ -153,7 +153,8 @@ std::filesystem::path Manifest::path_of(std::uint64_t number) const {
 }
 
 /// Both copies of an edit, as they lie at `offset`.
-std::vector<std::byte> Manifest::encode(const Edit& edit, std::uint64_t offset, std::uint32_t sequence) const {
+std::vector<std::byte> Manifest::encode(const Edit& edit, std::uint64_t number, std::uint64_t offset,
+                                        std::uint32_t sequence) const {
     const auto payload = edit.bytes();
     const std::uint64_t copy = sizeof(EditHeader) + padded(payload.size());
     std::vector<std::byte> bytes(2 * copy);
@@ -162,7 +163,7 @@ std::vector<std::byte> Manifest::encode(const Edit& edit, std::uint64_t offset, 
         std::memcpy(&bytes[at], &header, sizeof(header));
         std::memcpy(&bytes[at + sizeof(header)], payload.data(), payload.size());
         const std::span<const std::byte> covered(&bytes[at + 8], sizeof(header) - 8 + payload.size());
-        header.checksum = piece_checksum(covered, segment_seed(store_, number_), offset + at);
+        header.checksum = piece_checksum(covered, segment_seed(store_, number), offset + at);
         std::memcpy(&bytes[at], &header, sizeof(header));
     }
     return bytes;
@@ -211,18 +212,24 @@ Result<void> Manifest::read(std::uint64_t number) {
 
 /// Writes the state as a manifest of the next number, and removes the older ones.
 Result<void> Manifest::roll() {
-    const std::uint64_t older = number_++;
-    std::filesystem::path unfinished = path_of(number_);
+    const std::uint64_t next = number_ + 1;
+    std::filesystem::path unfinished = path_of(next);
     unfinished += kUnfinished;
     if (auto there = io_->exists(unfinished); there && *there) {
         if (auto removed = io_->remove(unfinished); !removed) return removed;
     }
     auto file = io_->open(unfinished, platform::OpenMode::create);
     if (!file) return std::unexpected(std::move(file.error()));
-    const std::vector<std::byte> bytes = encode(Edit::whole(state_), 0, 0);
-    if (auto written = (*file)->write(bytes, 0); !written) return written;
-    if (auto synced = (*file)->sync(); !synced) return synced;
-    if (auto renamed = io_->rename(unfinished, path_of(number_)); !renamed) return renamed;
+    const std::vector<std::byte> bytes = encode(Edit::whole(state_), next, 0, 0);
+    Result<void> done = (*file)->write(bytes, 0);
+    if (done) done = (*file)->sync();
+    if (done) done = io_->rename(unfinished, path_of(next));
+    if (!done) {
+        (void)io_->remove(unfinished);  // what stays is removed before the next try
+        return done;
+    }
+    const std::uint64_t older = std::exchange(number_, next);
+    file_ = nullptr;
     if (auto synced = io_->sync_directory(directory_); !synced) return synced;
     file_ = std::move(*file);
     end_ = rolled_bytes_ = bytes.size();
@@ -269,21 +276,24 @@ Result<void> Manifest::start_writing() {
 }
 
 Result<void> Manifest::append(const Edit& edit) {
-    if (failed_) return std::unexpected(Error(ErrorCode::io, path_of(number_).string() + " failed before"));
     if (edit.bytes().size() > kEditBytesMax) {
         return std::unexpected(Error(ErrorCode::full, "an edit of the manifest is larger than 1 GiB"));
     }
+    if (failed_) {
+        // Whether the failed edit is in that file is unknown. A new file without it decides.
+        if (auto rolled = roll(); !rolled) return rolled;
+        failed_ = false;
+    }
     failed_ = true;
-    const std::vector<std::byte> bytes = encode(edit, end_, sequence_);
+    const std::vector<std::byte> bytes = encode(edit, number_, end_, sequence_);
     if (auto written = file_->write(bytes, end_); !written) return written;
     if (auto synced = file_->sync(); !synced) return synced;
+    failed_ = false;
     end_ += bytes.size();
     ++sequence_;
     (void)Edit::apply(edit.bytes(), state_);
-    if (end_ > kRollBytes && end_ > 4 * rolled_bytes_) {
-        if (auto rolled = roll(); !rolled) return rolled;
-    }
-    failed_ = false;
+    // Where there is no space for a new file, the old one goes on.
+    if (end_ > kRollBytes && end_ > 4 * rolled_bytes_) failed_ = !roll() && file_ == nullptr;
     return {};
 }
 

@@ -112,11 +112,12 @@ public:
     [[nodiscard]] static Result<Manifest> open(platform::FileIo& io, const std::filesystem::path& directory,
                                                const std::uint64_t (&store)[2]);
     /// Before the first append(): writes the state anew and removes older manifests. Errors: io, full.
+    /// After a failure it may be tried again.
     [[nodiscard]] Result<void> start_writing();
 
     [[nodiscard]] const ManifestState& state() const noexcept { return state_; }
-    /// Appends and applies; on return it survives power loss. After a failure nothing more may be appended: whether the
-    /// edit will be there is unknown.
+    /// Appends and applies; on return it survives power loss. After a failure the edit is not applied, but after a
+    /// crash it may be there; the next append() begins a new file without it.
     [[nodiscard]] Result<void> append(const Edit& edit);
 
 private:
@@ -125,7 +126,8 @@ private:
     [[nodiscard]] Result<void> read(std::uint64_t number);
     [[nodiscard]] Result<void> roll();
     [[nodiscard]] std::filesystem::path path_of(std::uint64_t number) const;
-    [[nodiscard]] std::vector<std::byte> encode(const Edit& edit, std::uint64_t offset, std::uint32_t sequence) const;
+    [[nodiscard]] std::vector<std::byte> encode(const Edit& edit, std::uint64_t number, std::uint64_t offset,
+                                                std::uint32_t sequence) const;
 
     platform::FileIo* io_;
     std::filesystem::path directory_;

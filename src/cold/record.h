@@ -23,7 +23,7 @@ struct Record {
 /// The first 8 bytes of a key as a big-endian number, padded with zeros: it orders as the bytes do.
 [[nodiscard]] inline std::uint64_t key_prefix(std::string_view key) noexcept {
     std::uint64_t word = 0;
-    std::memcpy(&word, key.data(), key.size() < sizeof(word) ? key.size() : sizeof(word));
+    if (!key.empty()) std::memcpy(&word, key.data(), key.size() < sizeof(word) ? key.size() : sizeof(word));
     return std::byteswap(word);
 }
 

@@ -30,6 +30,7 @@ SlabWriter::SlabWriter(platform::FileIo& io, SlabPlan plan)
 SlabWriter::~SlabWriter() {
     live_.reset();
     for (const std::uint64_t segment : unfinished_) (void)io_.remove(unfinished_path(segment));
+    for (const std::uint64_t segment : finished_) (void)io_.remove(segment_path(plan_.directory, segment));
 }
 
 std::filesystem::path SlabWriter::unfinished_path(std::uint64_t segment) const {
@@ -106,6 +107,7 @@ Result<void> SlabWriter::end_segment(SegmentWriter& writer, std::uint64_t id,
     if (!header) return std::unexpected(std::move(header.error()));
     if (auto named = io_.rename(unfinished_path(id), segment_path(plan_.directory, id)); !named) return named;
     std::erase(unfinished_, id);
+    finished_.push_back(id);
     bytes_written_ += header->file_bytes;
     part.segments.push_back(id);
     return {};

@@ -59,7 +59,7 @@ struct SlabPart {
 class SlabWriter {
 public:
     SlabWriter(platform::FileIo& io, SlabPlan plan);
-    /// Removes what was begun and not finished.
+    /// Removes what was begun and not finished, and parts that were not kept.
     ~SlabWriter();
     SlabWriter(const SlabWriter&) = delete;
     SlabWriter& operator=(const SlabWriter&) = delete;
@@ -70,6 +70,9 @@ public:
     [[nodiscard]] Result<void> add(const Record& record);
     /// Ends the part before `range_end`, or as the last one. On return its segments survive power loss.
     [[nodiscard]] Result<SlabPart> end_part(const std::optional<std::string>& range_end);
+
+    /// The parts that ended are somebody's now: to be called before they are committed.
+    void keep_parts() noexcept { finished_.clear(); }
 
     [[nodiscard]] std::uint64_t bytes_written() const noexcept { return bytes_written_; }
     [[nodiscard]] std::uint64_t records_dropped() const noexcept { return dropped_; }
@@ -94,7 +97,7 @@ private:
     std::vector<Record> waiting_;
     std::deque<std::string> waiting_keys_;
     std::uint64_t waiting_memory_ = 0, waiting_file_bytes_ = 0;
-    std::vector<std::uint64_t> unfinished_;
+    std::vector<std::uint64_t> unfinished_, finished_;  ///< segments; finished ones not kept yet
     std::uint64_t bytes_written_ = 0, dropped_ = 0, dead_ = 0;
 };
 

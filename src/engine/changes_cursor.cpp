@@ -1,9 +1,11 @@
 // Order: tails are acquired after the version they are read as of; see scan_cursor.cpp.
 #include <engine/changes_cursor.h>
 
+#include <cold/tree_records.h>
 #include <hot/walk.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace zverse::engine {
@@ -83,8 +85,48 @@ void ChangesCursor::copy_frame(const Frame& frame) {
 }
 
 Result<void> ChangesCursor::refill(hot::WriterSlot& slot, const warm::View& view, std::size_t) {
+    // Above the cut the rings answer, up to it the tree.
+    const Version settled = view.tree != nullptr ? std::min(view.cut, upto_) : 0;
+    const bool from_tree = options_.reverse ? upto_ <= settled : after_ < settled;
+    if (from_tree) {
+        if (auto refilled = refill_settled(view, settled); !refilled) return refilled;
+    } else {
+        refill_hot(slot, view, std::max(after_, settled));
+    }
+    done_ = after_ >= upto_;
+    return {};
+}
+
+/// The records of the tree with versions in (after_, upto], as many as fit.
+Result<void> ChangesCursor::refill_settled(const warm::View& view, Version upto) {
+    constexpr std::size_t kPlaces = 1 << 16;
+    const std::optional<std::string_view> end =
+        keys_.end.empty() ? std::nullopt : std::optional<std::string_view>(keys_.end);
+    std::vector<cold::RecordPlace> places;
+    auto whole =
+        cold::records_of_range(*view.tree, {keys_.begin, end}, {after_, upto}, options_.reverse, kPlaces, places);
+    if (!whole) return std::unexpected(std::move(whole.error()));
+    std::string key;
+    for (std::size_t i = 0; i < places.size(); ++i) {
+        const cold::RecordPlace& place = places[i];
+        const bool new_version = i == 0 || places[i - 1].version != place.version;
+        if (new_version && batch_.bytes() >= kBatchBytes) {  // the place is behind the last whole version
+            (options_.reverse ? upto_ : after_) = options_.reverse ? place.version : places[i - 1].version;
+            return {};
+        }
+        auto record = cold::read_record(place, key);
+        if (!record) return std::unexpected(std::move(record.error()));
+        auto value = options_.keys_only ? Result<std::string_view>{} : place.segment->value(*record);
+        if (!value) return std::unexpected(std::move(value.error()));
+        batch_.add(key, *value, place.version, record->tombstone);
+    }
+    (options_.reverse ? upto_ : after_) = options_.reverse ? whole->after : whole->upto;
+    return {};
+}
+
+/// The records of the rings with versions in (after, upto_], as many as fit.
+void ChangesCursor::refill_hot(hot::WriterSlot& slot, const warm::View& view, Version after) {
     hot::Tier& tier = engine_->tier();
-    Version after = after_;
     Version upto = upto_;
     frames_.clear();
     // The tails are read before the spans are chosen from the same view: together they are all there is.
@@ -106,7 +148,7 @@ Result<void> ChangesCursor::refill(hot::WriterSlot& slot, const warm::View& view
         return options_.reverse ? a.version > b.version : a.version < b.version;
     });
     for (const Frame& frame : frames_) {
-        if (batch_.bytes() >= kBatchBytes) return {};  // the place is behind the last whole version
+        if (batch_.bytes() >= kBatchBytes) return;  // the place is behind the last whole version
         copy_frame(frame);
         if (options_.reverse) {
             upto_ = frame.version - 1;
@@ -119,8 +161,6 @@ Result<void> ChangesCursor::refill(hot::WriterSlot& slot, const warm::View& view
     } else {
         after_ = upto;
     }
-    done_ = after_ >= upto_;
-    return {};
 }
 
 }  // namespace zverse::engine

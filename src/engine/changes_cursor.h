@@ -35,6 +35,8 @@ private:
     void collect(hot::WriterSlot& slot, hot::Ring& ring, std::uint64_t begin, std::uint64_t end, Version after,
                  Version upto, Version cut);
     void copy_frame(const Frame& frame);
+    [[nodiscard]] Result<void> refill_settled(const warm::View& view, Version upto);
+    void refill_hot(hot::WriterSlot& slot, const warm::View& view, Version after);
 
     Version after_;
     Version upto_;

@@ -4,7 +4,8 @@
 //   creation.h       a directory becomes a store
 //   close.cpp        the way out, clean or abandoned
 //   write_path.cpp   limits and batches, then the hot tier
-//   read_path.cpp    pin, view, version; then the hot tier (and, from the next tier on, the cold one)
+//   read_path.cpp    pin, view, version; then the hot tier, then the cold one
+//   flush.cpp        from the hot tier to the cold one, and merges there
 //   scan_cursor.h, history_cursor.h, changes_cursor.h   ordered reads, a batch at a time
 //   transaction.h    a write set over a snapshot
 //   upkeep.h         the background thread: clock limit, syncs, time frames, settling, runs
@@ -14,6 +15,7 @@
 // and waits for a grace period and until nobody is active; so a call either sees `closed` or is waited for.
 #pragma once
 
+#include <cold/cold_tier.h>
 #include <engine/store_access.h>
 #include <engine/superblock.h>
 #include <engine/upkeep.h>
@@ -52,6 +54,7 @@ public:
     void abandon() noexcept;
     [[nodiscard]] Result<bool> step();
     [[nodiscard]] Result<Version> drain();
+    [[nodiscard]] Result<void> flush();
 
     // ---- Writes.
     [[nodiscard]] Result<Version> put(std::string_view key, std::string_view value);
@@ -129,10 +132,19 @@ private:
                                                  std::optional<Version> unless_newer);
     void after_write() noexcept;
     [[nodiscard]] bool is_lost(Version version) const noexcept;
+    [[nodiscard]] static Result<std::optional<Entry>> find_settled(const warm::View& view, std::string_view key,
+                                                                   Version as_of);
     /// Writes a time frame: the versions so far were taken by now.
     [[nodiscard]] Result<Version> note_time();
     [[nodiscard]] Result<void> note_last_time();
     [[nodiscard]] Result<void> leave_clean();
+    /// Everything up to the returned version leaves the hot tier; into the cold one, unless the store is to forget it
+    /// and all that settled before.
+    [[nodiscard]] Result<Version> hand_over(bool keep);
+    [[nodiscard]] Result<cold::TreeChange> settle_stripe(Version s);
+    [[nodiscard]] Result<void> merge_slabs();
+    [[nodiscard]] cold::SlabPlan slab_plan();
+    [[nodiscard]] std::shared_ptr<const cold::Tree> settled_tree() const;
     void wait_for_calls();
     void release_memory() noexcept;
 
@@ -151,13 +163,15 @@ private:
     std::vector<platform::Mapping> mappings_;
     platform::Topology topology_;
     std::vector<Capability> platform_rows_;
+    std::unique_ptr<cold::ColdTier> cold_;
     std::unique_ptr<hot::Tier> tier_;
     std::unique_ptr<warm::Views> views_;
     std::unique_ptr<warm::RunBuilder> runs_;
     VersionPins pins_;
     VersionTimes times_;
     std::unique_ptr<Upkeep> upkeep_;
-    std::mutex drain_mutex_;
+    std::mutex flush_mutex_;  ///< one flush at a time; guards changes of cold_
+    const platform::Kernels* kernels_ = nullptr;
 
     Error closing_ = closed_error();  ///< made beforehand: closing needs no memory to turn writers away
     std::atomic<bool> closed_{false};

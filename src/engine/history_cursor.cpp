@@ -1,5 +1,7 @@
 #include <engine/history_cursor.h>
 
+#include <cold/tree_records.h>
+
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -26,11 +28,46 @@ hot::Found HistoryCursor::older(hot::WriterSlot& slot, const hot::Found& found, 
 }
 
 Result<void> HistoryCursor::refill(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) {
+    // Above the cut the rings answer, up to it the tree. The floor says what history begins with.
+    const Version settled = view.tree != nullptr ? view.cut : 0;
     if (options_.reverse) {
+        if (after_ < std::min(settled, upto_)) return refill_settled(view, entries);
         refill_oldest_first(slot, view, entries);
-    } else {
-        refill_newest_first(slot, view, entries);
+        return {};
     }
+    bool hot_done = upto_ <= settled;
+    if (!hot_done) {
+        refill_newest_first(slot, view, entries);
+        hot_done = done_;
+    }
+    if (!hot_done || settled <= after_) return {};
+    upto_ = std::min(upto_, settled);
+    done_ = false;
+    return batch_.size() < entries ? refill_settled(view, entries) : Result<void>{};
+}
+
+/// A stretch of versions of the tree, in the cursor's direction.
+Result<void> HistoryCursor::refill_settled(const warm::View& view, std::size_t entries) {
+    const Version end = std::min(upto_, view.cut);
+    std::vector<cold::RecordPlace> places;
+    auto whole = cold::records_of_key(*view.tree, key_, {after_, end}, options_.reverse, entries, places);
+    if (!whole) return std::unexpected(std::move(whole.error()));
+    std::string key;
+    for (const cold::RecordPlace& place : places) {
+        if (batch_.size() >= entries || batch_.bytes() >= kBatchBytes) return {};
+        auto record = cold::read_record(place, key);
+        if (!record) return std::unexpected(std::move(record.error()));
+        auto value = options_.keys_only ? Result<std::string_view>{} : place.segment->value(*record);
+        if (!value) return std::unexpected(std::move(value.error()));
+        batch_.add(key_, *value, place.version, record->tombstone);
+        (options_.reverse ? after_ : upto_) = options_.reverse ? place.version : place.version - 1;
+    }
+    if (options_.reverse) {
+        after_ = whole->upto;
+    } else {
+        upto_ = whole->after;
+    }
+    done_ = after_ >= upto_;
     return {};
 }
 

@@ -19,6 +19,7 @@ protected:
 private:
     void refill_newest_first(hot::WriterSlot& slot, const warm::View& view, std::size_t entries);
     void refill_oldest_first(hot::WriterSlot& slot, const warm::View& view, std::size_t entries);
+    [[nodiscard]] Result<void> refill_settled(const warm::View& view, std::size_t entries);
     [[nodiscard]] hot::Found older(hot::WriterSlot& slot, const hot::Found& found, Version cut);
     void add(const hot::Found& found);
 

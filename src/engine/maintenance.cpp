@@ -1,4 +1,4 @@
-// The engine's side of upkeep, and the test-only drain.
+// The engine's side of upkeep.
 #include <engine/engine.h>
 
 #include <algorithm>
@@ -113,37 +113,6 @@ Result<bool> Engine::step() {
     const hot::ActiveCall call(*tier_);
     if (closed()) return std::unexpected(closed_error());
     return do_upkeep(decide(upkeep_state()));
-}
-
-/// Seal; the caller takes the records <= s; cut; grace; dead heads; grace; free heads. tests/model/handover.pml.
-Result<Version> Engine::drain() {
-    const hot::ActiveCall call(*tier_);
-    if (closed()) return std::unexpected(closed_error());
-    const std::scoped_lock one_at_a_time(drain_mutex_);
-    auto sealed = tier_->sync_all();
-    if (!sealed) return std::unexpected(std::move(sealed.error()));
-    const Version s = *sealed;
-    {
-        // The record of the hand-over comes before anyone acts on it.
-        const std::scoped_lock lock(superblock_mutex_);
-        SuperblockFields fields = superblock_->fields();
-        fields.cut = s;
-        if (auto written = superblock_->write(fields); !written) {
-            return std::unexpected(std::move(written.error()));
-        }
-    }
-    const auto grace = [this] {
-        const std::uint64_t epoch = tier_->epochs().begin_grace();
-        while (!tier_->epochs().passed(epoch)) std::this_thread::yield();
-    };
-    runs_->advance_cut(s);
-    grace();
-    const std::vector<std::uint64_t> ends = tier_->prefix_ends(s);
-    tier_->move_dead_heads(ends);
-    tier_->sweep_index();
-    grace();
-    if (auto moved = tier_->move_free_heads(ends); !moved) return std::unexpected(std::move(moved.error()));
-    return s;
 }
 
 Result<Store> StoreAccess::open(const std::filesystem::path& dir, const Options& options, const Internals& internals) {

@@ -126,7 +126,7 @@ public:
     [[nodiscard]] Result<void> run() {
         using Step = Result<void> (Opening::*)();
         for (const Step step : {&Opening::choose_platform, &Opening::find_or_create, &Opening::read_superblock,
-                                &Opening::attach_rings, &Opening::recover, &Opening::start}) {
+                                &Opening::attach_rings, &Opening::open_cold, &Opening::recover, &Opening::start}) {
             if (auto done = (this->*step)(); !done) return done;
         }
         return {};
@@ -138,6 +138,7 @@ private:
     [[nodiscard]] Result<void> find_or_create();
     [[nodiscard]] Result<void> create();
     [[nodiscard]] Result<void> read_superblock();
+    [[nodiscard]] Result<void> open_cold();
     [[nodiscard]] Result<void> attach_rings();
     [[nodiscard]] Result<void> attach_ring(unsigned shard);
     [[nodiscard]] Result<void> missing_ring(const fs::path& path, unsigned shard) const;
@@ -258,6 +259,19 @@ Result<void> Opening::read_superblock() {
     return check_value_limit(fields_.ring_bytes);
 }
 
+Result<void> Opening::open_cold() {
+    auto cold = cold::ColdTier::open(io(), dir_, fields_.store);
+    if (!cold) return std::unexpected(std::move(cold.error()).during("opening " + dir_.string()));
+    engine_.cold_ = std::move(*cold);
+    engine_.kernels_ = &platform::kernels_for(kernels_);
+    if (const Version cut = engine_.cold_->state().cut; cut > fields_.clock_limit) {
+        return std::unexpected(Error(ErrorCode::corrupt,
+                                     "the manifest of " + dir_.string() + " has version " + std::to_string(cut) +
+                                         " above the superblock's clock limit " + std::to_string(fields_.clock_limit)));
+    }
+    return {};
+}
+
 /// Rings that are where the store recorded them, but not where the options say, are a mistake in the options.
 Result<void> Opening::missing_ring(const fs::path& path, unsigned shard) const {
     const fs::path recorded = ring_path(dir_, fields_.hot_paths, shard);
@@ -334,7 +348,7 @@ Result<void> Opening::recover() {
     const platform::BootId boot = engine_.internals_.boot_id.value_or(platform::current_boot_id());
     hot::RecoveryOptions recovery;
     recovery.secret = fields_.secret;
-    recovery.cut = fields_.cut;
+    recovery.cut = engine_.cold_->state().cut;
     // A machine that does not tell its boots apart may have lost power every time.
     const bool same_boot = boot == fields_.boot && boot != platform::BootId{};
     recovery.stop_at_mark = !same_boot && fields_.durability == Durability::process;
@@ -354,6 +368,9 @@ Result<void> Opening::recover() {
         if (auto kept = keep_private_rings_durable(); !kept) return kept;
     }
     if (auto placed = place_parts(); !placed) return placed;
+    if (!options_.read_only) {
+        if (auto cleared = engine_.cold_->remove_leftovers(); !cleared) return cleared;
+    }
     if (auto repaired = hot::repair(rings_, judgement_, fields_.secret); !repaired) return repaired;
     watch.pause();  // the superblock's syncs cost the same however much there is to recover
 
@@ -420,11 +437,14 @@ hot::TierOptions Opening::tier_options() const {
 
 Result<void> Opening::start() {
     auto view = std::make_unique<warm::View>();
-    view->cut = fields_.cut;
+    view->cut = engine_.cold_->state().cut;
+    view->floor = engine_.cold_->state().floor;
+    view->tree = engine_.settled_tree();
     for (const auto& ring : engine_.tier_->rings()) view->coverage.push_back(ring->marks().head);
     engine_.views_ = std::make_unique<warm::Views>(engine_.tier_->epochs(), std::move(view));
     engine_.runs_ = std::make_unique<warm::RunBuilder>(*engine_.tier_, *engine_.views_);
     engine_.times_.add(static_cast<std::int64_t>(fields_.created), 0);
+    for (const auto& [version, nanoseconds] : engine_.cold_->state().times) engine_.times_.add(nanoseconds, version);
     std::vector<hot::RecoveredTime> times;
     for (const auto& ring : judgement_.rings) times.insert(times.end(), ring.times.begin(), ring.times.end());
     std::sort(times.begin(), times.end(), [](const auto& a, const auto& b) { return a.version < b.version; });

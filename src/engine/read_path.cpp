@@ -11,8 +11,25 @@ namespace zverse::engine {
 
 Version Engine::cut() const noexcept { return views_->current().cut; }
 
-/// No lower tier exists yet: what the rings do not hold is absent.
-Result<hot::Host::Newest> Engine::newest_below(std::string_view) const { return Newest{}; }
+Result<hot::Host::Newest> Engine::newest_below(std::string_view key) const {
+    const cold::Tree* tree = views_->current().tree.get();
+    if (tree == nullptr) return Newest{};
+    auto found = tree->find(key, tree->hash(key), kVersionMax);
+    if (!found) return std::unexpected(std::move(found.error()));
+    if (!*found) return Newest{};
+    return Newest{found->record.version, found->record.tombstone};
+}
+
+/// What has settled of a key as of a version: its value, or nothing when it is absent or erased.
+Result<std::optional<Entry>> Engine::find_settled(const warm::View& view, std::string_view key, Version as_of) {
+    if (view.tree == nullptr) return std::nullopt;
+    auto found = view.tree->find(key, view.tree->hash(key), as_of);
+    if (!found) return std::unexpected(std::move(found.error()));
+    if (!*found || found->record.tombstone) return std::nullopt;
+    auto value = found->segment->value(found->record);
+    if (!value) return std::unexpected(std::move(value.error()));
+    return Entry{key, *value, found->record.version, false};
+}
 
 bool Engine::is_lost(Version version) const noexcept {
     return std::any_of(lost_.begin(), lost_.end(), [version](const LostWindow& window) {
@@ -50,11 +67,12 @@ Result<Version> Engine::resolve_version(Version as_of, const warm::View& view) c
     const std::uint64_t hash = tier.hash(key);
     const hot::PinGuard pin(tier.epochs(), slot);
     if (closed()) return UsualGet::unusual;
-    const Version cut = views_->current().cut;
+    const warm::View& view = views_->current();
     bool unusual = false;
-    const hot::Found found = tier.find_usual(key, hash, tier.latest(), cut, unusual);
+    const hot::Found found = tier.find_usual(key, hash, tier.latest(), view.cut, unusual);
     if (unusual) return UsualGet::unusual;
     if (!found) {
+        if (view.tree != nullptr) return UsualGet::unusual;
         slot.count(hot::Counter::gets);
         return UsualGet::absent;
     }
@@ -83,6 +101,15 @@ Result<bool> Engine::get_into(std::string_view key, std::string& value, Version 
     }
     slot.count(hot::Counter::gets);
     const hot::Found found = tier.find(slot, key, hash, as_of, view.cut);
+    if (!found) {
+        auto settled = find_settled(view, key, as_of);
+        if (!settled) return std::unexpected(std::move(settled.error()));
+        if (*settled) {
+            value.assign((*settled)->value);
+            if (version != nullptr) *version = (*settled)->version;
+            return true;
+        }
+    }
     if (!found || found.tombstone()) {
         value.clear();
         if (version != nullptr) *version = 0;
@@ -113,22 +140,25 @@ Result<bool> Engine::visit(std::string_view key, Version as_of, void (*on_entry)
     if (!slot) return std::unexpected(std::move(slot.error()));
     const std::uint64_t hash = tier_->hash(key);
     const hot::PinGuard pin(tier_->epochs(), **slot);
-    auto found = answer("the read", [&]() -> Result<hot::Found> {
+    auto found = answer("the read", [&]() -> Result<std::optional<Entry>> {
         if (closed()) return std::unexpected(closed_error());
         const warm::View& view = views_->current();
         const auto s = resolve_version(as_of, view);
         if (!s) return std::unexpected(s.error());
         (*slot)->count(hot::Counter::gets);
-        return tier_->find(**slot, key, hash, *s, view.cut);
+        const hot::Found hot = tier_->find(**slot, key, hash, *s, view.cut);
+        if (!hot) return find_settled(view, key, *s);
+        if (hot.tombstone()) return std::nullopt;
+        return Entry{hot.key(), hot.op->value_behind(key), hot.version, false};
     });
     if (!found) return std::unexpected(std::move(found.error()));
-    if (!*found || found->tombstone()) return false;
+    if (!*found) return false;
     struct Callback {
         hot::WriterSlot& slot;
         explicit Callback(hot::WriterSlot& owner) noexcept : slot(owner) { ++slot.callbacks; }
         ~Callback() { --slot.callbacks; }
     } const inside(**slot);
-    on_entry(context, Entry{found->key(), found->op->value_behind(key), found->version, false});
+    on_entry(context, **found);
     return true;
 }
 
@@ -167,7 +197,15 @@ Result<void> Engine::multi_get(std::span<const std::string_view> keys, std::span
         for (std::size_t i = 0; i < count; ++i) {
             std::optional<std::string>& value = values[begin + i];
             const hot::Found found = tier_->find_from(slot, tops[i], keys[begin + i], *s, view.cut);
-            if (!found || found.tombstone()) {
+            if (!found) {
+                auto settled = find_settled(view, keys[begin + i], *s);
+                if (!settled) return std::unexpected(std::move(settled.error()));
+                if (*settled) {
+                    value.emplace((*settled)->value);
+                } else {
+                    value.reset();
+                }
+            } else if (found.tombstone()) {
                 value.reset();
             } else if (value) {
                 hot::assign_apart(*value, found.op->value_behind(keys[begin + i]));

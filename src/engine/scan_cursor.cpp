@@ -174,30 +174,70 @@ void ScanCursor::pick(const warm::View& view, std::size_t entries) {
     }
 }
 
+/// What has settled of the range, from the place on.
+Result<std::optional<cold::TreeScan>> ScanCursor::open_settled(const warm::View& view) const {
+    if (view.tree == nullptr) return std::nullopt;
+    // Right behind a key comes the same key with a zero byte more.
+    std::string begin = options_.reverse ? range_.begin : place_;
+    if (!options_.reverse && !inclusive_) begin += '\0';
+    std::string end = options_.reverse ? place_ : range_.end;
+    if (options_.reverse && inclusive_) end += '\0';
+    std::optional<std::string_view> bound(end);
+    if (options_.reverse ? unbounded_ : range_.end.empty()) bound.reset();
+    auto scan = cold::TreeScan::open(*view.tree, {begin, bound}, as_of_, options_.reverse);
+    if (!scan) return std::unexpected(std::move(scan.error()));
+    return std::optional(std::move(*scan));
+}
+
+void ScanCursor::add_picked(const warm::RunEntry& entry, std::string_view& last) {
+    const hot::OperationRef ref = warm::resolve(engine_->tier().rings(), entry);
+    last = ref.key();
+    if (ref.tombstone()) return;
+    const std::string_view value = options_.keys_only ? std::string_view{} : ref.value();
+    if (batch_.empty()) batch_.reserve(scratch_->picked.size(), last.size() + value.size());
+    batch_.add(last, value, entry.version, false);
+}
+
 Result<void> ScanCursor::refill(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) {
     Scratch& scratch = platform::PerThread<Scratch>::mine();
     scratch_ = &scratch;
     collect_tails(slot, view);
     open_sources(view);
     pick(view, entries);
+    auto settled = open_settled(view);
+    if (!settled) return std::unexpected(std::move(settled.error()));
     const hot::RingSet& rings = engine_->tier().rings();
     std::string_view last;
-    std::size_t taken = 0;
-    for (; taken < scratch.picked.size() && batch_.bytes() < kBatchBytes; ++taken) {
-        const warm::RunEntry& entry = scratch.picked[taken];
-        const hot::OperationRef ref = warm::resolve(rings, entry);
-        last = ref.key();
-        if (ref.tombstone()) continue;
-        const std::string_view value = options_.keys_only ? std::string_view{} : ref.value();
-        if (batch_.empty()) batch_.reserve(scratch.picked.size(), last.size() + value.size());
-        batch_.add(last, value, entry.version, false);
+    std::string settled_last;  // a key of the tree does not stay
+    std::size_t taken = 0, moved = 0;
+    const auto settled_left = [&] { return *settled && (*settled)->valid(); };
+    for (; moved < entries && batch_.bytes() < kBatchBytes; ++moved) {
+        const bool picked_left = taken < scratch.picked.size();
+        // Behind the picked keys more may come from the rings, before what has settled.
+        if (!picked_left && (!exhausted_ || !settled_left())) break;
+        int first = -1;
+        if (settled_left()) {
+            first = picked_left ? first_of(warm::resolve(rings, scratch.picked[taken]).key(), (*settled)->key()) : 1;
+        }
+        if (first <= 0) {
+            add_picked(scratch.picked[taken++], last);
+        } else {
+            settled_last = (*settled)->key();
+            last = settled_last;
+            auto value = options_.keys_only ? Result<std::string_view>{} : (*settled)->value();
+            if (!value) return std::unexpected(std::move(value.error()));
+            batch_.add(last, *value, (*settled)->version(), false);
+        }
+        if (first >= 0 && settled_left()) {
+            if (auto next = (*settled)->next(); !next) return next;
+        }
     }
-    if (taken > 0) {
+    if (moved > 0) {
         place_.assign(last);
         inclusive_ = false;
         unbounded_ = false;
     }
-    done_ = exhausted_ && taken == scratch.picked.size();
+    done_ = exhausted_ && taken == scratch.picked.size() && !settled_left();
     if (scratch.tail.capacity() > kScratchEntries) std::vector<warm::RunEntry>().swap(scratch.tail);
     return {};
 }

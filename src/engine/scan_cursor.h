@@ -1,9 +1,12 @@
-// ScanCursor: live keys of a range in key order, merged from runs and the rings' uncovered tails.
+// ScanCursor: live keys of a range in key order, merged from runs, the rings' uncovered tails and
+// what has settled.
 #pragma once
 
+#include <cold/tree_scan.h>
 #include <engine/cursor_state.h>
 #include <warm/run.h>
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,6 +43,13 @@ private:
     void pick(const warm::View& view, std::size_t entries);
     [[nodiscard]] bool beyond_range(const warm::RunEntry& entry) const noexcept;
     [[nodiscard]] bool in_place(std::string_view key) const noexcept;
+    [[nodiscard]] Result<std::optional<cold::TreeScan>> open_settled(const warm::View& view) const;
+    /// Of the picked entries and what has settled, whose key comes first: below 0, the picked one; 0: both.
+    [[nodiscard]] int first_of(std::string_view hot, std::string_view settled) const noexcept {
+        const int order = hot.compare(settled);
+        return options_.reverse ? -order : order;
+    }
+    void add_picked(const warm::RunEntry& entry, std::string_view& last);
 
     const KeyRange range_;
     const std::ptrdiff_t step_;

@@ -199,6 +199,9 @@ Result<Version> Store::version_at(std::chrono::system_clock::time_point time) co
 Result<void> Store::sync() {
     return answer("the sync", [&] { return engine_->sync(); });
 }
+Result<void> Store::flush() {
+    return answer("the flush", [&] { return engine_->flush(); });
+}
 Result<void> Store::wait_durable(Version version) {
     return answer("the sync", [&] { return engine_->wait_durable(version); });
 }

@@ -33,9 +33,8 @@ struct StoreAccess {
     /// One decision of the stepped worker: clock limit, sync, time frame, run building, run merging. False when
     /// there was nothing to do.
     [[nodiscard]] static Result<bool> step(Store& store);
-    /// The test-only drain that stands in for flush until the cold tier exists: seals, drops every record with a
-    /// version <= the returned one from the hot tier (reads answer as if those records had never been; the caller
-    /// has taken them), moves the dead head and the free head with their two grace periods. Any thread.
+    /// As flush(), but forgets: reads answer as if no record with a version <= the returned one had ever been. So a
+    /// test can go on without end on few bytes. Any thread.
     [[nodiscard]] static Result<Version> drain(Store& store);
     /// Leaves as a killed process would: no sync, no settling, no clean mark; unmaps and unlocks. Later calls
     /// return `closed`. Acknowledged writes must be there after the next open.

@@ -37,7 +37,6 @@ Copy encode(const SuperblockFields& fields, std::uint64_t sequence) {
     copy->boot[0] = fields.boot.high;
     copy->boot[1] = fields.boot.low;
     copy->clock_limit = fields.clock_limit;
-    copy->cut = fields.cut;
     copy->created = fields.created;
     std::copy(fields.lost.begin(), fields.lost.end(), copy->lost.begin());
     std::string paths;
@@ -58,7 +57,6 @@ SuperblockFields decode(const SuperblockCopy& copy) {
     fields.durability = copy.durability == 1 ? Durability::process : Durability::power;
     fields.boot = {copy.boot[0], copy.boot[1]};
     fields.clock_limit = copy.clock_limit;
-    fields.cut = copy.cut;
     fields.created = copy.created;
     fields.lost.assign(copy.lost.begin(), copy.lost.begin() + copy.lost_count);
     const char* next = copy.hot_paths.data();
@@ -86,8 +84,7 @@ std::optional<Error> check(const SuperblockCopy& copy, const std::string& place)
     const bool ring_bytes_ok = copy.ring_bytes >= (1U << 20) && copy.ring_bytes <= (std::uint64_t{64} << 30) &&
                                (copy.ring_bytes & (copy.ring_bytes - 1)) == 0;
     if (copy.shards == 0 || copy.shards > hot::kShardsMax || !ring_bytes_ok || copy.lost_count > kLostWindowsMax ||
-        copy.durability > 1 || copy.hot_paths_bytes > kHotPathsBytes || copy.clock_limit > kVersionMax ||
-        copy.cut > copy.clock_limit) {
+        copy.durability > 1 || copy.hot_paths_bytes > kHotPathsBytes || copy.clock_limit > kVersionMax) {
         return Error(ErrorCode::corrupt, "superblock with impossible values in " + place);
     }
     return std::nullopt;

@@ -47,7 +47,7 @@ struct LostWindow {
 ///       76     4  lost_count       entries used in lost
 ///       80    16  boot             boot id of the last opening for writing
 ///       96     8  clock_limit      no version above it was ever handed out
-///      104     8  cut              versions <= it are in lower tiers
+///      104     8  unused           zero; the cut is the manifest's
 ///      112     8  created          nanoseconds since 1970
 ///      120     8  hot_paths_bytes  used of hot_paths
 ///      128  2048  lost             LostWindow[128], ascending
@@ -67,7 +67,7 @@ struct SuperblockCopy {
     std::uint32_t lost_count;
     std::uint64_t boot[2];
     std::uint64_t clock_limit;
-    std::uint64_t cut;
+    std::uint64_t unused;
     std::uint64_t created;
     std::uint64_t hot_paths_bytes;
     std::array<LostWindow, kLostWindowsMax> lost;
@@ -90,7 +90,6 @@ struct SuperblockFields {
     Durability durability = Durability::power;
     platform::BootId boot;
     Version clock_limit = 0;
-    Version cut = 0;
     std::uint64_t created = 0;
     std::vector<LostWindow> lost;
     std::vector<std::filesystem::path> hot_paths;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace zverse::engine {
@@ -36,6 +37,16 @@ public:
                              [](std::int64_t time, const Mark& mark) { return time < mark.nanoseconds; });
         if (after == marks_.begin()) return std::nullopt;
         return std::prev(after)->version;
+    }
+
+    /// The marks with versions in (after, upto].
+    [[nodiscard]] std::vector<std::pair<Version, std::int64_t>> between(Version after, Version upto) const {
+        const std::scoped_lock lock(mutex_);
+        std::vector<std::pair<Version, std::int64_t>> found;
+        for (const Mark& mark : marks_) {
+            if (mark.version > after && mark.version <= upto) found.emplace_back(mark.version, mark.nanoseconds);
+        }
+        return found;
     }
 
 private:

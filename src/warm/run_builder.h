@@ -31,8 +31,10 @@ public:
     /// Merges the smallest size class that is full, whatever its size; the worker's. False when there is none.
     bool merge_step();
 
-    /// Publishes a view with the cut at `cut`: the runs keep only what is above it. For flush and drain.
-    void advance_cut(Version cut);
+    /// Publishes a view with the cut at `cut` and what is settled up to it: the runs keep only what is above.
+    void advance_cut(Version cut, std::shared_ptr<const cold::Tree> tree);
+    /// Publishes a view with another tree that holds the same: parts of it were merged.
+    void replace_tree(std::shared_ptr<const cold::Tree> tree);
 
     [[nodiscard]] std::uint64_t merged_entries() const noexcept {
         // relaxed: a figure.

@@ -24,6 +24,8 @@ public:
 
     /// Merges about `bytes` of keys and values; the part, when one ended. Errors: corrupt, io, full.
     [[nodiscard]] Result<std::optional<cold::SlabPart>> step(std::uint64_t bytes);
+    /// The part that step() returned is about to be committed.
+    void keep_part() noexcept { writer_.keep_parts(); }
     /// Whether the last part ended.
     [[nodiscard]] bool done() const noexcept { return done_; }
     [[nodiscard]] const cold::Tree::Components& inputs() const noexcept { return inputs_; }

@@ -19,11 +19,16 @@
 #include <mutex>
 #include <vector>
 
+namespace zverse::cold {
+class Tree;
+}
+
 namespace zverse::warm {
 
 struct View {
     Version cut = 0;
     Version floor = 0;
+    std::shared_ptr<const cold::Tree> tree;  ///< null: nothing has settled yet
     std::vector<std::shared_ptr<const Run>> runs;
     /// Per ring: frames that begin below it are in the runs (or at or below the cut).
     std::vector<std::uint64_t> coverage;

@@ -30,6 +30,10 @@ protected:
         plan_.block_bytes = 1024;
         world_.live = plan_.kind == cold::SegmentKind::live;
         records_ = random_records(random_, world_);
+        for (const std::size_t i : {0, 3}) {  // two that are looked for lie outside their block
+            records_[i].tombstone = false;
+            records_[i].value = random_.bytes(random_.between(5000, 9000));
+        }
         (void)write_segment(*io_, path_, plan_, records_);
         good_ = read_file(path_);
         order_ = read_all(*must(Segment::open(*io_, path_, kStore, 1)));

@@ -64,6 +64,12 @@ protected:
         static_cast<void>(must(store.write(batch)));
     }
 
+    /// Moves everything to the cold tier, again and again.
+    static void flush(Store& store) {
+        must(store.flush());
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+
     /// The sum of all accounts as of one version, read in three ways.
     static void check_sum(Store& store) {
         constexpr std::int64_t kSum = kOpening * std::int64_t{kAccounts};
@@ -98,6 +104,7 @@ TEST_P(InvariantRaceTest, BatchesMoveMoneyWhole) {
         check_sum(store);
         ++looked;
     });
+    Companion flusher([&] { flush(store); });
     run_threads(kThreads, [&](std::size_t thread) {
         // Each thread has its own accounts, so it knows their balances; only atomicity can break the sum.
         Random random(mix(seed.seed(), thread));
@@ -115,6 +122,7 @@ TEST_P(InvariantRaceTest, BatchesMoveMoneyWhole) {
         }
     });
     auditor.finish();
+    flusher.finish();
     check_sum(store);
     EXPECT_GT(looked.load(), 0U);
 }
@@ -126,6 +134,7 @@ TEST_P(InvariantRaceTest, TransactionsMoveMoneyWhole) {
     open_accounts(store);
     std::atomic<std::uint64_t> conflicts{0};
     Companion auditor([&] { check_sum(store); });
+    Companion flusher([&] { flush(store); });
     run_threads(kThreads, [&](std::size_t thread) {
         Random random(mix(seed.seed(), thread));
         for (std::uint64_t moved = 0; moved < rounds(8'000);) {
@@ -147,6 +156,7 @@ TEST_P(InvariantRaceTest, TransactionsMoveMoneyWhole) {
         }
     });
     auditor.finish();
+    flusher.finish();
     check_sum(store);
     std::printf("bank: %lu conflicts\n", conflicts.load());
 }
@@ -156,6 +166,7 @@ TEST_P(InvariantRaceTest, PutIfCountsEveryIncrement) {
     Store store = must(Store::open(directory / "store", options()));
     const std::uint64_t each = rounds(10'000);
     std::atomic<std::uint64_t> conflicts{0};
+    Companion flusher([&] { flush(store); });
     run_threads(kThreads, [&](std::size_t) {
         for (std::uint64_t counted = 0; counted < each;) {
             std::string value;
@@ -173,6 +184,7 @@ TEST_P(InvariantRaceTest, PutIfCountsEveryIncrement) {
             ++conflicts;
         }
     });
+    flusher.finish();
     EXPECT_EQ(must(store.get("counter")), std::to_string(each * kThreads));
     // Each increment is one version, and the history counts down without a gap.
     std::uint64_t expected = each * kThreads;
@@ -199,14 +211,14 @@ Options full_ring_options() {
     return options;
 }
 
-TEST(FullRing, WaitingWritersAreWokenByADrain) {
+TEST(FullRing, WaitingWritersAreWokenByAFlush) {
     const SeedScope seed;
     const TempDirectory directory;
     Store store = must(Store::open(directory / "store", full_ring_options()));
-    std::atomic<std::uint64_t> drains{0};
-    Companion drain([&] {
-        static_cast<void>(must(engine::StoreAccess::drain(store)));
-        ++drains;
+    std::atomic<std::uint64_t> flushes{0};
+    Companion flusher([&] {
+        must(store.flush());
+        ++flushes;
         std::this_thread::yield();
     });
     // Far more bytes than the ring has, in frames of very different sizes: the large ones must not starve.
@@ -220,8 +232,8 @@ TEST(FullRing, WaitingWritersAreWokenByADrain) {
             last = version;
         }
     });
-    drain.finish();
-    std::printf("full ring: %lu drains\n", drains.load());
+    flusher.finish();
+    std::printf("full ring: %lu flushes\n", flushes.load());
 }
 
 TEST(FullRing, TimedOutWritersPassTheTurnOnAndNothingIsApplied) {
@@ -245,7 +257,8 @@ TEST(FullRing, TimedOutWritersPassTheTurnOnAndNothingIsApplied) {
         EXPECT_EQ(must(store.get("refused" + std::to_string(thread))), std::nullopt);
     }
     EXPECT_EQ(must(store.get("filler")), large) << "reads go on";
-    static_cast<void>(must(engine::StoreAccess::drain(store)));
+    must(store.flush());
+    EXPECT_EQ(must(store.get("filler")), large);
     run_threads(kThreads, [&](std::size_t thread) {
         EXPECT_GT(must(store.put("accepted" + std::to_string(thread), large)), latest);
     });

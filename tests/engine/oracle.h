@@ -69,7 +69,7 @@ private:
     void use_transaction();
     void commit_transaction();
     [[nodiscard]] std::string new_value(std::string_view key);
-    /// Calls write(), and when the ring is full drains and calls it again.
+    /// Calls write(), and when the ring is full flushes and calls it again.
     template <class Write>
     Result<Version> with_space(Write write);
     void accept(Version version, const std::vector<Change>& changes);
@@ -107,6 +107,7 @@ private:
     void check_version_at();
     void sync();
     void wait_durable();
+    void flush();
     void drain();
     void step();
     void reopen();

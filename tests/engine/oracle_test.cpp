@@ -61,7 +61,7 @@ public:
         if (totals()["operations"] < 500'000) return;
         // A generator that stopped reaching something would make every run green. Asked of all configurations
         // together: a single one misses the rarer of these with some seeds.
-        for (const char* reached : {"full", "drains", "clean closes", "kills", "put_if won", "put_if lost",
+        for (const char* reached : {"full", "drains", "flushes", "clean closes", "kills", "put_if won", "put_if lost",
                                     "transactions committed", "transactions lost", "class changes"}) {
             EXPECT_GT(totals()[reached], 0) << "never reached: " << reached;
         }

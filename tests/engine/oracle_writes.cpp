@@ -32,9 +32,9 @@ Result<Version> Oracle::with_space(Write write) {
     Result<Version> written = write();
     if (written.has_value() || written.error().code() != ErrorCode::full) return written;
     count("full");
-    drain();
+    flush();
     written = write();
-    check(written.has_value() || written.error().code() != ErrorCode::full, "full again after a drain");
+    check(written.has_value() || written.error().code() != ErrorCode::full, "full again after a flush");
     return written;
 }
 
@@ -204,7 +204,7 @@ void Oracle::commit_transaction() {
     expect_error(held.transaction.commit(), ErrorCode::invalid_argument);
     if (!committed.has_value() && committed.error().code() == ErrorCode::full) {
         count("full");
-        return drain();
+        return flush();
     }
     if (!committed.has_value()) return check_conflict(held, committed.error());
     std::vector<Change> changes;

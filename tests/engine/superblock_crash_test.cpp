@@ -31,7 +31,6 @@ SuperblockFields fields_of(std::uint64_t generation) {
     fields.secret = {13, 14};
     fields.boot = {generation, generation};
     fields.clock_limit = 1000 * generation;
-    fields.cut = 10 * generation;
     fields.created = 15;
     for (std::uint64_t i = 0; i < 60; ++i) fields.add_lost({i * 10 + generation % 7, i * 10 + 8});
     fields.hot_paths = {"/" + std::string(700, static_cast<char>('a' + generation % 26))};
@@ -49,7 +48,6 @@ std::uint64_t generation_of(SimFileIo& io) {
     const std::uint64_t generation = found.boot.high;
     const SuperblockFields wanted = fields_of(generation);
     EXPECT_EQ(found.clock_limit, wanted.clock_limit);
-    EXPECT_EQ(found.cut, wanted.cut);
     EXPECT_EQ(found.hot_paths, wanted.hot_paths);
     EXPECT_EQ(found.lost.size(), wanted.lost.size());
     EXPECT_EQ(found.lost[0].after, wanted.lost[0].after);
@@ -175,7 +173,6 @@ TEST(SuperblockCrash, ImpossibleAndForeignValuesAreRefused) {
     EXPECT_EQ(refused([](SuperblockCopy& c) { c.durability = 2; }), ErrorCode::corrupt);
     EXPECT_EQ(refused([](SuperblockCopy& c) { c.hot_paths_bytes = engine::kHotPathsBytes + 1; }), ErrorCode::corrupt);
     EXPECT_EQ(refused([](SuperblockCopy& c) { c.clock_limit = kVersionMax + 1; }), ErrorCode::corrupt);
-    EXPECT_EQ(refused([](SuperblockCopy& c) { c.cut = c.clock_limit + 1; }), ErrorCode::corrupt);
 }
 
 TEST(SuperblockCrash, AFreshOneIsOnTheDisk) {

@@ -40,6 +40,7 @@ public:
         if (!tier) return std::unexpected(tier.error());
         tier_ = std::move(*tier);
         clock_ = std::max(clock_, tier_->state().cut);
+        if (auto removed = tier_->remove_leftovers(); !removed) return removed;
         return tier_->start_writing();
     }
 
@@ -53,7 +54,6 @@ public:
     [[nodiscard]] const ColdTier& tier() const { return *tier_; }
     [[nodiscard]] const Written& written() const { return written_; }
     [[nodiscard]] Version clock() const { return clock_; }
-    [[nodiscard]] Version floor() const { return floor_; }
     std::uint64_t merged = 0, flushed = 0, retained = 0;
 
 private:
@@ -63,7 +63,7 @@ private:
         plan.store[1] = kStore[1];
         plan.directory = tier_->directory();
         plan.next_id = [this] { return tier_->next_id(); };
-        plan.floor = floor_;
+        plan.floor = tier_->state().floor;
         plan.segment_bytes = 3000 + random_.below(3000);
         plan.waiting_bytes = 1500 + random_.below(3000);
         plan.block_bytes = 600;
@@ -111,6 +111,7 @@ private:
             }
         }
         if (auto ended = end_part(std::nullopt); !ended) return ended;
+        writer.keep_parts();
         ++flushed;
         return tier_->commit(change);
     }
@@ -125,6 +126,7 @@ private:
             auto part = (*merge)->step(2000);
             if (!part) return std::unexpected(part.error());
             if (!*part) continue;
+            (*merge)->keep_part();
             TreeChange change;
             change.segments = (*part)->segments;
             for (const auto& input : inputs) {
@@ -140,11 +142,12 @@ private:
 
     /// What is all superseded by the floor goes as a whole.
     [[nodiscard]] Result<void> retain() {
-        floor_ = random_.between(floor_, std::max(floor_, tier_->state().cut / 2));
+        const Version floor = tier_->state().floor;
+        const Version raised = random_.between(floor, std::max(floor, tier_->state().cut / 2));
         TreeChange change;
-        change.floor = floor_;
+        change.floor = raised;
         for (const auto& component : tier_->tree()->all()) {
-            if (component->superseded_max() <= floor_) change.begins.emplace_back(component->id(), std::nullopt);
+            if (component->superseded_max() <= raised) change.begins.emplace_back(component->id(), std::nullopt);
         }
         retained += change.begins.size();
         return tier_->commit(change);
@@ -154,7 +157,7 @@ private:
     SimFileIo& io_;
     std::unique_ptr<ColdTier> tier_;
     Written written_;
-    Version clock_ = 0, floor_ = 0;
+    Version clock_ = 0;
 };
 
 /// Opens what is on a disk: its cut is one of two, and it holds all records above the floor up to the cut.
@@ -231,6 +234,37 @@ TEST(ColdCrash, EveryPowerCutLeavesAWholeTree) {
     EXPECT_GT(flushed, cuts / 60);
     EXPECT_GT(merged, cuts / 200);
     EXPECT_GT(retained, 0U);
+}
+
+/// Also without a crash: who fails once goes on, in the same process, and leaves no file that nobody needs.
+TEST(ColdFailure, ACallThatFailsLosesNothingAndIsMadeUpFor) {
+    const SeedScope seed;
+    Random random(seed.seed());
+    const std::uint64_t calls = environment_number("ZVERSE_CRASH_STATES", kSanitized ? 300 : 4'000);
+    std::uint64_t failures = 0;
+    for (std::uint64_t tried = 0; tried < calls;) {
+        SimFileIo io;
+        must(io.create_directories(kDirectory));
+        ColdWorld world(random, io);
+        must(world.open());
+        for (int round = 0; round < 60; ++round, ++tried) {
+            io.fail_call(random.between(1, 40), random.one_in(2) ? ENOSPC : EIO, random.one_in(4));
+            const Result<void> worked = world.work();
+            failures += worked ? 0 : 1;
+            io.fail_no_more();
+            if (round % 10 != 0) continue;
+            must(world.work());
+            expect_whole(io, world.written(), world.tier().state().cut, world.clock());
+            if (::testing::Test::HasFailure()) return;
+        }
+        must(world.work());
+        must(world.open());
+        std::size_t named = 0;
+        for (const auto& [id, component] : world.tier().state().components) named += component.segments.size();
+        EXPECT_EQ(must(io.list(kDirectory / "cold")).size(), named);
+        EXPECT_EQ(must(io.list(kDirectory)).size(), 1U) << "more than a manifest";
+    }
+    EXPECT_GT(failures, calls / 10);
 }
 
 }  // namespace

@@ -1,0 +1,95 @@
+// Goal:    what retention drops and keeps, to the version; what a tree shows of records that are over.
+// Method:  single records at and around the floor.
+#include <support/cold_parts.h>
+#include <support/sim_file_io.h>
+
+#include <cold/component.h>
+#include <cold/slab_writer.h>
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <vector>
+
+namespace zverse::test {
+namespace {
+
+constexpr std::uint64_t kStore[2] = {3, 4};
+constexpr Version kFloor = 100;
+
+class SlabWriterTest : public ::testing::Test {
+protected:
+    SlabWriterTest() { must(io_.create_directories("/cold")); }
+
+    cold::SlabPlan plan() {
+        cold::SlabPlan plan;
+        plan.store[0] = kStore[0];
+        plan.store[1] = kStore[1];
+        plan.directory = "/cold";
+        plan.next_id = [this] { return ++ids_; };
+        plan.live_component = 1000;
+        plan.history_component = 1001;
+        plan.slab_upto = 1000;
+        plan.floor = kFloor;
+        plan.kernels = &platform::kernels_for(platform::KernelLevel::scalar);
+        return plan;
+    }
+
+    /// Whether a slab keeps a record.
+    bool keeps(const OwnRecord& record, bool drop_tombstones) {
+        cold::SlabPlan how = plan();
+        how.drop_tombstones = drop_tombstones;
+        cold::SlabWriter writer(io_, std::move(how));
+        must(writer.add(record.view()));
+        const bool kept = !must(writer.end_part(std::nullopt)).segments.empty();
+        EXPECT_EQ(writer.records_dropped(), kept ? 0U : 1U);
+        return kept;
+    }
+
+    SimFileIo io_;
+    std::uint64_t ids_ = 0;
+};
+
+TEST_F(SlabWriterTest, DropsWhatTheFloorNoLongerShows) {
+    EXPECT_FALSE(keeps({.key = "k", .version = 50, .superseded = kFloor - 1}, false));
+    EXPECT_FALSE(keeps({.key = "k", .version = 50, .superseded = kFloor}, false));
+    EXPECT_TRUE(keeps({.key = "k", .version = 50, .superseded = kFloor + 1}, false));
+    EXPECT_TRUE(keeps({.key = "k", .version = 50}, true));
+}
+
+TEST_F(SlabWriterTest, DropsTombstonesOnlyWhereTheyCoverNothing) {
+    EXPECT_TRUE(keeps({.key = "k", .version = kFloor, .tombstone = true}, false));
+    EXPECT_FALSE(keeps({.key = "k", .version = kFloor, .tombstone = true}, true));
+    EXPECT_TRUE(keeps({.key = "k", .version = kFloor + 1, .tombstone = true}, true));
+}
+
+TEST_F(SlabWriterTest, LeavesNothingThatWasNotKept) {
+    {
+        cold::SlabWriter writer(io_, plan());
+        must(writer.add({"k", "live", 200, cold::kOpen, false}));
+        must(writer.add({"k", "dead", 150, 200, false}));
+        EXPECT_EQ(must(writer.end_part("l")).segments.size(), 2U);
+        must(writer.add({"l", "unfinished", 201, cold::kOpen, false}));
+    }
+    EXPECT_TRUE(must(io_.list("/cold")).empty());
+}
+
+TEST_F(SlabWriterTest, ARecordThatIsOverIsNotShownThoughNothingNewerIsThere) {
+    cold::SlabWriter writer(io_, plan());
+    must(writer.add({"k", "value", 150, 200, false}));
+    const auto part = must(writer.end_part(std::nullopt));
+    auto segment =
+        must(cold::Segment::open(io_, cold::segment_path("/cold", part.segments[0]), kStore, part.segments[0]));
+    const cold::Tree tree({std::make_shared<const cold::Component>(cold::Component::Parts{std::move(segment)}, "")},
+                          cold::segment_seed(kStore, 0));
+    const auto at = [&](Version v) { return static_cast<bool>(must(tree.find("k", tree.hash("k"), v))); };
+    EXPECT_FALSE(at(149));
+    EXPECT_TRUE(at(150));
+    EXPECT_TRUE(at(199));
+    EXPECT_FALSE(at(200));
+    EXPECT_FALSE(at(500));
+    writer.keep_parts();
+}
+
+}  // namespace
+}  // namespace zverse::test
