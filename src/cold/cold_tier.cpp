@@ -12,9 +12,10 @@ Result<std::shared_ptr<Segment>> ColdTier::open_segment(std::uint64_t segment) c
 
 /// Parts are of their component, and follow each other in keys.
 Result<void> ColdTier::check_part(std::uint64_t component, const Segment& part) const {
-    const auto found = components_.find(component);
-    const Segment* before =
-        found == components_.end() || found->second.segments.empty() ? nullptr : found->second.segments.back().get();
+    const auto found = components_.parts.find(component);
+    const Segment* before = found == components_.parts.end() || found->second.segments.empty()
+                                ? nullptr
+                                : found->second.segments.back().get();
     const SegmentHeader& header = part.header();
     const bool alike =
         before == nullptr || (before->header().kind == header.kind && before->header().level == header.level &&
@@ -26,17 +27,17 @@ Result<void> ColdTier::check_part(std::uint64_t component, const Segment& part) 
 
 Result<void> ColdTier::open_components() {
     for (const auto& [id, state] : manifest_.state().components) {
-        components_[id].begin = state.begin;
+        components_.parts[id].begin = state.begin;
         for (const std::uint64_t segment : state.segments) {
             auto part = open_segment(segment);
             if (!part) return std::unexpected(std::move(part.error()));
             if (auto good = check_part(id, **part); !good) return good;
-            components_[id].segments.push_back(std::move(*part));
+            components_.parts[id].segments.push_back(std::move(*part));
         }
     }
     // relaxed: nobody else has it yet.
     ids_.store(manifest_.state().ids, std::memory_order_relaxed);
-    show_tree();
+    tree_ = components_.tree(segment_seed(uuid_, 0));
     return {};
 }
 
@@ -85,8 +86,8 @@ Result<Edit> ColdTier::edit_of(const TreeChange& change, const std::vector<std::
     edit.set_ids(ids_.load(std::memory_order_relaxed));
     for (const auto& segment : opened) edit.add_segment(segment->header().component, segment->header().segment);
     for (const auto& [id, begin] : change.begins) {
-        const auto found = components_.find(id);
-        if (found == components_.end()) {
+        const auto found = components_.parts.find(id);
+        if (found == components_.parts.end()) {
             return std::unexpected(Error(ErrorCode::invalid_argument, "component " + std::to_string(id) + " is gone"));
         }
         const auto& segments = found->second.segments;
@@ -103,39 +104,41 @@ Result<Edit> ColdTier::edit_of(const TreeChange& change, const std::vector<std::
     return edit;
 }
 
-void ColdTier::apply(const TreeChange& change, const std::vector<std::shared_ptr<Segment>>& opened) {
+ColdTier::Removed ColdTier::Components::apply(const TreeChange& change,
+                                              const std::vector<std::shared_ptr<Segment>>& opened) {
+    Removed removed;
     for (const auto& segment : opened) {
         const std::uint64_t id = segment->header().component;
-        components_[id].segments.push_back(segment);
-        shown_.erase(id);
+        parts[id].segments.push_back(segment);
+        shown.erase(id);
     }
     for (const auto& [id, begin] : change.begins) {
-        Parts& parts = components_[id];
-        shown_.erase(id);
-        const auto released = static_cast<std::ptrdiff_t>(parts.below(begin));
-        std::for_each_n(parts.segments.begin(), released, [this](const auto& each) { each->remove_when_unused(io_); });
-        parts.segments.erase(parts.segments.begin(), parts.segments.begin() + released);
-        if (parts.segments.empty()) {
-            components_.erase(id);
+        Parts& each = parts[id];
+        shown.erase(id);
+        const auto first = each.segments.begin();
+        const auto end = first + static_cast<std::ptrdiff_t>(each.below(begin));
+        removed.insert(removed.end(), first, end);
+        each.segments.erase(first, end);
+        if (each.segments.empty()) {
+            parts.erase(id);
         } else {
-            parts.begin = *begin;
+            each.begin = *begin;
         }
     }
+    return removed;
 }
 
-void ColdTier::show_tree() {
+std::shared_ptr<const Tree> ColdTier::Components::tree(std::uint64_t hash_seed) {
     Tree::Components all;
-    for (const auto& [id, parts] : components_) {
-        std::shared_ptr<const Component>& component = shown_[id];
+    for (const auto& [id, each] : parts) {
+        std::shared_ptr<const Component>& component = shown[id];
         if (component == nullptr) {
-            component = std::make_shared<const Component>(
-                Component::Parts(parts.segments.begin(), parts.segments.end()), parts.begin);
+            component = std::make_shared<const Component>(Component::Parts(each.segments.begin(), each.segments.end()),
+                                                          each.begin);
         }
         all.push_back(component);
     }
-    auto tree = std::make_shared<const Tree>(std::move(all), segment_seed(uuid_, 0));
-    const std::scoped_lock lock(tree_mutex_);
-    tree_.swap(tree);
+    return std::make_shared<const Tree>(std::move(all), hash_seed);
 }
 
 Result<void> ColdTier::commit(const TreeChange& change) {
@@ -148,9 +151,15 @@ Result<void> ColdTier::commit(const TreeChange& change) {
     }
     auto edit = edit_of(change, opened);
     if (!edit) return std::unexpected(std::move(edit.error()));
+    // All that needs memory comes before the edit counts.
+    Components next = components_;
+    const Removed removed = next.apply(change, opened);
+    std::shared_ptr<const Tree> tree = next.tree(segment_seed(uuid_, 0));
     if (auto appended = manifest_.append(*edit); !appended) return appended;
-    apply(change, opened);
-    show_tree();
+    std::swap(components_, next);
+    for (const auto& segment : removed) segment->remove_when_unused(io_);
+    const std::scoped_lock lock(tree_mutex_);
+    tree_.swap(tree);
     return {};
 }
 

@@ -71,10 +71,9 @@ private:
     [[nodiscard]] Result<std::shared_ptr<Segment>> open_segment(std::uint64_t segment) const;
     [[nodiscard]] Result<void> open_components();
     [[nodiscard]] Result<void> check_part(std::uint64_t component, const Segment& part) const;
+    using Removed = std::vector<std::shared_ptr<Segment>>;
     [[nodiscard]] Result<Edit> edit_of(const TreeChange& change,
                                        const std::vector<std::shared_ptr<Segment>>& opened) const;
-    void apply(const TreeChange& change, const std::vector<std::shared_ptr<Segment>>& opened);
-    void show_tree();
 
     struct Parts {
         std::vector<std::shared_ptr<Segment>> segments;
@@ -83,13 +82,22 @@ private:
         [[nodiscard]] std::size_t below(const std::optional<std::string>& key) const noexcept;
     };
 
+    /// All components, and those of them that did not change since they were last part of a tree.
+    struct Components {
+        std::map<std::uint64_t, Parts> parts;
+        std::map<std::uint64_t, std::shared_ptr<const Component>> shown;
+
+        /// Returns the segments that nobody answers from any more.
+        Removed apply(const TreeChange& change, const std::vector<std::shared_ptr<Segment>>& opened);
+        [[nodiscard]] std::shared_ptr<const Tree> tree(std::uint64_t hash_seed);
+    };
+
     platform::FileIo& io_;
     const std::filesystem::path store_;
     const std::uint64_t uuid_[2];
     Manifest manifest_;
     bool writing_ = false;
-    std::map<std::uint64_t, Parts> components_;
-    std::map<std::uint64_t, std::shared_ptr<const Component>> shown_;  ///< what of components_ has not changed since
+    Components components_;
     std::atomic<std::uint64_t> ids_{0};
     mutable std::mutex tree_mutex_;
     std::shared_ptr<const Tree> tree_;

@@ -284,14 +284,19 @@ Result<void> Manifest::append(const Edit& edit) {
         if (auto rolled = roll(); !rolled) return rolled;
         failed_ = false;
     }
-    failed_ = true;
+    // All that needs memory comes before the edit counts.
+    ManifestState next = state_;
+    if (!Edit::apply(edit.bytes(), next)) {
+        return std::unexpected(Error(ErrorCode::invalid_argument, "an edit of the manifest does not fit its state"));
+    }
     const std::vector<std::byte> bytes = encode(edit, number_, end_, sequence_);
+    failed_ = true;
     if (auto written = file_->write(bytes, end_); !written) return written;
     if (auto synced = file_->sync(); !synced) return synced;
     failed_ = false;
     end_ += bytes.size();
     ++sequence_;
-    (void)Edit::apply(edit.bytes(), state_);
+    state_ = std::move(next);
     // Where there is no space for a new file, the old one goes on.
     if (end_ > kRollBytes && end_ > 4 * rolled_bytes_) failed_ = !roll() && file_ == nullptr;
     return {};

@@ -142,6 +142,7 @@ private:
     /// and all that settled before.
     [[nodiscard]] Result<Version> hand_over(bool keep);
     [[nodiscard]] Result<cold::TreeChange> settle_stripe(Version s);
+    void show_settled();
     [[nodiscard]] Result<void> merge_slabs();
     [[nodiscard]] cold::SlabPlan slab_plan();
     [[nodiscard]] std::shared_ptr<const cold::Tree> settled_tree() const;

@@ -37,6 +37,13 @@ cold::SlabPlan Engine::slab_plan() {
     return plan;
 }
 
+/// Publishes what the manifest says, unless the view has it. Where that fails for want of memory the next one makes up for
+/// it, before it looks at what to flush: a record must not settle twice.
+void Engine::show_settled() {
+    const Version cut = cold_->state().cut;
+    if (this->cut() != cut) runs_->advance_cut(cut, settled_tree());
+}
+
 /// Writes what has settled since the cut as a stripe.
 Result<cold::TreeChange> Engine::settle_stripe(Version s) {
     cold::TreeChange change;
@@ -63,6 +70,7 @@ Result<Version> Engine::hand_over(bool keep) {
     if (auto started = cold_->start_writing(); !started) {
         return std::unexpected(std::move(started.error()).during("flushing"));
     }
+    show_settled();
     auto sealed = tier_->sync_all();
     if (!sealed) return std::unexpected(std::move(sealed.error()));
     const Version s = *sealed;
@@ -85,7 +93,7 @@ Result<Version> Engine::hand_over(bool keep) {
         const std::uint64_t epoch = tier_->epochs().begin_grace();
         while (!tier_->epochs().passed(epoch)) std::this_thread::yield();
     };
-    runs_->advance_cut(s, settled_tree());
+    show_settled();
     grace();
     const std::vector<std::uint64_t> ends = tier_->prefix_ends(s);
     tier_->move_dead_heads(ends);

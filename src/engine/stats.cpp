@@ -133,6 +133,18 @@ Stats Engine::stats() {
         double bytes = 0;
         for (const auto& run : view.runs) bytes += static_cast<double>(run->bytes());
         gauge("zverse_floor_version", "Oldest version still answerable.", static_cast<double>(view.floor));
+        gauge("zverse_cut_version", "Versions up to it are in segments.", static_cast<double>(view.cut));
+        double segments = 0, segment_bytes = 0, settled = 0;
+        const cold::Tree::Components components = view.tree != nullptr ? view.tree->all() : cold::Tree::Components{};
+        for (const auto& component : components) {
+            segments += static_cast<double>(component->parts().size());
+            segment_bytes += static_cast<double>(component->bytes());
+            settled += static_cast<double>(component->records());
+        }
+        gauge("zverse_components", "Live runs and history components.", static_cast<double>(components.size()));
+        gauge("zverse_segments", "Segment files that reads look into.", segments);
+        gauge("zverse_segment_bytes", "Bytes of those files.", segment_bytes);
+        gauge("zverse_settled_records", "Records in them, tombstones included.", settled);
         gauge("zverse_runs", "Sorted runs over the rings.", static_cast<double>(view.runs.size()));
         gauge("zverse_run_bytes", "Memory of the sorted runs.", bytes);
     }

@@ -51,8 +51,12 @@ std::string holder_of(int descriptor, bool shared) {
 }
 
 void describe_holder(int descriptor) {
-    const std::string text =
-        std::to_string(::getpid()) + " (open since " + std::to_string(::time(nullptr)) + " seconds after 1970)\n";
+    const std::time_t now = ::time(nullptr);
+    std::tm utc{};
+    std::array<char, 32> date{};
+    const std::size_t length =
+        ::gmtime_r(&now, &utc) == nullptr ? 0 : std::strftime(date.data(), date.size(), "%F %T UTC", &utc);
+    const std::string text = std::to_string(::getpid()) + " (open since " + std::string(date.data(), length) + ")\n";
     // Only for people: a failure changes nothing about the lock.
     if (::ftruncate(descriptor, 0) != 0) return;
     [[maybe_unused]] const ssize_t written = ::pwrite(descriptor, text.data(), text.size(), 0);

@@ -149,6 +149,19 @@ TEST_F(FlushTest, GivesTheRingsTheirSpaceBack) {
     EXPECT_EQ(all(must(store.scan({}, kLatest, {.keys_only = true}))).size(), static_cast<std::size_t>(written));
 }
 
+TEST_F(FlushTest, IsCounted) {
+    Store store = open();
+    must(store.put("a", "1"));
+    must(store.put("a", "2"));
+    EXPECT_EQ(store.stats().value("zverse_segments"), 0.0);
+    must(store.flush());
+    EXPECT_EQ(store.stats().value("zverse_segments"), 2.0);
+    EXPECT_EQ(store.stats().value("zverse_components"), 2.0);
+    EXPECT_EQ(store.stats().value("zverse_settled_records"), 2.0);
+    EXPECT_GT(store.stats().value("zverse_segment_bytes"), 8192.0);
+    EXPECT_GE(store.stats().value("zverse_cut_version"), 2.0);
+}
+
 TEST_F(FlushTest, TimesAreKept) {
     Version written = 0;
     std::chrono::system_clock::time_point then;

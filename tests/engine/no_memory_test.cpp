@@ -6,6 +6,7 @@
 #include <support/results.h>
 #include <support/temp_store.h>
 
+#include <engine/store_access.h>
 #include <zverse/zverse.h>
 
 #include <gtest/gtest.h>
@@ -197,6 +198,32 @@ TEST_P(NoMemoryTest, AWriteThatTheIndexHasNoRoomForLeavesNothing) {
     EXPECT_EQ(refused, 20) << "too few keys met a full bucket";
     // A frame that was left pending would be stamped by the readers that meet it again and again.
     for (int i = 0; i < 5; ++i) check_contents();
+    check_all();
+}
+
+TEST_P(NoMemoryTest, AFlushFailsAndIsMadeUpFor) {
+    without_each_allocation("flush", [&] {
+        Version before = 0;
+        {
+            // Each time from the same state: nothing but three records.
+            const Unarmed unarmed;
+            before = must(engine::StoreAccess::drain(*store_));
+            for (int i = 0; i < 3; ++i) put("flush" + std::to_string(i), std::to_string(before));
+        }
+        const auto flushed = store_->flush();
+        const bool failed = disarm();
+        expect_good_or_no_memory("flush", flushed);
+        // The next one makes up for it, and each record settles once.
+        must(store_->flush());
+        std::size_t seen = 0;
+        for (Cursor changes = must(store_->changes({before})); must(changes.next()); ++seen) {
+            EXPECT_EQ(changes.entry().value, std::to_string(before));
+        }
+        EXPECT_EQ(seen, 3U);
+        return failed;
+    });
+    acknowledged_ = {
+        {"flush0", acknowledged_["flush0"]}, {"flush1", acknowledged_["flush1"]}, {"flush2", acknowledged_["flush2"]}};
     check_all();
 }
 

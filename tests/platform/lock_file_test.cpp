@@ -82,7 +82,7 @@ TEST_F(LockFileTest, AHolderThatIsGoneIsNotNamed) {
     if (gone == 0) ::_exit(0);
     ::waitpid(gone, nullptr, 0);
     const LockFile held = must(LockFile::acquire(path_, false));
-    std::ofstream(path_, std::ios::trunc) << gone << " (open since 1 seconds after 1970)\n";
+    std::ofstream(path_, std::ios::trunc) << gone << " (open since 1970-01-01 00:00:01 UTC)\n";
     expect_error(LockFile::acquire(path_, false), ErrorCode::locked, "another process");
 }
 
