@@ -37,8 +37,8 @@ cold::SlabPlan Engine::slab_plan() {
     return plan;
 }
 
-/// Publishes what the manifest says, unless the view has it. Where that fails for want of memory the next one makes up for
-/// it, before it looks at what to flush: a record must not settle twice.
+/// Publishes what the manifest says, unless the view has it. Where that fails for want of memory the next one makes up
+/// for it, before it looks at what to flush: a record must not settle twice.
 void Engine::show_settled() {
     const Version cut = cold_->state().cut;
     if (this->cut() != cut) runs_->advance_cut(cut, settled_tree());

@@ -80,6 +80,27 @@ std::string Stats::to_json() const {
 
 namespace engine {
 
+namespace {
+
+/// What the cold tier holds, as of a view.
+template <class Gauge>
+void add_settled(const warm::View& view, const Gauge& gauge) {
+    gauge("zverse_cut_version", "Versions up to it are in segments.", static_cast<double>(view.cut));
+    double segments = 0, bytes = 0, records = 0;
+    const cold::Tree::Components components = view.tree != nullptr ? view.tree->all() : cold::Tree::Components{};
+    for (const auto& component : components) {
+        segments += static_cast<double>(component->parts().size());
+        bytes += static_cast<double>(component->bytes());
+        records += static_cast<double>(component->records());
+    }
+    gauge("zverse_components", "Live runs and history components.", static_cast<double>(components.size()));
+    gauge("zverse_segments", "Segment files that reads look into.", segments);
+    gauge("zverse_segment_bytes", "Bytes of those files.", bytes);
+    gauge("zverse_settled_records", "Records in them, tombstones included.", records);
+}
+
+}  // namespace
+
 Stats Engine::stats() {
     const hot::ActiveCall call(*tier_);
     if (closed()) return {};
@@ -133,18 +154,7 @@ Stats Engine::stats() {
         double bytes = 0;
         for (const auto& run : view.runs) bytes += static_cast<double>(run->bytes());
         gauge("zverse_floor_version", "Oldest version still answerable.", static_cast<double>(view.floor));
-        gauge("zverse_cut_version", "Versions up to it are in segments.", static_cast<double>(view.cut));
-        double segments = 0, segment_bytes = 0, settled = 0;
-        const cold::Tree::Components components = view.tree != nullptr ? view.tree->all() : cold::Tree::Components{};
-        for (const auto& component : components) {
-            segments += static_cast<double>(component->parts().size());
-            segment_bytes += static_cast<double>(component->bytes());
-            settled += static_cast<double>(component->records());
-        }
-        gauge("zverse_components", "Live runs and history components.", static_cast<double>(components.size()));
-        gauge("zverse_segments", "Segment files that reads look into.", segments);
-        gauge("zverse_segment_bytes", "Bytes of those files.", segment_bytes);
-        gauge("zverse_settled_records", "Records in them, tombstones included.", settled);
+        add_settled(view, gauge);
         gauge("zverse_runs", "Sorted runs over the rings.", static_cast<double>(view.runs.size()));
         gauge("zverse_run_bytes", "Memory of the sorted runs.", bytes);
     }
