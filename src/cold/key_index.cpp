@@ -12,7 +12,8 @@ std::uint64_t hash_key(std::string_view key, std::uint64_t seed) noexcept {
 }
 
 std::uint64_t home_buckets_for(std::uint64_t postings) noexcept {
-    return std::max<std::uint64_t>(1, (postings * 4 + IndexBucket::kEntries * 3 - 1) / (IndexBucket::kEntries * 3));
+    constexpr std::uint64_t kThreeFull = 3 * std::uint64_t{IndexBucket::kEntries};  // of four buckets
+    return std::max<std::uint64_t>(1, (postings * 4 + kThreeFull - 1) / kThreeFull);
 }
 
 std::vector<IndexPage> KeyIndexBuilder::build(std::uint64_t& home_buckets) {
