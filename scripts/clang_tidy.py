@@ -13,7 +13,11 @@ from pathlib import Path
 from sources import CPP_FOLDERS, ROOT
 
 TOOL = "clang-tidy-19"
-EXTRA = ["--extra-arg=-Wno-unknown-warning-option", "--extra-arg=-Wno-unused-command-line-argument", "--quiet"]
+EXTRA = [
+    "--extra-arg=-Wno-unknown-warning-option", "--extra-arg=-Wno-unused-command-line-argument",
+    "--extra-arg=-Wno-deprecated-declarations",  # of libstdc++'s own headers
+    "--quiet",
+]
 
 
 def sources_of(build):

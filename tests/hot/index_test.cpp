@@ -89,7 +89,7 @@ TEST_F(IndexTest, OverflowsAndKeepsEveryTagApart) {
     EXPECT_EQ(find(hash(bits, 0, 1)), 0U);
     EXPECT_EQ(index_->credits(), 0) << "7 entries per bucket, wherever they went";
     EXPECT_FALSE(index_->take_credits(1));
-    for (const auto& ring : rings_) ring->dead_head.store(kRingBytes + 8 * 15);
+    for (const auto& ring : rings_) ring->dead_head.store(kRingBytes + std::uint64_t{8} * 15);
     EXPECT_EQ(index_->sweep(), 14U) << "overflow buckets too";
     EXPECT_EQ(index_->credits(), index_->capacity());
 }
