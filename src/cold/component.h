@@ -96,8 +96,6 @@ public:
     };
     /// The newest record of `key` with a version <= `as_of`, tombstones too; nothing when its life ended before.
     [[nodiscard]] Result<Hit> find(std::string_view key, std::uint64_t hash, Version as_of) const;
-    /// Starts loading what find() looks at first.
-    void prefetch(std::string_view key, std::uint64_t hash) const noexcept;
 
 private:
     [[nodiscard]] static const Component* holding(const Components& level, Version v) noexcept;

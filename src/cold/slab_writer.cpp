@@ -66,7 +66,6 @@ SegmentPlan SlabWriter::segment_plan(SegmentKind kind, std::uint64_t segment) co
 Result<void> SlabWriter::add(const Record& record) {
     const bool expired = record.superseded <= plan_.floor;
     const bool covers_nothing = plan_.drop_tombstones && record.tombstone && record.version <= plan_.floor;
-    dead_ += record.superseded != kOpen ? 1 : 0;
     if (expired || covers_nothing) {
         ++dropped_;
         return {};
@@ -108,7 +107,6 @@ Result<void> SlabWriter::end_segment(SegmentWriter& writer, std::uint64_t id,
     if (auto named = io_.rename(unfinished_path(id), segment_path(plan_.directory, id)); !named) return named;
     std::erase(unfinished_, id);
     finished_.push_back(id);
-    bytes_written_ += header->file_bytes;
     part.segments.push_back(id);
     return {};
 }

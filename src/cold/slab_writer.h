@@ -74,10 +74,7 @@ public:
     /// The parts that ended are somebody's now: to be called before they are committed.
     void keep_parts() noexcept { finished_.clear(); }
 
-    [[nodiscard]] std::uint64_t bytes_written() const noexcept { return bytes_written_; }
     [[nodiscard]] std::uint64_t records_dropped() const noexcept { return dropped_; }
-    /// Records that the slab itself superseded.
-    [[nodiscard]] std::uint64_t records_dead() const noexcept { return dead_; }
 
 private:
     [[nodiscard]] SegmentPlan segment_plan(SegmentKind kind, std::uint64_t segment) const;
@@ -98,7 +95,7 @@ private:
     std::deque<std::string> waiting_keys_;
     std::uint64_t waiting_memory_ = 0, waiting_file_bytes_ = 0;
     std::vector<std::uint64_t> unfinished_, finished_;  ///< segments; finished ones not kept yet
-    std::uint64_t bytes_written_ = 0, dropped_ = 0, dead_ = 0;
+    std::uint64_t dropped_ = 0;
 };
 
 }  // namespace zverse::cold

@@ -1,4 +1,5 @@
 #include <cold/tree_scan.h>
+#include <platform/merge_heap.h>
 
 #include <utility>
 
@@ -19,7 +20,7 @@ Result<TreeScan> TreeScan::open(const Tree& tree, KeySpan keys, Version as_of, b
         return true;
     });
     if (!result) return std::unexpected(std::move(result.error()));
-    for (std::size_t i = scan.heap_.size() / 2; i-- > 0;) scan.sift_down(i);
+    platform::make_merge_heap(scan.heap_, scan.order());
     if (auto settled = scan.settle(); !settled) return std::unexpected(std::move(settled.error()));
     return scan;
 }
@@ -30,24 +31,9 @@ bool TreeScan::before(const ComponentCursor& a, const ComponentCursor& b) const 
     return a.record().version > b.record().version;
 }
 
-void TreeScan::sift_down(std::size_t i) noexcept {
-    for (;;) {
-        std::size_t child = 2 * i + 1;
-        if (child >= heap_.size()) return;
-        if (child + 1 < heap_.size() && before(*heap_[child + 1], *heap_[child])) ++child;
-        if (!before(*heap_[child], *heap_[i])) return;
-        std::swap(heap_[i], heap_[child]);
-        i = child;
-    }
-}
-
 Result<void> TreeScan::advance_top() {
     if (auto moved = heap_[0]->next(); !moved) return moved;
-    if (!heap_[0]->valid()) {
-        heap_[0] = std::move(heap_.back());
-        heap_.pop_back();
-    }
-    if (!heap_.empty()) sift_down(0);
+    platform::settle_top(heap_, heap_[0]->valid(), order());
     return {};
 }
 

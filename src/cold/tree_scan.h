@@ -63,7 +63,9 @@ private:
     explicit TreeScan(bool reverse) noexcept : reverse_(reverse) {}
     [[nodiscard]] Result<void> settle();
     [[nodiscard]] bool before(const ComponentCursor& a, const ComponentCursor& b) const noexcept;
-    void sift_down(std::size_t i) noexcept;
+    [[nodiscard]] auto order() const noexcept {
+        return [this](const auto& a, const auto& b) { return before(*a, *b); };
+    }
     [[nodiscard]] Result<void> advance_top();
 
     bool reverse_;

@@ -1,6 +1,7 @@
 #include <engine/scan_cursor.h>
 
 #include <hot/walk.h>
+#include <platform/merge_heap.h>
 #include <platform/per_thread.h>
 
 #include <algorithm>
@@ -78,25 +79,11 @@ bool ScanCursor::before(const Source& a, const Source& b) const noexcept {
     return options_.reverse ? warm::entry_less(rings, *b.next, *a.next) : warm::entry_less(rings, *a.next, *b.next);
 }
 
-void ScanCursor::sift_down(std::size_t i) noexcept {
-    for (;;) {
-        std::size_t child = 2 * i + 1;
-        if (child >= scratch_->heap.size()) return;
-        if (child + 1 < scratch_->heap.size() && before(scratch_->heap[child + 1], scratch_->heap[child])) ++child;
-        if (!before(scratch_->heap[child], scratch_->heap[i])) return;
-        std::swap(scratch_->heap[i], scratch_->heap[child]);
-        i = child;
-    }
-}
-
 void ScanCursor::advance_top() noexcept {
-    if (--scratch_->heap[0].left > 0) {
-        scratch_->heap[0].next += step_;
-    } else {
-        scratch_->heap[0] = scratch_->heap.back();
-        scratch_->heap.pop_back();
-    }
-    if (!scratch_->heap.empty()) sift_down(0);
+    Source& top = scratch_->heap[0];
+    if (--top.left > 0) top.next += step_;
+    platform::settle_top(scratch_->heap, top.left > 0,
+                         [this](const Source& a, const Source& b) { return before(a, b); });
 }
 
 /// Adds the part of a sorted list that lies behind the place.
@@ -125,7 +112,7 @@ void ScanCursor::open_sources(const warm::View& view) {
     if (!scratch_->tail.empty()) scratch_->lists.push_back({scratch_->tail, scratch_->tail});
     scratch_->heap.clear();
     for (const List& list : scratch_->lists) add_source(list, place);
-    for (std::size_t i = scratch_->heap.size() / 2; i-- > 0;) sift_down(i);
+    platform::make_merge_heap(scratch_->heap, [this](const Source& a, const Source& b) { return before(a, b); });
 }
 
 bool ScanCursor::beyond_range(const warm::RunEntry& entry) const noexcept {

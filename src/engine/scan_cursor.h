@@ -38,7 +38,6 @@ private:
     };
     void add_source(const List& list, const warm::Probe& place);
     [[nodiscard]] bool before(const Source& a, const Source& b) const noexcept;
-    void sift_down(std::size_t i) noexcept;
     void advance_top() noexcept;
     void pick(const warm::View& view, std::size_t entries);
     [[nodiscard]] bool beyond_range(const warm::RunEntry& entry) const noexcept;

@@ -1,5 +1,6 @@
 // Order: tails are acquired after the seal of s, so frames <= s lie below them; see engine/scan_cursor.cpp.
 #include <hot/walk.h>
+#include <platform/merge_heap.h>
 #include <warm/flush.h>
 
 #include <algorithm>
@@ -16,7 +17,7 @@ Stripe::Stripe(hot::Tier& tier, const Views& views, Version s) : tier_(tier), s_
     collect_tails(slot, view);
     for (const auto& run : runs_) add(run->entries());
     add(tail_);
-    for (std::size_t i = heap_.size() / 2; i-- > 0;) sift_down(i);
+    platform::make_merge_heap(heap_, [this](const Source& a, const Source& b) { return before(a, b); });
 }
 
 /// What no run covers, sorted.
@@ -54,24 +55,10 @@ bool Stripe::before(const Source& a, const Source& b) const noexcept {
     return entry_less(tier_.rings(), *a.next, *b.next);
 }
 
-void Stripe::sift_down(std::size_t i) noexcept {
-    for (;;) {
-        std::size_t child = 2 * i + 1;
-        if (child >= heap_.size()) return;
-        if (child + 1 < heap_.size() && before(heap_[child + 1], heap_[child])) ++child;
-        if (!before(heap_[child], heap_[i])) return;
-        std::swap(heap_[i], heap_[child]);
-        i = child;
-    }
-}
-
 void Stripe::advance_top() noexcept {
     ++heap_[0].next;
-    if (!skip(heap_[0])) {
-        heap_[0] = heap_.back();
-        heap_.pop_back();
-    }
-    if (!heap_.empty()) sift_down(0);
+    const bool left = skip(heap_[0]);
+    platform::settle_top(heap_, left, [this](const Source& a, const Source& b) { return before(a, b); });
 }
 
 Result<std::vector<std::uint64_t>> Stripe::write(cold::SlabWriter& writer) {

@@ -35,7 +35,6 @@ private:
     void add(std::span<const RunEntry> entries);
     [[nodiscard]] bool skip(Source& source) const noexcept;
     [[nodiscard]] bool before(const Source& a, const Source& b) const noexcept;
-    void sift_down(std::size_t i) noexcept;
     void advance_top() noexcept;
 
     hot::Tier& tier_;

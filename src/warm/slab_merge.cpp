@@ -1,3 +1,4 @@
+#include <platform/merge_heap.h>
 #include <warm/slab_merge.h>
 
 #include <utility>
@@ -13,24 +14,13 @@ Result<std::unique_ptr<SlabMerge>> SlabMerge::create(platform::FileIo& io, cold:
         merge->cursors_.push_back(std::move(*cursor));
         if (merge->cursors_.back()->valid()) merge->heap_.push_back(merge->cursors_.size() - 1);
     }
-    for (std::size_t i = merge->heap_.size() / 2; i-- > 0;) merge->sift_down(i);
+    platform::make_merge_heap(merge->heap_, [&](std::size_t a, std::size_t b) { return merge->before(a, b); });
     return merge;
 }
 
 bool SlabMerge::before(std::size_t a, std::size_t b) const noexcept {
     const auto order = cursors_[a]->key() <=> cursors_[b]->key();
     return order != 0 ? order < 0 : a < b;  // inputs come newest first
-}
-
-void SlabMerge::sift_down(std::size_t i) noexcept {
-    for (;;) {
-        std::size_t child = 2 * i + 1;
-        if (child >= heap_.size()) return;
-        if (child + 1 < heap_.size() && before(heap_[child + 1], heap_[child])) ++child;
-        if (!before(heap_[child], heap_[i])) return;
-        std::swap(heap_[i], heap_[child]);
-        i = child;
-    }
 }
 
 /// Moves all records of the smallest key.
@@ -46,11 +36,7 @@ Result<void> SlabMerge::take_key(std::uint64_t& bytes) {
         newer = record.version;
         bytes += key_.size() + value->size();
         if (auto moved = cursor.next(); !moved) return moved;
-        if (!cursor.valid()) {
-            heap_[0] = heap_.back();
-            heap_.pop_back();
-        }
-        if (!heap_.empty()) sift_down(0);
+        platform::settle_top(heap_, cursor.valid(), [this](std::size_t a, std::size_t b) { return before(a, b); });
     }
     return {};
 }

@@ -28,14 +28,11 @@ public:
     void keep_part() noexcept { writer_.keep_parts(); }
     /// Whether the last part ended.
     [[nodiscard]] bool done() const noexcept { return done_; }
-    [[nodiscard]] const cold::Tree::Components& inputs() const noexcept { return inputs_; }
-    [[nodiscard]] const cold::SlabWriter& writer() const noexcept { return writer_; }
 
 private:
     SlabMerge(platform::FileIo& io, cold::Tree::Components inputs, cold::SlabPlan plan)
         : inputs_(std::move(inputs)), writer_(io, std::move(plan)) {}
     [[nodiscard]] bool before(std::size_t a, std::size_t b) const noexcept;
-    void sift_down(std::size_t i) noexcept;
     [[nodiscard]] Result<void> take_key(std::uint64_t& bytes);
 
     cold::Tree::Components inputs_;
