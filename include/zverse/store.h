@@ -237,9 +237,15 @@ public:
     /// changes().
     [[nodiscard]] Result<Version> wait_newer(Version after, std::chrono::milliseconds timeout) const;
 
-    /// Moves what the hot tier holds into cold segments, and merges what is due; waits for it. Any thread; one at a
-    /// time. Not inside a visit callback (invalid_argument). Errors: io, full, read_only, corrupt, closed.
+    /// Moves what was written before the call from the hot tier into cold segments; waits for it. The workers do so by
+    /// themselves when half of a ring is taken. Any thread. Not inside a visit callback (invalid_argument). Errors: io,
+    /// full, read_only, corrupt, closed.
     [[nodiscard]] Result<void> flush();
+    /// Flushes, then merges all that is settled into one run by key and its history, and applies the retention; waits.
+    /// Reads of the latest state then look into one segment. `range`: what must be compacted; what lies beside it may
+    /// be, too. Costs a reading and a writing of the newest record of every key. Any thread. Not inside a visit callback
+    /// (invalid_argument). Errors: as flush().
+    [[nodiscard]] Result<void> compact(const KeyRange& range = {});
 
     /// Counters, gauges and the platform report; empty without memory, or after close(). Cost: microseconds; stops
     /// nobody.

@@ -5,7 +5,7 @@
 //   close.cpp        the way out, clean or abandoned
 //   write_path.cpp   limits and batches, then the hot tier
 //   read_path.cpp    pin, view, version; then the hot tier, then the cold one
-//   flush.cpp        from the hot tier to the cold one, and merges there
+//   flush.cpp        from the hot tier to the cold one, and merges there: what calls ask of warm/mover.h
 //   scan_cursor.h, history_cursor.h, changes_cursor.h   ordered reads, a batch at a time
 //   transaction.h    a write set over a snapshot
 //   upkeep.h         the background thread: clock limit, syncs, time frames, settling, runs
@@ -28,6 +28,7 @@
 #include <platform/topology.h>
 #include <warm/run_builder.h>
 #include <warm/view.h>
+#include <warm/workers.h>
 #include <zverse/store.h>
 
 #include <atomic>
@@ -55,6 +56,7 @@ public:
     [[nodiscard]] Result<bool> step();
     [[nodiscard]] Result<Version> drain();
     [[nodiscard]] Result<void> flush();
+    [[nodiscard]] Result<void> compact(const KeyRange& range);
 
     // ---- Writes.
     [[nodiscard]] Result<Version> put(std::string_view key, std::string_view value);
@@ -116,6 +118,7 @@ public:
     [[nodiscard]] Version cut() const noexcept override;
     [[nodiscard]] Result<Newest> newest_below(std::string_view key) const override;
     [[nodiscard]] Result<void> extend_limit(Version wanted) override;
+    void want_space() noexcept override;
 
     // ---- UpkeepWork.
     [[nodiscard]] UpkeepState upkeep_state() override;
@@ -138,14 +141,11 @@ private:
     [[nodiscard]] Result<Version> note_time();
     [[nodiscard]] Result<void> note_last_time();
     [[nodiscard]] Result<void> leave_clean();
-    /// Everything up to the returned version leaves the hot tier; into the cold one, unless the store is to forget it
-    /// and all that settled before.
-    [[nodiscard]] Result<Version> hand_over(bool keep);
-    [[nodiscard]] Result<cold::TreeChange> settle_stripe(Version s);
-    void show_settled();
-    [[nodiscard]] Result<void> merge_slabs();
-    [[nodiscard]] cold::SlabPlan slab_plan();
-    [[nodiscard]] std::shared_ptr<const cold::Tree> settled_tree() const;
+    void make_mover();
+    /// Whether a call that moves data may be made here. `call` is its name.
+    [[nodiscard]] Result<void> check_maintenance(const char* call) const;
+    [[nodiscard]] static Result<void> check_range(const KeyRange& range);
+    void stop_movers() noexcept;
     void wait_for_calls();
     void release_memory() noexcept;
 
@@ -171,10 +171,12 @@ private:
     VersionPins pins_;
     VersionTimes times_;
     std::unique_ptr<Upkeep> upkeep_;
-    std::mutex flush_mutex_;  ///< one flush at a time; guards changes of cold_
     const platform::Kernels* kernels_ = nullptr;
+    std::unique_ptr<warm::Mover> mover_;
+    std::atomic<warm::Mover*> mover_to_wake_{nullptr};
+    std::unique_ptr<warm::Workers> workers_;
 
-    Error closing_ = closed_error();  ///< made beforehand: closing needs no memory to turn writers away
+    Error closing_ = closed_error(), stopping_ = closed_error();  ///< made beforehand: closing needs no memory to turn writers away
     std::atomic<bool> closed_{false};
     std::atomic<std::uint32_t> newer_waiters_{0};
     std::mutex newer_mutex_;
