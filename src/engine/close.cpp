@@ -1,8 +1,8 @@
 // Closing: refuse new calls, wait for those inside, make everything durable and settled, let go.
 //
 // Orders: `closed_` is exchanged before the grace period whose fence makes every call see it or be seen (engine.h).
-#include <platform/answer.h>
 #include <engine/engine.h>
+#include <platform/answer.h>
 
 #include <thread>
 #include <utility>

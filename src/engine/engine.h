@@ -176,7 +176,8 @@ private:
     std::atomic<warm::Mover*> mover_to_wake_{nullptr};
     std::unique_ptr<warm::Workers> workers_;
 
-    Error closing_ = closed_error(), stopping_ = closed_error();  ///< made beforehand: closing needs no memory to turn writers away
+    Error closing_ = closed_error(),
+          stopping_ = closed_error();  ///< made beforehand: closing needs no memory to turn writers away
     std::atomic<bool> closed_{false};
     std::atomic<std::uint32_t> newer_waiters_{0};
     std::mutex newer_mutex_;

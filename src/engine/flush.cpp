@@ -6,13 +6,6 @@
 
 namespace zverse::engine {
 
-namespace {
-
-/// How long what was written stays in the rings when nothing else moves it.
-constexpr std::chrono::minutes kFlushAge{10};
-
-}  // namespace
-
 void Engine::make_mover() {
     warm::Workplace workplace{.tier = *tier_,
                               .views = *views_,
@@ -28,7 +21,7 @@ void Engine::make_mover() {
                                   },
                               .wall_clock_nanoseconds = wall_clock_nanoseconds};
     warm::MoverOptions options;
-    options.flush_age = kFlushAge;
+    options.flush_age = internals_.flush_age;
     options.bytes_per_second = options_.background_bytes_per_second;
     options.by_itself = !internals_.flush_by_hand;
     options.has_workers = !internals_.flush_by_hand && !internals_.stepped_worker;

@@ -4,12 +4,12 @@
 // repair -> superblock {boot, class, clock limit, lost window} -> index -> views -> upkeep -> first call.
 //
 // Creation: see creation.h. Rings without a superblock are somebody's data and are never touched.
-#include <platform/answer.h>
 #include <engine/check_options.h>
 #include <engine/creation.h>
 #include <engine/engine.h>
 #include <engine/thread_home.h>
 #include <engine/worker_home.h>
+#include <platform/answer.h>
 
 #include <hot/recovery.h>
 #include <platform/topology.h>
@@ -125,7 +125,8 @@ Result<void> Opening::choose_platform() {
     kernels_ = *level;
     auto choice = platform::make_file_io(options_.force_io);
     if (!choice) return std::unexpected(std::move(choice.error()));
-    engine_.io_ = std::move(choice->io);
+    const auto& wrap = engine_.internals_.wrap_io;
+    engine_.io_ = wrap ? wrap(std::move(choice->io)) : std::move(choice->io);
     engine_.io_why_not_ = std::move(choice->why_not);
     return {};
 }
@@ -420,8 +421,8 @@ Result<void> Opening::start_workers() {
     std::vector<WorkerHome> homes;
     for (const unsigned node : placement_.node_of_worker) homes.emplace_back(engine_.topology_, node);
     try {
-        engine_.workers_ = std::make_unique<warm::Workers>(
-            *engine_.mover_, static_cast<unsigned>(homes.size()), [&](unsigned i) { homes[i].move_in(i); });
+        engine_.workers_ = std::make_unique<warm::Workers>(*engine_.mover_, static_cast<unsigned>(homes.size()),
+                                                           [&](unsigned i) { homes[i].move_in(i); });
     } catch (const std::system_error& refused) {
         return std::unexpected(no_thread(refused));
     }

@@ -1,6 +1,6 @@
 // Point reads: pin, load the view, resolve the version, then the hot tier; what it does not hold is a lower tier's.
-#include <platform/answer.h>
 #include <engine/engine.h>
+#include <platform/answer.h>
 
 #include <algorithm>
 #include <array>

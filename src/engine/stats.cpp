@@ -94,6 +94,8 @@ void add_settled(const warm::View& view, const Gauge& gauge) {
         records += static_cast<double>(component->records());
     }
     gauge("zverse_components", "Live runs and history components.", static_cast<double>(components.size()));
+    gauge("zverse_live_components", "Live runs among them, which reads of the latest state look into.",
+          static_cast<double>(view.tree != nullptr ? view.tree->live().size() : 0));
     gauge("zverse_segments", "Segment files that reads look into.", segments);
     gauge("zverse_segment_bytes", "Bytes of those files.", bytes);
     gauge("zverse_settled_records", "Records in them, tombstones included.", records);

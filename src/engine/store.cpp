@@ -1,9 +1,9 @@
 // The public classes: forwarding only, and the edge that no exception passes (platform/answer.h). Store::get_into() is in
 // read_path.cpp, where the engine's is inlined into it.
-#include <platform/answer.h>
 #include <engine/cursor_state.h>
 #include <engine/engine.h>
 #include <engine/transaction.h>
+#include <platform/answer.h>
 
 #include <exception>
 #include <new>

@@ -3,10 +3,14 @@
 #pragma once
 
 #include <platform/capabilities.h>
+#include <platform/file_io.h>
 #include <zverse/store.h>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -25,6 +29,10 @@ struct Internals {
     std::uint64_t clock_margin = std::uint64_t{1} << 20;
     /// Pretend the machine booted with this id: another id than the store's last one is a power cut.
     std::optional<platform::BootId> boot_id;
+    /// Data that stays in the rings is flushed at this age.
+    std::chrono::milliseconds flush_age{std::chrono::minutes(10)};
+    /// Puts something between the store and its files, to fail calls.
+    std::function<std::unique_ptr<platform::FileIo>(std::unique_ptr<platform::FileIo>)> wrap_io;
     /// Pretend the machine has these nodes and CPUs (hwloc's synthetic syntax). Empty: what it has.
     std::string topology;
 };

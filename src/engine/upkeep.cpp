@@ -1,5 +1,5 @@
-#include <platform/answer.h>
 #include <engine/upkeep.h>
+#include <platform/answer.h>
 
 #include <algorithm>
 

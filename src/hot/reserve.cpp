@@ -148,8 +148,8 @@ void Tier::hold_back(WriterSlot& slot) {
         return;
     }
     slot.admissions = std::min(slot.admissions, Pace::kAdmissions);
-    const std::chrono::nanoseconds delay(
-        static_cast<std::int64_t>(static_cast<double>(per_mib.count()) * static_cast<double>(slot.paced_bytes) / (1 << 20)));
+    const std::chrono::nanoseconds delay(static_cast<std::int64_t>(static_cast<double>(per_mib.count()) *
+                                                                   static_cast<double>(slot.paced_bytes) / (1 << 20)));
     if (delay < Pace::kShortest || slot.pinned() || slot.callbacks > 0) return;
     slot.paced_bytes = 0;
     const std::chrono::nanoseconds held = std::min(delay, Pace::kLongest);

@@ -57,7 +57,8 @@ Tree::Components unfinished(const Tree& tree, const MergesRunning& running) {
     const auto same_merge = [&](const Component& a, const Component& b) {
         if (a.begin() != b.begin()) return false;
         const Tree::Components all = tree.all();
-        return std::ranges::all_of(all, [&](const auto& output) { return replaces(*output, a) == replaces(*output, b); });
+        return std::ranges::all_of(all,
+                                   [&](const auto& output) { return replaces(*output, a) == replaces(*output, b); });
     };
     for (const auto& component : tree.live()) {
         if (!begun(*component) || running.inputs.contains(component->id())) continue;

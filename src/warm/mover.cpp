@@ -187,8 +187,8 @@ void Mover::note_flush(const Place& place) {
     if (flush.freed_bytes() < (std::uint64_t{64} << 10)) return;
     const double mib = static_cast<double>(flush.freed_bytes()) / (1 << 20);
     const auto taken = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - place.began);
-    at_.tier.pace().set_flush_time(std::chrono::nanoseconds(
-        static_cast<std::int64_t>(static_cast<double>(taken.count()) / mib)));
+    at_.tier.pace().set_flush_time(
+        std::chrono::nanoseconds(static_cast<std::int64_t>(static_cast<double>(taken.count()) / mib)));
 }
 
 void Mover::end(unsigned number, Result<Progress> result) {
@@ -205,7 +205,8 @@ void Mover::end(unsigned number, Result<Progress> result) {
             ready_.post(number);
             return;
         }
-        place.begin_again = now + std::min<Clock::duration>(kAgain * (1 << std::min(place.failures, 10U)), kAgainAtMost);
+        place.begin_again =
+            now + std::min<Clock::duration>(kAgain * (1 << std::min(place.failures, 10U)), kAgainAtMost);
         ++place.failures;
     } else {
         place.failures = 0;

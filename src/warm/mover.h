@@ -30,10 +30,10 @@ namespace zverse::warm {
 
 struct MoverOptions {
     std::size_t fan_in = 4;
-    std::chrono::milliseconds flush_age{0};    ///< 0: age alone is no reason to flush
-    std::uint64_t bytes_per_second = 0;        ///< that merges write; 0: as many as they can
-    bool by_itself = true;                     ///< flushes and merges without being asked
-    bool has_workers = true;                   ///< somebody else calls work()
+    std::chrono::milliseconds flush_age{0};  ///< 0: age alone is no reason to flush
+    std::uint64_t bytes_per_second = 0;  ///< that merges write; 0: as many as they can
+    bool by_itself = true;  ///< flushes and merges without being asked
+    bool has_workers = true;  ///< somebody else calls work()
 };
 
 /// Figures of all jobs so far.

@@ -1,7 +1,7 @@
 // Goal:    a tree of components, whatever was merged so far, answers every read as of every version as a map of
 //          versions does: single keys, scans, histories and changes, in both directions.
-// Method:  random stripes, flushed as a flush does; merges of four, taken part by part, with the tree as it is in
-//          between; parts and blocks so small that everything has many. Retention moves a floor; above it nothing may
+// Method:  random stripes, flushed as a flush does; merges of four, some beside each other, and of all, taken part by
+//          part, with the tree as it is in between; parts and blocks so small that everything has many. Retention moves a floor; above it nothing may
 //          change.
 #include <support/cold_parts.h>
 #include <support/seed.h>
@@ -126,34 +126,56 @@ protected:
         return {components, cold::segment_seed(kStore, 0)};
     }
 
-    /// Merges what is due; look() is called after every part. Now and then it ends before it is done.
-    bool merge_once(const std::function<void()>& look) {
-        const Tree before = tree();
-        const auto choice = warm::choose_merge(before, 4, {});
-        if (!choice) return false;
-        cold::SlabPlan how = plan();
-        choice->fill(how, ids_ + 1, ids_ + 2);
-        ids_ += 2;
-        const auto& inputs = choice->inputs;
-        const auto merge = must(warm::SlabMerge::create(*io_, inputs, std::move(how)));
-        const bool interrupted = random_.one_in(4);
-        int parts = 0;
-        while (!merge->done()) {
-            const auto part = must(merge->step(500));
-            if (!part) continue;
-            ++parts_merged_;
-            ++parts;
-            take(*part);
-            for (const auto& input : inputs) {
-                if (part->range_end) {
-                    begins_[input->id()] = *part->range_end;
-                } else {
-                    parts_.erase(input->id());
-                }
+    struct Merging {
+        warm::MergeChoice choice;
+        std::unique_ptr<warm::SlabMerge> merge;
+    };
+
+    /// Begins what may be begun beside the merges at work; now and then a compaction when there are none.
+    void begin_merges() {
+        for (;;) {
+            const Tree now = tree();
+            auto choice = warm::choose_merge(now, 4, running_);
+            if (!choice && merging_.empty() && random_.one_in(8)) choice = warm::choose_compaction(now);
+            if (!choice) return;
+            for (const auto& input : choice->inputs) {
+                ASSERT_TRUE(running_.inputs.insert(input->id()).second) << "in two merges";
             }
-            look();
-            if (interrupted && parts == 2) break;
+            ASSERT_TRUE(running_.levels.insert(choice->level).second) << "two merges into one level";
+            most_at_once_ = std::max(most_at_once_, running_.levels.size());
+            cold::SlabPlan how = plan();
+            choice->fill(how, ids_ + 1, ids_ + 2);
+            ids_ += 2;
+            auto merge = must(warm::SlabMerge::create(*io_, choice->inputs, std::move(how)));
+            merging_.push_back({std::move(*choice), std::move(merge)});
         }
+    }
+
+    void end_merge(std::size_t index) {
+        const warm::MergeChoice& choice = merging_[index].choice;
+        for (const auto& input : choice.inputs) running_.inputs.erase(input->id());
+        running_.levels.erase(choice.level);
+        merging_.erase(merging_.begin() + static_cast<std::ptrdiff_t>(index));
+    }
+
+    /// A part of one of the merges at work, which now and then ends before it is done. False when there is none.
+    bool merge_part() {
+        begin_merges();
+        if (merging_.empty()) return false;
+        const std::size_t index = random_.below(merging_.size());
+        Merging& chosen = merging_[index];
+        std::optional<cold::SlabPart> part;
+        while (!part) part = must(chosen.merge->step(500));
+        ++parts_merged_;
+        take(*part);
+        for (const auto& input : chosen.choice.inputs) {
+            if (part->range_end) {
+                begins_[input->id()] = *part->range_end;
+            } else {
+                parts_.erase(input->id());
+            }
+        }
+        if (chosen.merge->done() || random_.one_in(8)) end_merge(index);
         return true;
     }
 
@@ -301,6 +323,9 @@ protected:
     Version clock_ = 0, floor_ = 0;
     std::vector<Version> firsts_;  ///< of each key in each stripe since the floor moved
     std::uint64_t parts_merged_ = 0;
+    std::vector<Merging> merging_;
+    warm::MergesRunning running_;
+    std::size_t most_at_once_ = 0;
     std::map<std::string, std::map<Version, OwnRecord>> model_;
     std::map<std::uint64_t, Component::Parts> parts_;
     std::map<std::uint64_t, std::string> begins_;
@@ -312,13 +337,20 @@ TEST_P(SlabMergeTest, EveryReadIsAsTheModelSays) {
         flush_stripe();
         if (shape_.floor_every != 0 && stripe % shape_.floor_every == 0) raise_floor();
         check(100);
-        while (!HasFailure() && merge_once([this] {
+        // Not always to the end: then later merges begin beside the ones at work.
+        for (std::uint64_t left = random_.one_in(10) ? 1'000'000 : random_.below(3); left > 0 && merge_part(); --left) {
             if (random_.one_in(4)) check(30);
-        })) {}
+            if (HasFailure()) return;
+        }
         if (HasFailure()) return;
         levels = std::max<std::uint64_t>(levels, tree().history().size());
     }
+    while (!HasFailure() && merge_part()) {}
+    check(100);
     EXPECT_GE(levels, kSanitized ? 2U : 3U);
+    if (shape_.keys >= 5000) {
+        EXPECT_GE(most_at_once_, 2U) << "no merge ever began beside another";
+    }
     EXPECT_GT(parts_merged_, 10U);
     std::uint64_t kept = 0, written = 0;
     for (const auto& component : tree().all()) kept += component->records();
