@@ -237,13 +237,13 @@ public:
     /// changes().
     [[nodiscard]] Result<Version> wait_newer(Version after, std::chrono::milliseconds timeout) const;
 
-    /// Moves what was written before the call from the hot tier into cold segments; waits for it. The workers do so by
+    /// Moves what was written before the call from the hot tier into cold segments; waits for it. Workers do so by
     /// themselves when half of a ring is taken. Any thread. Not inside a visit callback (invalid_argument). Errors: io,
     /// full, read_only, corrupt, closed.
     [[nodiscard]] Result<void> flush();
     /// Flushes, then merges all that is settled into one run by key and its history, and applies the retention; waits.
     /// Reads of the latest state then look into one segment. `range`: what must be compacted; what lies beside it may
-    /// be, too. Costs a reading and a writing of the newest record of every key. Any thread. Not inside a visit callback
+    /// be, too. Cost: the newest record of every key is read and written. Any thread. Not inside a visit callback
     /// (invalid_argument). Errors: as flush().
     [[nodiscard]] Result<void> compact(const KeyRange& range = {});
 

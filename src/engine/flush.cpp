@@ -1,4 +1,6 @@
 // From the hot tier to the cold one, and merges there: what calls ask of the movers.
+//
+// Order: mover_to_wake_ is stored with release once the mover is whole, and loaded with acquire by writers.
 #include <engine/engine.h>
 
 #include <string>

@@ -111,6 +111,35 @@ void add_moves(const warm::MoverFigures& figures, const Counter& counter) {
     counter("zverse_merged_segment_bytes_total", "Written by merges.", static_cast<double>(figures.merged_bytes));
 }
 
+/// How writers were held back; the histogram by upper bounds, as OpenMetrics has it.
+template <class Counter>
+void add_delays(const hot::Pace& pace, const Counter& counter, std::vector<Stats::Metric>& metrics) {
+    counter("zverse_delayed_seconds_total", "Time that writers were held back.",
+            static_cast<double>(pace.delayed_nanoseconds()) / 1e9);
+    double below = 0;
+    for (unsigned bucket = 0; bucket < hot::Pace::kBuckets; ++bucket) {
+        below += static_cast<double>(pace.delays(bucket));
+        const std::string bound = bucket + 1 == hot::Pace::kBuckets ? "+Inf" : std::to_string((1ULL << bucket) * 1e-6);
+        metrics.push_back(
+            {"zverse_delays_total", "Delays of writers, by seconds.", "{le=\"" + bound + "\"}", below, true});
+    }
+}
+
+/// What the rings hold.
+void add_rings(const hot::RingSet& rings, std::vector<Stats::Metric>& metrics) {
+    const auto add = [&](const char* name, const char* help, auto&& value) {
+        for (const auto& ring : rings) {
+            metrics.push_back({name, help, "{ring=\"" + std::to_string(ring->shard()) + "\"}",
+                               static_cast<double>(value(*ring)), false});
+        }
+    };
+    // relaxed: figures.
+    add("zverse_ring_used_bytes", "Bytes of the ring in use.", [](const hot::Ring& ring) {
+        return ring.tail.load(std::memory_order_relaxed) - ring.free_head.load(std::memory_order_relaxed);
+    });
+    add("zverse_ring_bytes", "Size of the ring.", [](const hot::Ring& ring) { return ring.bytes(); });
+}
+
 }  // namespace
 
 Stats Engine::stats() {
@@ -144,10 +173,9 @@ Stats Engine::stats() {
             static_cast<double>(tier_->group_commit_count()));
     counter("zverse_run_entries_merged_total", "Run entries written by merging runs.",
             static_cast<double>(runs_->merged_entries()));
-
     if (mover_ != nullptr) add_moves(mover_->figures(), counter);
-    counter("zverse_delayed_seconds_total", "Time that writers were held back.",
-            static_cast<double>(tier_->pace().delayed_nanoseconds()) / 1e9);
+    add_delays(tier_->pace(), counter, metrics);
+
     gauge("zverse_latest_version", "Newest version that reads can see.", static_cast<double>(tier_->latest()));
     gauge("zverse_durable_version", "Every version up to it survives power loss.",
           static_cast<double>(tier_->durable_mark()));
@@ -173,17 +201,7 @@ Stats Engine::stats() {
         gauge("zverse_runs", "Sorted runs over the rings.", static_cast<double>(view.runs.size()));
         gauge("zverse_run_bytes", "Memory of the sorted runs.", bytes);
     }
-    for (const auto& ring : tier_->rings()) {
-        const std::string labels = "{ring=\"" + std::to_string(ring->shard()) + "\"}";
-        // relaxed: figures.
-        const std::uint64_t used =
-            ring->tail.load(std::memory_order_relaxed) - ring->free_head.load(std::memory_order_relaxed);
-        gauge("zverse_ring_used_bytes", "Bytes of the ring in use.", static_cast<double>(used), labels);
-    }
-    for (const auto& ring : tier_->rings()) {
-        const std::string labels = "{ring=\"" + std::to_string(ring->shard()) + "\"}";
-        gauge("zverse_ring_bytes", "Size of the ring.", static_cast<double>(ring->bytes()), labels);
-    }
+    add_rings(tier_->rings(), metrics);
     return Stats(std::move(metrics), platform_rows_);
 }
 

@@ -1,5 +1,5 @@
-// The public classes: forwarding only, and the edge that no exception passes (platform/answer.h). Store::get_into() is in
-// read_path.cpp, where the engine's is inlined into it.
+// The public classes: forwarding only, and the edge that no exception passes (platform/answer.h). Store::get_into()
+// is in read_path.cpp, where the engine's is inlined into it.
 #include <engine/cursor_state.h>
 #include <engine/engine.h>
 #include <engine/transaction.h>

@@ -40,8 +40,8 @@ struct Internals {
 struct StoreAccess {
     [[nodiscard]] static Result<Store> open(const std::filesystem::path& dir, const Options& options,
                                             const Internals& internals);
-    /// One decision of the stepped worker: clock limit, sync, time frame, run building, run merging, flush, merge. False when
-    /// there was nothing to do.
+    /// One decision of the stepped worker: clock limit, sync, time frame, runs, flush, merge. False when there was
+    /// nothing to do.
     [[nodiscard]] static Result<bool> step(Store& store);
     /// As flush(), but forgets: reads answer as if no record with a version <= the returned one had ever been. So a
     /// test can go on without end on few bytes. Any thread.

@@ -5,6 +5,8 @@
 // ring's queue (space_queue.h).
 #pragma once
 
+#include <platform/alarm.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -40,6 +42,14 @@ public:
         // relaxed: a figure.
         return std::chrono::nanoseconds(flush_per_mib_.load(std::memory_order_relaxed));
     }
+    /// Sleeps so long, or until release().
+    void hold(std::chrono::nanoseconds delay) noexcept {
+        const std::uint32_t seen = released_.observe();
+        count(delay);
+        released_.wait(seen, std::chrono::ceil<std::chrono::microseconds>(delay));
+    }
+    /// Wakes whoever is held.
+    void release() noexcept { released_.ring(); }
     void count(std::chrono::nanoseconds delay) noexcept {
         const auto microseconds = static_cast<std::uint64_t>(delay.count() / 1000);
         const auto bucket = std::min<unsigned>(static_cast<unsigned>(std::bit_width(microseconds)), kBuckets - 1);
@@ -60,6 +70,7 @@ private:
     std::atomic<std::int64_t> flush_per_mib_{5'000'000};  ///< until one was measured
     std::array<std::atomic<std::uint64_t>, kBuckets> delays_{};
     std::atomic<std::uint64_t> delayed_ns_{0};
+    platform::Alarm released_;
 };
 
 }  // namespace zverse::hot

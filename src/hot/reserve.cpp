@@ -6,7 +6,6 @@
 #include <platform/topology.h>
 
 #include <algorithm>
-#include <thread>
 
 namespace zverse::hot {
 
@@ -153,8 +152,7 @@ void Tier::hold_back(WriterSlot& slot) {
     if (delay < Pace::kShortest || slot.pinned() || slot.callbacks > 0) return;
     slot.paced_bytes = 0;
     const std::chrono::nanoseconds held = std::min(delay, Pace::kLongest);
-    pace_.count(held);
-    std::this_thread::sleep_for(held);
+    pace_.hold(held);
 }
 
 void Tier::wake_writers() {

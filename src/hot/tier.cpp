@@ -75,6 +75,7 @@ void Tier::refuse_writes(Error reason) {
         if (!refusal_ || reason.code() == ErrorCode::closed) refusal_ = std::move(reason);
         // release: refusal() is set for whoever sees it.
         refusing_.store(true, std::memory_order_release);
+        pace_.release();
     }
     for (const auto& ring : rings_) ring->queue.cancel_all();
 }

@@ -18,7 +18,7 @@ void Alarm::ring() noexcept {
     ::syscall(SYS_futex, &count_, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
 }
 
-void Alarm::sleep(std::uint32_t observed, std::chrono::microseconds at_most) noexcept {
+void Alarm::wait(std::uint32_t observed, std::chrono::microseconds at_most) noexcept {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(at_most);
     const timespec time{static_cast<std::time_t>(seconds.count()),
                         static_cast<long>(std::chrono::nanoseconds(at_most - seconds).count())};

@@ -22,7 +22,7 @@ public:
     /// Wakes everybody. Cost: one shared line; a system call when somebody sleeps.
     void ring() noexcept;
     /// Sleeps until it rings, has rung since `observed`, or the time is up. May wake for no reason.
-    void sleep(std::uint32_t observed, std::chrono::microseconds at_most) noexcept;
+    void wait(std::uint32_t observed, std::chrono::microseconds at_most) noexcept;
 
 private:
     std::atomic<std::uint32_t> count_{0};

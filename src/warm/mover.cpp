@@ -5,7 +5,6 @@
 #include <warm/mover.h>
 
 #include <algorithm>
-#include <thread>
 #include <utility>
 
 namespace zverse::warm {
@@ -249,7 +248,8 @@ Result<void> Mover::wait_for(Tickets& tickets) {
             continue;
         }
         lock.unlock();
-        if (work() != Worked::yes) std::this_thread::sleep_for(kGraceWait);
+        const std::uint32_t seen = alarm_.observe();
+        if (work() != Worked::yes) alarm_.wait(seen, kGraceWait);
         lock.lock();
     }
 }

@@ -1,3 +1,4 @@
+// Order: see workers.h.
 #include <warm/workers.h>
 
 #include <algorithm>
@@ -16,19 +17,21 @@ constexpr std::chrono::microseconds kSoon = 5ms, kRarest = 200ms, kWaiting = 100
 
 Workers::Workers(Mover& mover, unsigned count, const std::function<void(unsigned)>& move_in)
     : mover_(mover), moving_in_(count) {
-    threads_.reserve(count);
-    try {
-        for (unsigned i = 0; i < count; ++i) {
-            threads_.emplace_back([this, i, move_in] {
-                move_in(i);
-                moving_in_.count_down();
-                loop();
-            });
+    struct StopUnlessStarted {
+        Workers* workers;
+        ~StopUnlessStarted() {
+            if (workers != nullptr) workers->stop();
         }
-    } catch (const std::exception&) {
-        stop();
-        throw;
+    } guard{this};
+    threads_.reserve(count);
+    for (unsigned i = 0; i < count; ++i) {
+        threads_.emplace_back([this, i, move_in] {
+            move_in(i);
+            moving_in_.count_down();
+            loop();
+        });
     }
+    guard.workers = nullptr;
     moving_in_.wait();
 }
 
@@ -53,11 +56,11 @@ void Workers::loop() {
                 waiting = kWaiting;
                 break;
             case Mover::Worked::waiting:
-                mover_.alarm().sleep(seen, waiting);
+                mover_.alarm().wait(seen, waiting);
                 waiting = std::min(waiting * 2, kWaitingAtMost);
                 break;
             case Mover::Worked::no:
-                mover_.alarm().sleep(seen, pause);
+                mover_.alarm().wait(seen, pause);
                 pause = std::min(pause * 2, kRarest);
                 break;
         }

@@ -1,4 +1,7 @@
-// Workers: the threads that move data between the tiers. Each loops over Mover::work() and sleeps when there is nothing.
+// Workers: the threads that move data between the tiers. Each loops over Mover::work(), and sleeps when it
+// finds nothing.
+//
+// Order: what they share is handed over by the mover (mover.h M1); `stop_` only ends the loops.
 #pragma once
 
 #include <warm/mover.h>

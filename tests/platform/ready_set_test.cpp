@@ -70,7 +70,7 @@ TEST(Alarm, DoesNotSleepThroughARing) {
     const std::uint32_t seen = alarm.observe();
     alarm.ring();
     const auto begin = std::chrono::steady_clock::now();
-    alarm.sleep(seen, 60s);
+    alarm.wait(seen, 60s);
     EXPECT_LT(std::chrono::steady_clock::now() - begin, 30s);
 }
 
@@ -87,7 +87,7 @@ TEST(Alarm, WakesEverySleeper) {
         }
         while (!rung) {
             const std::uint32_t seen = alarm.observe();
-            if (!rung) alarm.sleep(seen, 60s);
+            if (!rung) alarm.wait(seen, 60s);
         }
         ++awake;
     });
@@ -96,7 +96,7 @@ TEST(Alarm, WakesEverySleeper) {
 
 TEST(Alarm, TheTimeEnds) {
     Alarm alarm;
-    alarm.sleep(alarm.observe(), 1ms);
+    alarm.wait(alarm.observe(), 1ms);
 }
 
 }  // namespace

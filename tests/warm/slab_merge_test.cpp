@@ -1,8 +1,8 @@
 // Goal:    a tree of components, whatever was merged so far, answers every read as of every version as a map of
 //          versions does: single keys, scans, histories and changes, in both directions.
 // Method:  random stripes, flushed as a flush does; merges of four, some beside each other, and of all, taken part by
-//          part, with the tree as it is in between; parts and blocks so small that everything has many. Retention moves a floor; above it nothing may
-//          change.
+//          part, with the tree as it is in between; parts and blocks so small that everything has many. Retention
+//          moves a floor; above it nothing may change.
 #include <support/cold_parts.h>
 #include <support/seed.h>
 #include <support/temp_store.h>
