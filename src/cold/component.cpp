@@ -68,6 +68,18 @@ const Component* Tree::holding(const Components& level, Version v) noexcept {
     return v < component.slab_upto() ? &component : nullptr;
 }
 
+void Tree::prefetch(std::string_view key, std::uint64_t hash) const noexcept {
+    for (const auto& component : live_) {
+        if (const Segment* part = component->part_of(key)) part->prefetch(hash);
+    }
+}
+
+void Tree::prefetch_records(std::string_view key, std::uint64_t hash) const noexcept {
+    for (const auto& component : live_) {
+        if (const Segment* part = component->part_of(key)) part->prefetch_records(hash);
+    }
+}
+
 Result<Tree::Hit> Tree::find(std::string_view key, std::uint64_t hash, Version as_of) const {
     Hit best;
     Result<void> result;

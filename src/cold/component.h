@@ -88,6 +88,11 @@ public:
         }
     }
 
+    /// Starts loading what find() of the key will look into: the lines of the indexes, and, once they are there, those
+    /// of the records that they name.
+    void prefetch(std::string_view key, std::uint64_t hash) const noexcept;
+    void prefetch_records(std::string_view key, std::uint64_t hash) const noexcept;
+
     /// A record found, and the segment that its value is asked of. The version is 0 when there is none.
     struct Hit {
         const Segment* segment = nullptr;

@@ -208,6 +208,7 @@ Result<void> Segment::for_each_posting(std::string_view key, std::uint64_t hash,
         const IndexBucket& bucket = **found;
         for (unsigned matches = match_tags(bucket, tag_of(hash)); matches != 0; matches &= matches - 1) {
             const std::uint32_t posting = bucket.postings[std::countr_zero(matches)];
+            prefetch_record(posting);
             const std::uint64_t unit = posting >> kPostingOffsetBits;
             const auto offset =
                 static_cast<std::uint32_t>((posting & ((1U << kPostingOffsetBits) - 1)) * kRecordAlignment);

@@ -68,6 +68,8 @@ Result<Version> Engine::resolve_version(Version as_of, const warm::View& view) c
     const hot::PinGuard pin(tier.epochs(), slot);
     if (closed()) return UsualGet::unusual;
     const warm::View& view = views_->current();
+    // The cold tier's lines are on their way while the rings are asked.
+    if (view.tree != nullptr) view.tree->prefetch(key, view.tree->hash(key));
     bool unusual = false;
     const hot::Found found = tier.find_usual(key, hash, tier.latest(), view.cut, unusual);
     if (unusual) return UsualGet::unusual;
