@@ -3,6 +3,8 @@
 
 #include <cmath>
 #include <cstdio>
+#include <map>
+#include <string>
 #include <utility>
 
 namespace zverse {
@@ -82,16 +84,32 @@ namespace engine {
 
 namespace {
 
+/// Its bits from the top, without how many of a kind follow for ever: "vvk.." is key order below two bits of version.
+std::string curve_name(const cold::Curve& curve) {
+    const std::string pattern = curve.pattern();
+    const std::size_t last_other = pattern.empty() ? std::string::npos : pattern.find_last_not_of(pattern.back());
+    const std::size_t told = last_other == std::string::npos ? 1 : last_other + 2;
+    return pattern.empty() ? "k" : pattern.substr(0, told) + "..";
+}
+
 /// What the cold tier holds, as of a view.
 template <class Gauge>
 void add_settled(const warm::View& view, const Gauge& gauge) {
     gauge("zverse_cut_version", "Versions up to it are in segments.", static_cast<double>(view.cut));
     double segments = 0, bytes = 0, records = 0;
+    std::map<std::string, double> levels;
     const cold::Tree::Components components = view.tree != nullptr ? view.tree->all() : cold::Tree::Components{};
     for (const auto& component : components) {
         segments += static_cast<double>(component->parts().size());
         bytes += static_cast<double>(component->bytes());
         records += static_cast<double>(component->records());
+        const bool live = component->kind() == cold::SegmentKind::live;
+        const std::string curve = live ? "" : curve_name(component->parts().front()->curve());
+        levels["{kind=\"" + std::string(live ? "live" : "history") + "\",level=\"" +
+               std::to_string(component->level()) + "\",curve=\"" + curve + "\"}"] += 1;
+    }
+    for (const auto& [labels, count] : levels) {
+        gauge("zverse_level_components", "Components by kind, level, and the curve of histories.", count, labels);
     }
     gauge("zverse_components", "Live runs and history components.", static_cast<double>(components.size()));
     gauge("zverse_live_components", "Live runs among them, which reads of the latest state look into.",
@@ -107,6 +125,8 @@ void add_moves(const warm::MoverFigures& figures, const Counter& counter) {
     counter("zverse_flushes_total", "Flushes of the rings.", static_cast<double>(figures.flushes));
     counter("zverse_merges_total", "Merges of live runs.", static_cast<double>(figures.merges));
     counter("zverse_move_failures_total", "Flushes and merges that failed.", static_cast<double>(figures.failures));
+    counter("zverse_settled_bytes_total", "Of keys and values that flushes moved.",
+            static_cast<double>(figures.settled_bytes));
     counter("zverse_flushed_segment_bytes_total", "Written by flushes.", static_cast<double>(figures.flushed_bytes));
     counter("zverse_merged_segment_bytes_total", "Written by merges.", static_cast<double>(figures.merged_bytes));
 }

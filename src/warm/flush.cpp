@@ -61,12 +61,6 @@ void Stripe::advance_top() noexcept {
     platform::settle_top(heap_, left, [this](const Source& a, const Source& b) { return before(a, b); });
 }
 
-std::uint64_t Stripe::records_left() const noexcept {
-    std::uint64_t records = 0;
-    for (const Source& source : heap_) records += static_cast<std::uint64_t>(source.end - source.next);
-    return records;
-}
-
 Result<void> Stripe::end_part(cold::SlabWriter& writer, const std::optional<std::string>& range_end) {
     auto part = writer.end_part(range_end);
     if (!part) return std::unexpected(std::move(part.error()));
@@ -88,6 +82,7 @@ Result<bool> Stripe::write(cold::SlabWriter& writer, std::uint64_t bytes) {
         last_ = {ref.key(), ref.value(), heap_[0].next->version, newer, ref.tombstone()};
         if (auto added = writer.add(last_); !added) return std::unexpected(std::move(added.error()));
         taken += last_.key.size() + last_.value.size();
+        bytes_ += last_.key.size() + last_.value.size();
     }
     if (auto ended = end_part(writer, std::nullopt); !ended) return std::unexpected(std::move(ended.error()));
     return false;

@@ -25,10 +25,10 @@ public:
 
     [[nodiscard]] bool empty() const noexcept { return heap_.empty(); }
     [[nodiscard]] Version cut() const noexcept { return cut_; }
-    /// Records in it, not yet written; about.
-    [[nodiscard]] std::uint64_t records_left() const noexcept;
     /// Writes about `bytes` of keys and values; false when that was the last of it. Errors: io, full.
     [[nodiscard]] Result<bool> write(cold::SlabWriter& writer, std::uint64_t bytes);
+    /// Of keys and values, written so far.
+    [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
     /// The segments that were made.
     [[nodiscard]] const std::vector<std::uint64_t>& segments() const noexcept { return segments_; }
 
@@ -52,6 +52,7 @@ private:
     std::vector<Source> heap_;
     cold::Record last_{};  ///< that was written
     std::vector<std::uint64_t> segments_;
+    std::uint64_t bytes_ = 0;
 };
 
 }  // namespace zverse::warm

@@ -76,6 +76,7 @@ Result<Progress> FlushJob::commit() {
         writer_->keep_parts();
         change.segments = stripe_->segments();
         bytes_written_ = writer_->bytes_written();
+        settled_bytes_ = stripe_->bytes();
     }
     if (!keep_) {
         for (const auto& component : at_.cold.tree()->all()) change.begins.emplace_back(component->id(), std::nullopt);

@@ -31,6 +31,8 @@ public:
     [[nodiscard]] Result<Progress> step() override;
     [[nodiscard]] bool committed() const noexcept override { return state_ >= State::show; }
     [[nodiscard]] std::uint64_t bytes_written() const noexcept override { return bytes_written_; }
+    /// Of keys and values.
+    [[nodiscard]] std::uint64_t settled_bytes() const noexcept { return settled_bytes_; }
     /// Of the rings, once it is done.
     [[nodiscard]] std::uint64_t freed_bytes() const noexcept { return freed_bytes_; }
 
@@ -51,7 +53,7 @@ private:
     std::unique_ptr<cold::SlabWriter> writer_;
     std::uint64_t grace_ = 0;
     std::vector<std::uint64_t> ends_;  ///< per ring: where the heads go
-    std::uint64_t bytes_written_ = 0, freed_bytes_ = 0;
+    std::uint64_t bytes_written_ = 0, settled_bytes_ = 0, freed_bytes_ = 0;
 };
 
 }  // namespace zverse::warm

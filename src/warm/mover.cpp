@@ -182,6 +182,7 @@ void Mover::note_flush(const Place& place) {
     const auto& flush = static_cast<const FlushJob&>(*place.job);
     ++figures_.flushes;
     figures_.flushed_bytes += flush.bytes_written();
+    figures_.settled_bytes += flush.settled_bytes();
     unsettled_since_.reset();
     if (flush.freed_bytes() < (std::uint64_t{64} << 10)) return;
     const double mib = static_cast<double>(flush.freed_bytes()) / (1 << 20);

@@ -39,6 +39,7 @@ struct MoverOptions {
 /// Figures of all jobs so far.
 struct MoverFigures {
     std::uint64_t flushes = 0, merges = 0, failures = 0;
+    std::uint64_t settled_bytes = 0;  ///< of keys and values that flushes moved
     std::uint64_t flushed_bytes = 0, merged_bytes = 0;  ///< written to segments
 };
 

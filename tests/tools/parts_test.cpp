@@ -117,55 +117,43 @@ TEST(FrameEstimate, IsNeverBelowTheRealLayout) {
     }
 }
 
-HistorySize history(std::uint64_t frames_bytes, std::uint64_t largest) {
+HistorySize history(std::uint64_t largest) {
     HistorySize size;
     size.commits = 10;
-    size.frames_bytes = frames_bytes;
     size.largest_frame_bytes = largest;
     return size;
 }
 
-TEST(RingPlan, FitsAndIsNotFourTimesTooLarge) {
+TEST(RingPlan, HoldsTheLargestCommitAndIsNotTwiceTooLarge) {
     const SeedScope seed;
     Random random(seed.seed());
     const std::vector<Commit> line(10);
     for (int round = 0; round < 20'000; ++round) {
-        const std::uint64_t total = random.below(std::uint64_t{1} << random.between(8, 36));
-        const HistorySize size = history(total, random.below(std::min(total, std::uint64_t{1} << 34) + 1));
+        const HistorySize size = history(random.below(std::uint64_t{1} << random.between(8, 34)));
         const RingPlan plan = must(plan_rings(size, {}, static_cast<unsigned>(random.between(0, 2000)), line));
         ASSERT_TRUE(std::has_single_bit(plan.ring_bytes));
         ASSERT_TRUE(plan.shards >= 1 && plan.shards <= 1024);
-        must(check_fits(size, plan, 0, line));
-        RingPlan half = plan;
-        half.ring_bytes /= 2;
-        const bool half_is_roomy =
-            half.ring_bytes >= (1 << 20) && half.ring_bytes / 4 >= size.largest_frame_bytes &&
-            half.shards * (half.ring_bytes - size.largest_frame_bytes) >= total + total / 4 + (1 << 20);
-        ASSERT_FALSE(half_is_roomy) << "half the rings would have done: " << total << " in " << plan.bytes();
+        must(check_fits(size, plan, line));
+        const bool half_holds_it = plan.ring_bytes / 2 >= (1 << 20) && plan.ring_bytes / 8 >= size.largest_frame_bytes;
+        ASSERT_FALSE(half_holds_it) << "half the rings would have done: " << plan.ring_bytes;
     }
 }
 
-TEST(RingPlan, RefusesWhatNoStoreCanHold) {
+TEST(RingPlan, RefusesACommitThatNoRingHolds) {
     const std::vector<Commit> line(10);
     const std::uint64_t huge = (std::uint64_t{16} << 30) + 64;
-    expect_error(plan_rings(history(huge, huge), {}, 2, line), ErrorCode::invalid_argument, "No store can hold it");
-    const HistorySize too_long = history(std::uint64_t{1} << 46, 100);
-    expect_error(plan_rings(too_long, {}, 2, line), ErrorCode::invalid_argument, "more than any store");
-}
-
-TEST(RingPlan, TakesMoreRingsWhereTheLargestAreTooSmall) {
-    const std::vector<Commit> line(10);
-    const HistorySize long_history = history(std::uint64_t{1} << 40, 100);
-    EXPECT_EQ(must(plan_rings(long_history, {}, 2, line)).shards, 32u);
-    expect_error(plan_rings(long_history, {.shards = 2, .ring_bytes = 0}, 2, line), ErrorCode::invalid_argument,
-                 "--shards 17");
+    expect_error(plan_rings(history(huge), {}, 2, line), ErrorCode::invalid_argument, "No store can hold it");
+    expect_error(plan_rings(history(1 << 20), {.shards = 2, .ring_bytes = 1 << 20}, 2, line),
+                 ErrorCode::invalid_argument, "--ring-bytes 4194304");
 }
 
 TEST(Medium, AStoreLargerThanItsDiskIsRefused) {
     const TempDirectory directory(TempDirectory::Place::disk);
-    expect_error(check_medium(directory / "a/b/c", {.shards = 1024, .ring_bytes = std::uint64_t{64} << 30}),
+    expect_error(check_medium(directory / "a/b/c", {.shards = 1024, .ring_bytes = std::uint64_t{64} << 30}, 0),
                  ErrorCode::full, "64.0 TiB");
-    must(check_medium(directory / "a/b/c", {.shards = 1, .ring_bytes = 1 << 20}));
+    must(check_medium(directory / "a/b/c", {.shards = 1, .ring_bytes = 1 << 20}, 1 << 20));
+    expect_error(check_medium(directory / "a", {.shards = 1, .ring_bytes = 1 << 20}, std::uint64_t{1} << 55),
+                 ErrorCode::full, "twice while they merge");
 }
 
 TEST(Page, TellsAMediumThatForgetsARateOnlyOfManyRecordsAndWhenNoKillHappened) {

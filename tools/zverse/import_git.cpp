@@ -53,8 +53,8 @@ public:
         auto store = open();
         if (!store) return pass_on(store);
         if (auto copied = copy(*store); !copied) return pass_on(copied);
-        if (auto synced = store->sync(); !synced) return pass_on(synced);
-        report_.use = ring_use(*store);
+        if (auto flushed = store->flush(); !flushed) return pass_on(flushed);
+        report_.use = store_use(store->stats());
         if (auto closed = store->close(); !closed) return pass_on(closed);
         return report_;
     }
@@ -74,8 +74,9 @@ private:
 
         auto size = measure();
         if (!size) return pass_on(size);
-        const RingUse use = ring_use(*store);
-        if (auto fits = check_fits(*size, use.rings, use.used_bytes, line_); !fits) return pass_on(fits);
+        const StoreUse use = store_use(store->stats());
+        if (auto fits = check_fits(*size, use.rings, line_); !fits) return pass_on(fits);
+        if (auto room = check_medium(request_.setup.store, {}, size->content_bytes); !room) return pass_on(room);
         return store;
     }
 
@@ -84,7 +85,7 @@ private:
         if (!size) return pass_on(size);
         auto plan = plan_rings(*size, request_.setup.rings, std::thread::hardware_concurrency(), line_);
         if (!plan) return pass_on(plan);
-        if (auto room = check_medium(request_.setup.store, *plan); !room) return pass_on(room);
+        if (auto room = check_medium(request_.setup.store, *plan, size->content_bytes); !room) return pass_on(room);
 
         Options options = existing_store(request_.setup);
         options.create_if_missing = true;

@@ -34,7 +34,7 @@ struct ImportReport {
     std::uint64_t puts = 0, erases = 0, submodules = 0;
     std::uint64_t content_bytes = 0;
     Version first_version = 0, last_version = 0;
-    RingUse use;
+    StoreUse use;
     double sizing_seconds = 0;
     double import_seconds = 0;  ///< git and store together
     double store_seconds = 0;   ///< inside Store::write() alone

@@ -38,16 +38,43 @@ std::string finish(const Json& json) {
 
 const char* durability_name(Durability durability) { return durability == Durability::power ? "power" : "process"; }
 
-std::string rings_text(const RingUse& use) {
+std::string rings_text(const StoreUse& use) {
     std::string text = std::to_string(use.rings.shards) + " x " + bytes_text(use.rings.ring_bytes);
     if (use.rings.bytes() == 0) return text;
-    const double part = static_cast<double>(use.used_bytes) / static_cast<double>(use.rings.bytes());
+    const double part = static_cast<double>(use.ring_used_bytes) / static_cast<double>(use.rings.bytes());
     return text + ", " + std::to_string(std::lround(part * 100)) + "% used";
+}
+
+/// What of a history lies in segments: how many, in how many components of each level, along which curves.
+std::string settled_lines(const StoreUse& use) {
+    std::string text = line("segments", count_text(use.segments) + " of " + bytes_text(use.segment_bytes) + ", after " +
+                                            counted(use.flushes, "flush") + " and " + counted(use.merges, "merge"));
+    std::string levels;
+    for (const LevelUse& level : use.levels) {
+        levels +=
+            (levels.empty() ? "" : ", ") + count_text(level.components) + " " + level.kind + " at level " + level.level;
+        if (!level.curve.empty()) levels += " along " + level.curve;
+    }
+    if (!levels.empty()) text += line("levels", levels);
+    char ratio[32];
+    std::snprintf(ratio, sizeof(ratio), "%.2f", use.write_amplification());
+    if (use.settled_bytes > 0)
+        text += line("amplification", std::string(ratio) + " bytes of segments written for each byte settled");
+    return text;
 }
 
 std::string speed_text(double records, double bytes, double seconds) {
     return seconds_text(seconds) + ", " + rate_text(records, seconds, "records") + ", " +
            bytes_text(static_cast<std::uint64_t>(seconds > 0 ? bytes / seconds : 0)) + "/s";
+}
+
+Json levels_json(const StoreUse& use) {
+    Json levels = Json::array();
+    for (const LevelUse& level : use.levels) {
+        levels.push_back(
+            {{"kind", level.kind}, {"level", level.level}, {"curve", level.curve}, {"components", level.components}});
+    }
+    return levels;
 }
 
 Json import_json(const ImportReport& report) {
@@ -63,7 +90,13 @@ Json import_json(const ImportReport& report) {
             {"last_version", report.last_version},
             {"shards", report.use.rings.shards},
             {"ring_bytes", report.use.rings.ring_bytes},
-            {"ring_used_bytes", report.use.used_bytes},
+            {"segments", report.use.segments},
+            {"segment_bytes", report.use.segment_bytes},
+            {"levels", levels_json(report.use)},
+            {"flushes", report.use.flushes},
+            {"merges", report.use.merges},
+            {"write_amplification", report.use.write_amplification()},
+            {"ring_used_bytes", report.use.ring_used_bytes},
             {"sizing_seconds", report.sizing_seconds},
             {"import_seconds", report.import_seconds},
             {"store_seconds", report.store_seconds},
@@ -101,6 +134,7 @@ std::string import_lines(const ImportReport& report) {
     }
     text += line("sizing", seconds_text(report.sizing_seconds));
     text += line("rings", rings_text(report.use));
+    text += settled_lines(report.use);
     return text;
 }
 

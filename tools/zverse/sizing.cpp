@@ -22,16 +22,11 @@ constexpr std::uint64_t kLineBytes = 64;
 constexpr std::uint64_t kRingBytesMin = std::uint64_t{1} << 20;
 constexpr std::uint64_t kRingBytesMax = std::uint64_t{64} << 30;
 constexpr unsigned kShardsMax = 1024;
-constexpr std::uint64_t kTimeFramesBytes = std::uint64_t{256} << 10;  // an hour of one 64-byte frame a second
 constexpr std::uint64_t kRingFileOverheadBytes = std::uint64_t{4} << 20;  // headers and alignment of the file
+constexpr std::uint64_t kCopiesWhileMerging = 2;
 constexpr long kTmpfsMagic = 0x01021994;
 
 std::uint64_t round_up(std::uint64_t bytes, std::uint64_t to) { return (bytes + to - 1) / to * to; }
-
-/// The rings' usable bytes: each may end with a gap that the next frame did not fit.
-std::uint64_t usable_bytes(const RingPlan& plan, std::uint64_t largest_frame_bytes) {
-    return plan.shards * (plan.ring_bytes - std::min(plan.ring_bytes, largest_frame_bytes));
-}
 
 std::unexpected<Error> frame_too_large(const HistorySize& size, std::uint64_t ring_bytes,
                                        std::span<const Commit> line) {
@@ -85,7 +80,6 @@ Result<void> measure_commit(CommitReader& reader, const CommitChanges& commit, s
     }
     size.commits += 1;
     size.submodules += commit.submodules;
-    size.frames_bytes += frame.bytes();
     if (frame.bytes() > size.largest_frame_bytes) {
         size.largest_frame_bytes = frame.bytes();
         size.largest_commit = commit.ordinal;
@@ -116,8 +110,6 @@ std::uint64_t FrameEstimate::bytes() const noexcept {
     return round_up(kFrameOverheadBytes + operations_bytes_, kLineBytes);
 }
 
-std::uint64_t HistorySize::ring_bytes_needed() const noexcept { return frames_bytes + kTimeFramesBytes; }
-
 Result<HistorySize> measure_history(const GitRepository& repository, std::span<const Commit> line, std::size_t first,
                                     Progress& progress) {
     auto reader = CommitReader::start(repository, line, first, BlobReader::Wants::sizes);
@@ -141,42 +133,19 @@ Result<RingPlan> plan_rings(const HistorySize& size, const RingPlan& asked, unsi
                             std::span<const Commit> line) {
     RingPlan plan = asked;
     if (plan.shards == 0) plan.shards = std::clamp(cores, 1u, kShardsMax);
-    if (plan.ring_bytes == 0) {
-        const std::uint64_t wanted = size.ring_bytes_needed() + size.ring_bytes_needed() / 8;
-        const auto fits = [&] { return usable_bytes(plan, size.largest_frame_bytes) >= wanted; };
-        plan.ring_bytes = std::max(kRingBytesMin, std::bit_ceil(4 * size.largest_frame_bytes));
-        while (plan.ring_bytes < kRingBytesMax && !fits()) plan.ring_bytes *= 2;
-        if (plan.ring_bytes > kRingBytesMax) return frame_too_large(size, kRingBytesMax, line);
-        while (asked.shards == 0 && plan.shards < kShardsMax && !fits())
-            plan.shards = std::min(2 * plan.shards, kShardsMax);
-    }
-    if (auto fits = check_fits(size, plan, 0, line); !fits) return pass_on(fits);
+    if (plan.ring_bytes == 0) plan.ring_bytes = std::max(kRingBytesMin, std::bit_ceil(4 * size.largest_frame_bytes));
+    if (plan.ring_bytes > kRingBytesMax) return frame_too_large(size, kRingBytesMax, line);
+    if (auto fits = check_fits(size, plan, line); !fits) return pass_on(fits);
     return plan;
 }
 
-Result<void> check_fits(const HistorySize& size, const RingPlan& rings, std::uint64_t used_bytes,
-                        std::span<const Commit> line) {
+Result<void> check_fits(const HistorySize& size, const RingPlan& rings, std::span<const Commit> line) {
     if (size.commits > 0 && size.largest_frame_bytes > rings.ring_bytes / 4)
         return frame_too_large(size, rings.ring_bytes, line);
-    const std::uint64_t usable = usable_bytes(rings, size.largest_frame_bytes);
-    const std::uint64_t needed = size.ring_bytes_needed() + used_bytes;
-    if (needed <= usable) return {};
-    std::string message = "The history needs " + bytes_text(needed) + " in the rings, but " +
-                          std::to_string(rings.shards) + " of " + bytes_text(rings.ring_bytes) + " hold " +
-                          bytes_text(usable) + " of it; ";
-    const std::uint64_t per_ring = needed / rings.shards + 1 + size.largest_frame_bytes;
-    const std::uint64_t shards = needed / (kRingBytesMax - size.largest_frame_bytes) + 1;
-    if (per_ring <= kRingBytesMax)
-        message += "with as many, --ring-bytes " + std::to_string(std::bit_ceil(per_ring)) + " is needed.";
-    else if (shards <= kShardsMax)
-        message +=
-            "with rings of " + bytes_text(kRingBytesMax) + ", --shards " + std::to_string(shards) + " is needed.";
-    else
-        message += "that is more than any store holds.";
-    return fail(ErrorCode::invalid_argument, std::move(message));
+    return {};
 }
 
-Result<void> check_medium(const std::filesystem::path& store, const RingPlan& plan) {
+Result<void> check_medium(const std::filesystem::path& store, const RingPlan& plan, std::uint64_t content_bytes) {
     std::error_code ignored;
     std::filesystem::path place = std::filesystem::absolute(store, ignored);
     while (!std::filesystem::exists(place, ignored) && place.has_relative_path()) place = place.parent_path();
@@ -193,11 +162,13 @@ Result<void> check_medium(const std::filesystem::path& store, const RingPlan& pl
         available = available_memory();
         medium += " (memory)";
     }
-    const std::uint64_t needed = plan.bytes() + plan.shards * kRingFileOverheadBytes;
+    const std::uint64_t needed =
+        plan.bytes() + plan.shards * kRingFileOverheadBytes + kCopiesWhileMerging * content_bytes;
     if (needed <= available) return {};
-    return fail(ErrorCode::full, std::to_string(plan.shards) + " rings of " + bytes_text(plan.ring_bytes) + " need " +
-                                     bytes_text(needed) + ", but " + medium + " has " + bytes_text(available) +
-                                     " free.");
+    return fail(ErrorCode::full, std::to_string(plan.shards) + " rings of " + bytes_text(plan.ring_bytes) +
+                                     " and segments of " + bytes_text(content_bytes) +
+                                     ", twice while they merge, need " + bytes_text(needed) + ", but " + medium +
+                                     " has " + bytes_text(available) + " free.");
 }
 
 }  // namespace zverse::tools

@@ -1,9 +1,8 @@
-// Sizing: how much room a history needs in the rings, decided before the first write.
+// Sizing: how large rings a history needs, and how much of a disk, decided before the first write.
 //
 // Two steps: measure_history() asks git for every change and every blob's size; plan_rings() is arithmetic. What
-// can't fit is refused here, with the size needed, instead of failing with `full` after an hour.
-//
-// Until the cold tier exists all of a history stays in the rings, so its frames must fit together.
+// can't fit is refused here, with the size needed, instead of failing with `full` after an hour. Rings hold the largest
+// commit, not the history: what settles leaves them for segments.
 #pragma once
 
 #include <tools/zverse/commit_reader.h>
@@ -33,15 +32,11 @@ private:
 struct HistorySize {
     std::uint64_t commits = 0;
     std::uint64_t puts = 0, erases = 0, submodules = 0;  ///< records, without the commits' own
-    std::uint64_t content_bytes = 0;                     ///< of keys and values
-    std::uint64_t frames_bytes = 0;                      ///< FrameEstimates of all commits
+    std::uint64_t content_bytes = 0;  ///< of keys and values
     std::uint64_t largest_frame_bytes = 0;
-    std::size_t largest_commit = 0;          ///< ordinal
-    std::string largest_path;                ///< largest value of that commit
-    std::uint64_t largest_value_bytes = 0;   ///< its size
-
-    /// What the rings must hold: frames, and the time frame that a store adds each second.
-    [[nodiscard]] std::uint64_t ring_bytes_needed() const noexcept;
+    std::size_t largest_commit = 0;  ///< ordinal
+    std::string largest_path;  ///< largest value of that commit
+    std::uint64_t largest_value_bytes = 0;  ///< its size
 };
 
 /// Sizes of `line[first..]`. Errors: what git reports; invalid_argument for a path or a commit beyond the limits
@@ -55,17 +50,18 @@ struct RingPlan {
     [[nodiscard]] std::uint64_t bytes() const noexcept { return shards * ring_bytes; }
 };
 
-/// Rings for a new store. `asked` members that are 0 are chosen: one shard per core, the smallest rings that
-/// leave an eighth free. Errors: invalid_argument when the history does not fit what was asked for, or fits no
+/// Rings for a new store. `asked` members that are 0 are chosen: one shard per core, the smallest rings of which the
+/// largest commit takes a quarter. Errors: invalid_argument when a commit does not fit what was asked for, or fits no
 /// store; the message names the size needed.
 [[nodiscard]] Result<RingPlan> plan_rings(const HistorySize& size, const RingPlan& asked, unsigned cores,
                                           std::span<const Commit> line);
 
-/// Whether a history fits these rings, with `used_bytes` of them taken; invalid_argument as above.
-[[nodiscard]] Result<void> check_fits(const HistorySize& size, const RingPlan& rings, std::uint64_t used_bytes,
-                                      std::span<const Commit> line);
+/// Whether every commit fits these rings; invalid_argument as above.
+[[nodiscard]] Result<void> check_fits(const HistorySize& size, const RingPlan& rings, std::span<const Commit> line);
 
-/// Whether the file system of `store` (or of its nearest existing parent) has room for new rings; full when not.
-[[nodiscard]] Result<void> check_medium(const std::filesystem::path& store, const RingPlan& plan);
+/// Whether the file system of `store` (or of its nearest existing parent) has room for new rings and for segments with
+/// `content_bytes` of keys and values; full when not.
+[[nodiscard]] Result<void> check_medium(const std::filesystem::path& store, const RingPlan& plan,
+                                        std::uint64_t content_bytes);
 
 }  // namespace zverse::tools
