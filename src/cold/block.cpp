@@ -95,8 +95,8 @@ std::uint32_t BlockReader::restart(std::uint32_t i) const noexcept {
 }
 
 bool BlockReader::read(std::uint32_t offset, StoredRecord& record) const noexcept {
-    const std::byte* const end = block_ + this->end();
-    if (offset < begin() || offset >= this->end()) return false;
+    const std::byte* const end = bound_;
+    if (offset < begin() || offset >= static_cast<std::uint64_t>(end - block_)) return false;
     const std::byte* at = block_ + offset;
     const auto flags = static_cast<std::uint8_t>(*at++);
     if (flags > record_flags::kAll) return false;
@@ -134,7 +134,7 @@ bool BlockReader::read(std::uint32_t offset, StoredRecord& record) const noexcep
     at += inside;
     const auto used = static_cast<std::uint64_t>(at - block_);
     record.next = static_cast<std::uint32_t>((used + kRecordAlignment - 1) / kRecordAlignment * kRecordAlignment);
-    return record.next <= this->end();
+    return record.next <= static_cast<std::uint64_t>(end - block_);
 }
 
 bool BlockReader::restart_key(const StoredRecord& record, std::string_view& key) const noexcept {

@@ -63,8 +63,10 @@ struct StoredRecord {
 class BlockReader {
 public:
     BlockReader() = default;
-    /// Over a whole block whose checksum is right.
-    BlockReader(const std::byte* block, Version after) noexcept : block_(block), after_(after) {}
+    /// Over a whole block whose checksum is right. `bound`: nothing is read from there on. It is not the block's end but
+    /// that of all blocks, so that to read a record is not to read the header, which lies in another line.
+    BlockReader(const std::byte* block, const std::byte* bound, Version after) noexcept
+        : block_(block), bound_(bound), after_(after) {}
 
     /// Whether the header makes sense for a block of at most `bytes_max` bytes.
     [[nodiscard]] static bool plausible(const BlockHeader& header, std::uint64_t bytes_max) noexcept;
@@ -90,6 +92,7 @@ private:
     [[nodiscard]] bool restart_key(const StoredRecord& record, std::string_view& key) const noexcept;
 
     const std::byte* block_ = nullptr;
+    const std::byte* bound_ = nullptr;
     Version after_ = 0;
 };
 

@@ -165,7 +165,7 @@ Result<BlockReader> Segment::block_at(std::uint64_t unit) const {
         }
         note_checked(unit);
     }
-    return BlockReader(bytes, header_.slab_after);
+    return BlockReader(bytes, mapping_.bytes().data() + header_.index.offset, header_.slab_after);
 }
 
 Result<BlockReader> Segment::block(std::size_t number) const { return block_at(zones_.block(number).child); }

@@ -64,7 +64,15 @@ public:
         const std::uint64_t home = home_of(hash, home_buckets_);
         const IndexBucket& bucket = page(home / IndexPage::kBuckets).buckets[home % IndexPage::kBuckets];
         for (unsigned left = match_tags(bucket, tag_of(hash)); left != 0; left &= left - 1) {
-            prefetch_record(bucket.postings[std::countr_zero(left)]);
+            const std::uint32_t posting = bucket.postings[std::countr_zero(left)];
+            const std::uint64_t unit = posting >> kPostingOffsetBits;
+            if (unit / 64 >= checked_.size()) continue;
+            if (checked(unit)) {
+                prefetch_record(posting);
+            } else {
+                // Not touched since it was opened, so it may still be on the disk.
+                mapping_.will_need(unit * header_.unit_bytes, kBlockBytesUsual);
+            }
         }
     }
     /// The newest record of `key` with a version <= `as_of`; nothing when there is none. The value is not loaded if it
@@ -95,6 +103,7 @@ public:
 
 private:
     static constexpr std::uint64_t kCacheLine = 64;
+    static constexpr std::uint64_t kBlockBytesUsual = std::uint64_t{16} << 10;
 
     Segment(std::filesystem::path path, platform::ReadMapping mapping) noexcept
         : path_(std::move(path)), mapping_(std::move(mapping)) {}
@@ -116,13 +125,12 @@ private:
         // relaxed: see above.
         checked_[unit / 64].fetch_or(std::uint64_t{1} << (unit % 64), std::memory_order_relaxed);
     }
-    /// The block's header, and the lines that a record of a common size takes.
+    /// The lines that a record of a common size takes.
     void prefetch_record(std::uint32_t posting) const noexcept {
         const std::uint64_t block = (posting >> kPostingOffsetBits) * std::uint64_t{header_.unit_bytes};
         const std::uint64_t record = block + (posting & ((1U << kPostingOffsetBits) - 1)) * kRecordAlignment;
         if (record + 3 * kCacheLine > mapping_.bytes().size()) return;  // nothing is trusted, not even for an address
         const std::byte* const bytes = mapping_.bytes().data();
-        __builtin_prefetch(bytes + block);
         for (std::uint64_t line = 0; line < 3; ++line) __builtin_prefetch(bytes + record + line * kCacheLine);
     }
     /// Calls visit(block reader, unit, record) for each posting of the key; it returns false to end.

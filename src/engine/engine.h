@@ -136,7 +136,7 @@ private:
     void after_write() noexcept;
     [[nodiscard]] bool is_lost(Version version) const noexcept;
     [[nodiscard]] static Result<std::optional<Entry>> find_settled(const warm::View& view, std::string_view key,
-                                                                   Version as_of);
+                                                                   std::uint64_t settled_hash, Version as_of);
     /// Writes a time frame: the versions so far were taken by now.
     [[nodiscard]] Result<Version> note_time();
     [[nodiscard]] Result<void> note_last_time();

@@ -21,9 +21,10 @@ Result<hot::Host::Newest> Engine::newest_below(std::string_view key) const {
 }
 
 /// What has settled of a key as of a version: its value, or nothing when it is absent or erased.
-Result<std::optional<Entry>> Engine::find_settled(const warm::View& view, std::string_view key, Version as_of) {
+Result<std::optional<Entry>> Engine::find_settled(const warm::View& view, std::string_view key,
+                                                  std::uint64_t settled_hash, Version as_of) {
     if (view.tree == nullptr) return std::nullopt;
-    auto found = view.tree->find(key, view.tree->hash(key), as_of);
+    auto found = view.tree->find(key, settled_hash, as_of);
     if (!found) return std::unexpected(std::move(found.error()));
     if (!*found || found->record.tombstone) return std::nullopt;
     auto value = found->segment->value(found->record);
@@ -102,9 +103,14 @@ Result<bool> Engine::get_into(std::string_view key, std::string& value, Version 
         return std::unexpected(resolved.error());
     }
     slot.count(hot::Counter::gets);
+    std::uint64_t settled_hash = 0;
+    if (view.tree != nullptr) {
+        settled_hash = view.tree->hash(key);
+        view.tree->prefetch(key, settled_hash);
+    }
     const hot::Found found = tier.find(slot, key, hash, as_of, view.cut);
     if (!found) {
-        auto settled = find_settled(view, key, as_of);
+        auto settled = find_settled(view, key, settled_hash, as_of);
         if (!settled) return std::unexpected(std::move(settled.error()));
         if (*settled) {
             value.assign((*settled)->value);
@@ -149,7 +155,7 @@ Result<bool> Engine::visit(std::string_view key, Version as_of, void (*on_entry)
         if (!s) return std::unexpected(s.error());
         (*slot)->count(hot::Counter::gets);
         const hot::Found hot = tier_->find(**slot, key, hash, *s, view.cut);
-        if (!hot) return find_settled(view, key, *s);
+        if (!hot) return find_settled(view, key, view.tree != nullptr ? view.tree->hash(key) : 0, *s);
         if (hot.tombstone()) return std::nullopt;
         return Entry{hot.key(), hot.op->value_behind(key), hot.version, false};
     });
@@ -177,10 +183,10 @@ Result<void> Engine::multi_get(std::span<const std::string_view> keys, std::span
     for (const std::string_view key : keys) {
         if (!good_key(key)) return std::unexpected(bad_key(key));
     }
-    // Three passes over a group, so that the cache misses of its keys are in flight together: buckets, then the
-    // operations they name, then the values.
+    // Passes over a group, so that the misses of its keys are in flight together: buckets of the rings' index and lines
+    // of the segments', then the operations and records they name, then the values.
     constexpr std::size_t kGroup = 16;
-    std::array<std::uint64_t, kGroup> hashes;
+    std::array<std::uint64_t, kGroup> hashes, settled_hashes{};
     std::array<hot::OperationRef, kGroup> tops;
     std::optional<Version> s;
     for (std::size_t begin = 0; begin < keys.size(); begin += kGroup) {
@@ -194,13 +200,21 @@ Result<void> Engine::multi_get(std::span<const std::string_view> keys, std::span
         const auto resolved = resolve_version(s.value_or(as_of), view);
         if (!resolved) return std::unexpected(resolved.error());
         s = *resolved;
+        const cold::Tree* const tree = view.tree.get();
+        for (std::size_t i = 0; tree != nullptr && i < count; ++i) {
+            settled_hashes[i] = tree->hash(keys[begin + i]);
+            tree->prefetch(keys[begin + i], settled_hashes[i]);
+        }
         for (std::size_t i = 0; i < count; ++i) tier_->prefetch_operation(hashes[i]);
-        for (std::size_t i = 0; i < count; ++i) tops[i] = tier_->chain(hashes[i]);
+        for (std::size_t i = 0; i < count; ++i) {
+            tops[i] = tier_->chain(hashes[i]);
+            if (tree != nullptr && !tops[i]) tree->prefetch_records(keys[begin + i], settled_hashes[i]);
+        }
         for (std::size_t i = 0; i < count; ++i) {
             std::optional<std::string>& value = values[begin + i];
             const hot::Found found = tier_->find_from(slot, tops[i], keys[begin + i], *s, view.cut);
             if (!found) {
-                auto settled = find_settled(view, keys[begin + i], *s);
+                auto settled = find_settled(view, keys[begin + i], settled_hashes[i], *s);
                 if (!settled) return std::unexpected(std::move(settled.error()));
                 if (*settled) {
                     value.emplace((*settled)->value);

@@ -3,7 +3,9 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <utility>
 
 namespace zverse::platform {
@@ -19,6 +21,14 @@ ReadMapping& ReadMapping::operator=(ReadMapping&& other) noexcept {
 
 ReadMapping::~ReadMapping() {
     if (copy_ == nullptr && !bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+void ReadMapping::will_need(std::uint64_t offset, std::uint64_t bytes) const noexcept {
+    if (copy_ != nullptr || offset >= bytes_.size()) return;
+    const auto begin = reinterpret_cast<std::uintptr_t>(bytes_.data()) + offset;
+    const std::uintptr_t page = begin & ~std::uintptr_t{4095};
+    const std::uint64_t length = std::min(bytes, bytes_.size() - offset) + (begin - page);
+    (void)::madvise(reinterpret_cast<void*>(page), length, MADV_WILLNEED);  // advice
 }
 
 Result<ReadMapping> ReadMapping::map(File& file) {
