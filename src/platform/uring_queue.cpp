@@ -1,4 +1,3 @@
-#include <platform/os_error.h>
 #include <platform/unique_descriptor.h>
 #include <platform/uring_queue.h>
 
@@ -17,18 +16,15 @@ constexpr std::size_t kDepth = 64;
 constexpr std::size_t kOperationBytesMax = std::size_t{1} << 30;
 
 std::unexpected<Error> unusable(const std::string& step, int number) {
-    return std::unexpected(Error(ErrorCode::io, step + " failed: " + describe_errno(number), number));
+    return std::unexpected(uring_error(step, number));
 }
 
 }  // namespace
 
 Result<std::unique_ptr<UringQueue>> UringQueue::create() {
-    auto plain = std::make_unique<io_uring>();
-    if (const int result = io_uring_queue_init(kDepth, plain.get(), 0); result < 0) {
-        return unusable("io_uring_queue_init", -result);
-    }
-    // From here on the deleter owns it; before, there was nothing to exit.
-    std::unique_ptr<UringQueue> queue(new UringQueue(std::unique_ptr<io_uring, Exit>(plain.release())));
+    auto ring = make_uring_ring(kDepth);
+    if (!ring) return std::unexpected(std::move(ring.error()));
+    std::unique_ptr<UringQueue> queue(new UringQueue(std::move(*ring)));
     if (auto proven = queue->prove(); !proven) return std::unexpected(std::move(proven.error()));
     return queue;
 }
@@ -69,8 +65,7 @@ Result<void> UringQueue::run_batch(std::span<UringOperation> operations) {
     for (std::size_t index = 0; index < operations.size(); ++index) prepare(operations[index], index);
     for (std::size_t done = 0; done < operations.size(); done += reap(operations)) {
         const int result = io_uring_submit_and_wait(ring_.get(), 1);
-        // EINTR: a signal; EAGAIN and EBUSY: the kernel is short of something for a moment.
-        if (result >= 0 || result == -EINTR || result == -EAGAIN || result == -EBUSY) continue;
+        if (result >= 0 || uring_try_again(result)) continue;
         // The kernel may still use the caller's buffers: the ring is not touched again.
         broken_ = -result;
         return unusable("io_uring_enter", -result);

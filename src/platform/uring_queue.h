@@ -1,13 +1,10 @@
 // UringQueue: an io_uring, and the one way this engine uses it: submit operations, wait for all of them.
 //
-// The setup flags are none. In particular not DEFER_TASKRUN, which together with IOSQE_IO_DRAIN never returned from
-// submit_and_wait on a kernel this was tried on; and not IOPOLL, which sets up on devices without polled queues and
-// then fails each read. Order between operations is the caller's: run one batch, then the next.
+// Order between operations is the caller's: run one batch, then the next.
 #pragma once
 
+#include <platform/uring_ring.h>
 #include <zverse/error.h>
-
-#include <liburing.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -39,13 +36,7 @@ public:
     [[nodiscard]] Result<void> run(std::span<UringOperation> operations);
 
 private:
-    struct Exit {
-        void operator()(io_uring* ring) const noexcept {
-            io_uring_queue_exit(ring);
-            delete ring;
-        }
-    };
-    explicit UringQueue(std::unique_ptr<io_uring, Exit> ring) noexcept : ring_(std::move(ring)) {}
+    explicit UringQueue(UringRing ring) noexcept : ring_(std::move(ring)) {}
 
     [[nodiscard]] Result<void> prove();
     /// At most kDepth operations.
@@ -54,7 +45,7 @@ private:
     std::size_t reap(std::span<UringOperation> operations) noexcept;
 
     std::mutex mutex_;  ///< guards the ring and broken_
-    std::unique_ptr<io_uring, Exit> ring_;
+    UringRing ring_;
     int broken_ = 0;  ///< errno of the failure that ended this queue
 };
 
