@@ -8,6 +8,9 @@ MANIFEST = "cold/manifest_test"
 SLAB = "cold/slab_writer_test"
 MERGE = "warm/slab_merge_test"
 COLD_CRASH = "warm/cold_crash_test"
+STREAM = "platform/stream_test"
+STREAM_CRASH = "platform/stream_crash_test"
+PIECE = "platform/sent_piece_test"
 
 COLD = [
     *room(
@@ -83,6 +86,46 @@ COLD = [
     *room(
         "platform/stream_writer.cpp",
         ("segment-not-synced", "a segment counts before it is durable", [COLD_CRASH],
-         ("    return file_->sync();", "    return {};")),
+         ("    if (auto synced = file_->sync(file_bytes); !synced) return synced;\n", "")),
+        ("head-not-last", "the head of a stream does not wait for the rest", [STREAM_CRASH],
+         ("    if (auto waited = file_->wait(); !waited) return waited;\n", "")),
+    ),
+    *room(
+        "platform/posix_stream.cpp",
+        ("stream-not-cut", "what fills the last block of a stream stays", [STREAM],
+         ("    if (*size > file_bytes) {", "    if (false) {")),
+        ("stream-failure-forgotten", "a stream goes on after a piece that failed", [STREAM],
+         ("    if (!result && !failure_) failure_ = result.error();\n    return kept();", "    return result;")),
+        ("stream-sync-ahead", "a stream is synced while pieces are in flight", [STREAM],
+         ("    if (auto waited = wait(); !waited) return waited;\n", "")),
+    ),
+    *room(
+        "platform/uring_stream.cpp",
+        ("buffers-freed-in-flight", "a stream ends while its pieces are in flight", [STREAM],
+         ("    closing_ = true;\n    while (in_flight_ > 0) reap();", "    closing_ = true;")),
+        ("buffer-in-flight-filled", "the next piece is made in a buffer that is in flight", [STREAM],
+         ("    auto found = slots_[next_].in_flight ? idle() : slots_.begin() + next_;",
+          "    auto found = slots_.begin() + next_;")),
+        ("piece-failure-ignored", "a piece in flight fails and nobody hears of it", [STREAM],
+         ("        (void)keep(std::unexpected(os_error(describe_access(\"write\", path(), piece.bytes, piece.offset), piece.number)));\n",
+          "")),
+        ("streams-through-the-cache", "the ring writes through the page cache", [STREAM],
+         ("direct ? flags | O_DIRECT : flags & ~O_DIRECT", "flags & ~O_DIRECT")),
+        ("prefetch-by-one-call", "more is asked for by one call than the kernel reads for one", [STREAM],
+         ("kPrefetchBytes = std::uint64_t{1} << 20;", "kPrefetchBytes = std::uint64_t{1} << 30;")),
+    ),
+    *room(
+        "platform/uring_ring.h",
+        ("ring-keeps-files", "what was registered goes when the kernel comes round to it", [STREAM],
+         ("        static_cast<void>(io_uring_unregister_files(ring));\n", "")),
+    ),
+    *room(
+        "platform/sent_piece.h",
+        ("short-write-taken-for-whole", "what a short write left is not written", [PIECE],
+         ("if (written >= bytes) return Next::nothing;", "if (written > 0) return Next::nothing;")),
+        ("rest-not-on-a-block", "the rest of a direct write begins inside a block", [PIECE],
+         ("written / kStreamBlockBytes * kStreamBlockBytes", "written")),
+        ("write-stands-still", "a write of nothing is tried again and again", [PIECE],
+         ("        if (answer <= 0) {", "        if (answer < 0) {")),
     ),
 ]

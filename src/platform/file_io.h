@@ -9,6 +9,7 @@
 // Threads: a FileIo and its Files may be used from any thread, one call per File at a time.
 #pragma once
 
+#include <platform/stream_file.h>
 #include <zverse/error.h>
 
 #include <cstddef>
@@ -54,6 +55,9 @@ public:
     /// Creates `path` with `bytes` of really written zeros, synced. On failure nothing is left behind.
     [[nodiscard]] virtual Result<std::unique_ptr<File>> create_zeroed(const std::filesystem::path& path,
                                                                       std::uint64_t bytes) = 0;
+    /// Creates `path`, which must not exist, to be written in large pieces. On failure nothing is left behind.
+    [[nodiscard]] virtual Result<std::unique_ptr<StreamFile>> create_stream(const std::filesystem::path& path) = 0;
+    [[nodiscard]] virtual StreamMethod stream_method() const = 0;
     [[nodiscard]] virtual Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
     [[nodiscard]] virtual Result<void> remove(const std::filesystem::path& path) = 0;
     /// Makes creations, renames and removals in `directory` survive power loss.

@@ -1,5 +1,6 @@
 #include <platform/os_error.h>
 #include <platform/posix_file_io.h>
+#include <platform/posix_stream.h>
 
 #include <algorithm>
 #include <array>
@@ -42,6 +43,14 @@ int open_flags(OpenMode mode) noexcept {
         case OpenMode::create: return O_RDWR | O_CREAT | O_EXCL;
     }
     return O_RDONLY;
+}
+
+Result<UniqueDescriptor> open_descriptor(const std::filesystem::path& path, OpenMode mode) {
+    constexpr mode_t kPermissions = 0644;
+    const int flags = open_flags(mode) | O_CLOEXEC;
+    UniqueDescriptor descriptor(retry_interrupted([&] { return ::open(path.c_str(), flags, kPermissions); }));
+    if (!descriptor.valid()) return failed(mode == OpenMode::create ? "creation of" : "opening", path);
+    return descriptor;
 }
 
 /// Takes a new, empty file out of copy-on-write: there, writing to a synced place allocates, and may find no space.
@@ -130,12 +139,25 @@ std::unique_ptr<File> PosixFileIo::wrap(UniqueDescriptor descriptor, const std::
 }
 
 Result<std::unique_ptr<File>> PosixFileIo::open(const std::filesystem::path& path, OpenMode mode) {
-    constexpr mode_t kPermissions = 0644;
-    const int flags = open_flags(mode) | O_CLOEXEC;
-    UniqueDescriptor descriptor(retry_interrupted([&] { return ::open(path.c_str(), flags, kPermissions); }));
-    if (!descriptor.valid()) return failed(mode == OpenMode::create ? "creation of" : "opening", path);
-    return wrap(std::move(descriptor), path);
+    auto descriptor = open_descriptor(path, mode);
+    if (!descriptor) return std::unexpected(std::move(descriptor.error()));
+    return wrap(std::move(*descriptor), path);
 }
+
+Result<std::unique_ptr<StreamFile>> PosixFileIo::wrap_stream(std::unique_ptr<PosixFile> file) {
+    return PosixStream::create(std::move(file));
+}
+
+Result<std::unique_ptr<StreamFile>> PosixFileIo::create_stream(const std::filesystem::path& path) {
+    auto descriptor = open_descriptor(path, OpenMode::create);
+    if (!descriptor) return std::unexpected(std::move(descriptor.error()));
+    auto stream = wrap_stream(std::make_unique<PosixFile>(std::move(*descriptor), path));
+    if (stream) return stream;
+    ::unlink(path.c_str());
+    return std::unexpected(std::move(stream.error()).during("creating " + path.string()));
+}
+
+StreamMethod PosixFileIo::stream_method() const { return {"pwrite", "files are not written through io_uring"}; }
 
 Result<std::unique_ptr<File>> PosixFileIo::create_zeroed(const std::filesystem::path& path, std::uint64_t bytes) {
     auto file = open(path, OpenMode::create);

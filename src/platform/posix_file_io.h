@@ -31,6 +31,8 @@ public:
     [[nodiscard]] Result<std::unique_ptr<File>> open(const std::filesystem::path& path, OpenMode mode) override;
     [[nodiscard]] Result<std::unique_ptr<File>> create_zeroed(const std::filesystem::path& path,
                                                               std::uint64_t bytes) override;
+    [[nodiscard]] Result<std::unique_ptr<StreamFile>> create_stream(const std::filesystem::path& path) override;
+    [[nodiscard]] StreamMethod stream_method() const override;
     [[nodiscard]] Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
     [[nodiscard]] Result<void> remove(const std::filesystem::path& path) override;
     [[nodiscard]] Result<void> sync_directory(const std::filesystem::path& directory) override;
@@ -41,6 +43,8 @@ public:
 private:
     /// The File that reads, writes and syncs an open descriptor.
     [[nodiscard]] virtual std::unique_ptr<File> wrap(UniqueDescriptor descriptor, const std::filesystem::path& path);
+    /// The stream that writes a new, empty file.
+    [[nodiscard]] virtual Result<std::unique_ptr<StreamFile>> wrap_stream(std::unique_ptr<PosixFile> file);
 };
 
 }  // namespace zverse::platform

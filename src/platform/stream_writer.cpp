@@ -1,39 +1,46 @@
 #include <platform/stream_writer.h>
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
+#include <vector>
 
 namespace zverse::platform {
 
-namespace {
-constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
-}  // namespace
-
-StreamWriter::StreamWriter(std::unique_ptr<File> file, std::size_t head_bytes)
-    : file_(std::move(file)), written_(head_bytes) {
-    buffer_.reserve(kPieceBytes);
-}
-
 Result<StreamWriter> StreamWriter::create(FileIo& io, const std::filesystem::path& path, std::size_t head_bytes) {
-    auto file = io.open(path, OpenMode::create);
+    assert(head_bytes % kStreamBlockBytes == 0);
+    auto file = io.create_stream(path);
     if (!file) return std::unexpected(std::move(file.error()));
     return StreamWriter(std::move(*file), head_bytes);
 }
 
-Result<void> StreamWriter::write_buffer() {
-    if (auto done = file_->write(buffer_, written_); !done) return done;
-    written_ += buffer_.size();
-    buffer_.clear();
+Result<void> StreamWriter::next_buffer() {
+    auto buffer = file_->buffer();
+    if (!buffer) return std::unexpected(std::move(buffer.error()));
+    // Up to where a whole number of buffers reaches: the disk, or what it is made of, likes pieces that lie so.
+    buffer_ = buffer->first(buffer->size() - sent_ % buffer->size());
     return {};
+}
+
+/// All bytes of a stream pass here, piece by piece: the place to wait for a share of the background's bandwidth.
+Result<void> StreamWriter::send(std::uint64_t offset) {
+    const std::size_t bytes = std::exchange(filled_, 0);
+    buffer_ = {};
+    return file_->send(bytes, offset);
 }
 
 Result<void> StreamWriter::append(std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
-        const std::size_t count = std::min(bytes.size(), kPieceBytes - buffer_.size());
-        buffer_.insert(buffer_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count));
+        if (buffer_.empty()) {
+            if (auto given = next_buffer(); !given) return given;
+        }
+        const std::size_t count = std::min(bytes.size(), buffer_.size() - filled_);
+        std::ranges::copy(bytes.first(count), buffer_.begin() + static_cast<std::ptrdiff_t>(filled_));
+        filled_ += count;
         bytes = bytes.subspan(count);
-        if (buffer_.size() < kPieceBytes) continue;
-        if (auto done = write_buffer(); !done) return done;
+        if (filled_ < buffer_.size()) continue;
+        const std::uint64_t offset = std::exchange(sent_, position());
+        if (auto sent = send(offset); !sent) return sent;
     }
     return {};
 }
@@ -45,10 +52,22 @@ Result<void> StreamWriter::pad(std::uint64_t alignment) {
     return append(zeros);
 }
 
-Result<void> StreamWriter::finish(std::span<const std::byte> head) {
-    if (auto done = write_buffer(); !done) return done;
-    if (auto done = file_->write(head, 0); !done) return done;
-    return file_->sync();
+Result<void> StreamWriter::finish(std::span<const std::byte> head, Next next) {
+    const std::uint64_t file_bytes = position();
+    if (filled_ > 0) {
+        if (auto sent = send(sent_); !sent) return sent;
+    }
+    // The head says that everything else is there, so everything else goes before it.
+    if (auto waited = file_->wait(); !waited) return waited;
+    auto buffer = file_->buffer();
+    if (!buffer) return std::unexpected(std::move(buffer.error()));
+    assert(head.size() % kStreamBlockBytes == 0 && head.size() <= buffer->size());
+    std::ranges::copy(head, buffer->begin());
+    filled_ = head.size();
+    if (auto sent = send(0); !sent) return sent;
+    if (auto synced = file_->sync(file_bytes); !synced) return synced;
+    if (next == Next::reads) file_->prefetch(file_bytes);
+    return {};
 }
 
 }  // namespace zverse::platform

@@ -1,9 +1,11 @@
 // Opening, names and directories come from PosixFileIo; reading, writing and syncing go through one ring that all
-// files of this FileIo share. Batches of many operations have their place in UringQueue::run().
+// files of this FileIo share. Batches of many operations have their place in UringQueue::run(). A stream has a ring of
+// its own.
 #include <platform/os_error.h>
 #include <platform/posix_file_io.h>
 #include <platform/uring_file_io.h>
 #include <platform/uring_queue.h>
+#include <platform/uring_stream.h>
 
 #include <cerrno>
 #include <limits>
@@ -77,15 +79,21 @@ private:
 
 class UringFileIo final : public PosixFileIo {
 public:
-    explicit UringFileIo(std::shared_ptr<UringQueue> queue) noexcept : queue_(std::move(queue)) {}
+    explicit UringFileIo(std::shared_ptr<UringQueue> queue) : queue_(std::move(queue)) {}
     [[nodiscard]] const char* name() const noexcept override { return "uring"; }
+    [[nodiscard]] StreamMethod stream_method() const override { return notes_->latest(); }
 
 private:
     [[nodiscard]] std::unique_ptr<File> wrap(UniqueDescriptor descriptor, const std::filesystem::path& path) override {
         return std::make_unique<UringFile>(std::move(descriptor), path, queue_);
     }
+    [[nodiscard]] Result<std::unique_ptr<StreamFile>> wrap_stream(std::unique_ptr<PosixFile> file) override {
+        return UringStream::create(std::move(file), notes_);
+    }
 
-    std::shared_ptr<UringQueue> queue_;  ///< shared: a File may outlive the FileIo that opened it
+    // Shared: a File or stream may outlive the FileIo that opened it.
+    std::shared_ptr<UringQueue> queue_;
+    std::shared_ptr<StreamNotes> notes_ = std::make_shared<StreamNotes>();
 };
 
 }  // namespace

@@ -5,10 +5,12 @@
 #include <support/sim_inode.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <limits>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 
 namespace zverse::test {
@@ -17,6 +19,7 @@ using platform::describe_access;
 using platform::File;
 using platform::OpenMode;
 using platform::os_error;
+using platform::StreamFile;
 
 namespace {
 
@@ -117,6 +120,12 @@ struct SimFileIo::Disk {
 
 namespace {
 
+/// Up to the sector border before the middle: how far a write comes that fails.
+std::size_t half_of(std::size_t bytes, std::uint64_t offset) {
+    const std::uint64_t middle = (offset + bytes / 2) / SimFileIo::kSectorBytes * SimFileIo::kSectorBytes;
+    return middle > offset ? middle - offset : 0;
+}
+
 class SimFile final : public File {
 public:
     SimFile(std::shared_ptr<SimFileIo::Disk> disk, Inode inode, Path path, bool writable)
@@ -138,9 +147,7 @@ public:
             inode_->write(data, offset);
             return {};
         }
-        // Up to the sector border before the middle.
-        const std::uint64_t middle = (offset + data.size() / 2) / SimFileIo::kSectorBytes * SimFileIo::kSectorBytes;
-        if (middle > offset) inode_->write(data.first(middle - offset), offset);
+        inode_->write(data.first(half_of(data.size(), offset)), offset);
         return failed("write", data.size(), offset, number);
     }
 
@@ -189,6 +196,90 @@ private:
     Inode inode_;
     Path path_;
     bool writable_;
+};
+
+class SimStream final : public StreamFile {
+public:
+    SimStream(std::shared_ptr<SimFileIo::Disk> disk, Inode inode, Path path)
+        : disk_(std::move(disk)), inode_(std::move(inode)), path_(std::move(path)) {}
+    ~SimStream() override { static_cast<void>(wait()); }
+
+    [[nodiscard]] const Path& path() const noexcept override { return path_; }
+
+    [[nodiscard]] Result<std::span<std::byte>> buffer() override {
+        const std::lock_guard lock(disk_->mutex);
+        if (in_flight_.size() == kInFlight) end_newest();
+        if (failure_) return std::unexpected(*failure_);
+        // What an earlier piece left there is nothing to rely on.
+        std::ranges::fill(buffer_, std::byte{0xee});
+        return std::span(buffer_);
+    }
+
+    [[nodiscard]] Result<void> send(std::size_t bytes, std::uint64_t offset) override {
+        const std::lock_guard lock(disk_->mutex);
+        if (failure_) return std::unexpected(*failure_);
+        Sent sent{.offset = offset, .asked = bytes, .bytes = buffer_.size(), .number = disk_->count_call()};
+        if (offset % platform::kStreamBlockBytes != 0) sent.number = EINVAL;
+        if (sent.number != 0) sent.bytes = half_of(sent.bytes, offset);
+        inode_->begin_write(std::span(buffer_).first(sent.bytes), offset);
+        in_flight_.push_back(sent);
+        return {};
+    }
+
+    [[nodiscard]] Result<void> wait() override {
+        const std::lock_guard lock(disk_->mutex);
+        while (!in_flight_.empty()) end_newest();
+        return kept();
+    }
+
+    [[nodiscard]] Result<void> sync(std::uint64_t file_bytes) override {
+        if (auto waited = wait(); !waited) return waited;
+        const std::lock_guard lock(disk_->mutex);
+        if (inode_->size() > file_bytes) {
+            if (const int number = disk_->count_call(); number != 0) {
+                failure_ = os_error("truncation of " + path_.string(), number);
+                return kept();
+            }
+            inode_->truncate(file_bytes);
+        }
+        if (const int number = disk_->count_call(); number != 0) {
+            inode_->fail_sync();
+            const Error error = os_error("fdatasync of " + path_.string(), number);
+            failure_ = Error(ErrorCode::io, error.message(), number);
+            return kept();
+        }
+        inode_->sync();
+        return {};
+    }
+
+    void prefetch(std::uint64_t) noexcept override {}
+
+private:
+    static constexpr std::size_t kInFlight = 3;
+    struct Sent {
+        std::uint64_t offset;
+        std::size_t asked, bytes;
+        int number;  ///< errno it will fail with, or 0
+    };
+
+    void end_newest() {
+        const Sent sent = in_flight_.back();
+        in_flight_.pop_back();
+        inode_->end_write(sent.bytes, sent.offset);
+        if (sent.number == 0 || failure_) return;
+        failure_ = os_error(describe_access("write", path_, sent.asked, sent.offset), sent.number);
+    }
+    [[nodiscard]] Result<void> kept() const {
+        if (failure_) return std::unexpected(*failure_);
+        return {};
+    }
+
+    std::shared_ptr<SimFileIo::Disk> disk_;
+    Inode inode_;
+    Path path_;
+    std::array<std::byte, platform::kStreamBlockBytes> buffer_{};
+    std::vector<Sent> in_flight_;
+    std::optional<Error> failure_;
 };
 
 std::unexpected<Error> failed(const char* operation, const Path& path, int number) {
@@ -255,6 +346,12 @@ std::unique_ptr<SimFileIo> SimFileIo::crash(const Choose& choose) const {
 std::unique_ptr<SimFileIo> SimFileIo::crash(std::uint64_t seed) const {
     Random random(seed);
     return crash([&](std::size_t options) { return static_cast<std::size_t>(random.below(options)); });
+}
+
+Result<std::unique_ptr<StreamFile>> SimFileIo::create_stream(const Path& path) {
+    if (auto created = open(path, OpenMode::create); !created) return std::unexpected(std::move(created.error()));
+    const std::lock_guard lock(disk_->mutex);
+    return std::make_unique<SimStream>(disk_, disk_->live.files.at(normal(path)), path);
 }
 
 Result<std::unique_ptr<File>> SimFileIo::open(const Path& path, OpenMode mode) {

@@ -7,6 +7,10 @@
 //              of the file, each change of a name. After a cut every sector, size and name is chosen independently, so
 //              writes tear at 512 bytes and reorder, a file may be there with its size and no data, or empty, or gone.
 //
+// A stream has pieces of one block, three of them in flight. Each is a candidate from the moment it is sent, the newest
+// is written first, and none is made durable by a sync before it is written. It fails when it is written, if the call
+// that sent it was to fail. The block at the end of a file is written whole.
+//
 // A failed sync leaves its candidates what they are, for good: the next sync succeeds and makes only later writes
 // durable, as kernels do it. A failed write may have written the first half of its sectors.
 //
@@ -32,7 +36,8 @@ public:
     SimFileIo();
     ~SimFileIo() override;
 
-    // ---- Failing. Every call of FileIo and File counts as one.
+    // ---- Failing. Every call of FileIo and File counts as one; of a stream, each piece, a truncation that is
+    // needed, and the sync.
 
     [[nodiscard]] std::uint64_t calls() const;
     /// Lets the `nth` call from now (1: the next) fail with `os_errno`; `for_ever`: every later one, too.
@@ -58,6 +63,9 @@ public:
                                                                platform::OpenMode mode) override;
     [[nodiscard]] Result<std::unique_ptr<platform::File>> create_zeroed(const std::filesystem::path& path,
                                                                         std::uint64_t bytes) override;
+    [[nodiscard]] Result<std::unique_ptr<platform::StreamFile>> create_stream(
+        const std::filesystem::path& path) override;
+    [[nodiscard]] platform::StreamMethod stream_method() const override { return {"simulated", ""}; }
     [[nodiscard]] Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
     [[nodiscard]] Result<void> remove(const std::filesystem::path& path) override;
     [[nodiscard]] Result<void> sync_directory(const std::filesystem::path& directory) override;

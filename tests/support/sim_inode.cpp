@@ -16,15 +16,28 @@ std::size_t SimInode::read(std::span<std::byte> data, std::uint64_t offset) cons
     return count;
 }
 
-void SimInode::write(std::span<const std::byte> data, std::uint64_t offset) {
-    if (data.empty()) return;
+std::uint64_t SimInode::put(std::span<const std::byte> data, std::uint64_t offset) {
     const std::uint64_t end = offset + data.size();
     if (end > live_.size()) {
         live_.resize(end);
         note_size();
     }
     std::ranges::copy(data, live_.begin() + static_cast<std::ptrdiff_t>(offset));
-    touch(offset, end);
+    return end;
+}
+
+void SimInode::write(std::span<const std::byte> data, std::uint64_t offset) {
+    if (!data.empty()) touch(offset, put(data, offset), true);
+}
+
+void SimInode::begin_write(std::span<const std::byte> data, std::uint64_t offset) {
+    if (!data.empty()) touch(offset, put(data, offset), false);
+}
+
+void SimInode::end_write(std::size_t bytes, std::uint64_t offset) {
+    for (std::uint64_t index = offset / kSector; index * kSector < offset + bytes; ++index) {
+        if (const auto found = pending_.find(index); found != pending_.end()) found->second.dirty = true;
+    }
 }
 
 void SimInode::truncate(std::uint64_t bytes) {
@@ -33,7 +46,7 @@ void SimInode::truncate(std::uint64_t bytes) {
     live_.resize(bytes);
     note_size();
     // What was cut off reads as zeros when the file grows again.
-    if (bytes < before) touch(bytes, before);
+    if (bytes < before) touch(bytes, before, true);
 }
 
 void SimInode::sync() {
@@ -75,11 +88,11 @@ std::shared_ptr<SimInode> SimInode::crash(const std::function<std::size_t(std::s
     return survivor;
 }
 
-void SimInode::touch(std::uint64_t begin, std::uint64_t end) {
+void SimInode::touch(std::uint64_t begin, std::uint64_t end, bool dirty) {
     for (std::uint64_t index = begin / kSector; index * kSector < end; ++index) {
         Sector& sector = pending_[index];
         sector.candidates.push_back(live_sector(index));
-        sector.dirty = true;
+        sector.dirty = sector.dirty || dirty;
     }
 }
 

@@ -16,6 +16,9 @@ public:
     [[nodiscard]] std::uint64_t size() const { return live_.size(); }
     [[nodiscard]] std::size_t read(std::span<std::byte> data, std::uint64_t offset) const;
     void write(std::span<const std::byte> data, std::uint64_t offset);
+    /// A write on its way: seen at once, but no sync before end_write() makes it durable.
+    void begin_write(std::span<const std::byte> data, std::uint64_t offset);
+    void end_write(std::size_t bytes, std::uint64_t offset);
     void truncate(std::uint64_t bytes);
     void sync();
     /// The kernel gave up on what was dirty and calls it clean: no later sync will write it.
@@ -29,10 +32,12 @@ private:
     using Bytes = std::vector<std::byte>;
     struct Sector {
         std::vector<Bytes> candidates;  ///< oldest first
-        bool dirty = true;              ///< a sync would write it
+        bool dirty = false;             ///< a sync would write it
     };
+    /// Puts data into the live content; returns where it ends.
+    std::uint64_t put(std::span<const std::byte> data, std::uint64_t offset);
     /// Notes the live content of the sectors of [begin, end) as candidates.
-    void touch(std::uint64_t begin, std::uint64_t end);
+    void touch(std::uint64_t begin, std::uint64_t end, bool dirty);
     void note_size();
     [[nodiscard]] Bytes live_sector(std::uint64_t index) const;
     static void put_sector(Bytes& contents, std::uint64_t index, const Bytes& sector);
