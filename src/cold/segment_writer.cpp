@@ -163,7 +163,10 @@ Result<SegmentHeader> SegmentWriter::finish(const std::optional<std::string>& ra
     header_.checksum = header_checksum(header_);
     const auto header = std::as_bytes(std::span(&header_, 1));
     if (auto done = stream_.append(header); !done) return failed(done);
-    if (auto done = stream_.finish(header); !done) return failed(done);
+    // Gets, scans and the next merge read what is alive or recent; what is over for long is left to the disk.
+    const bool read_soon = plan_.kind == SegmentKind::live || plan_.level == 0;
+    const auto next = read_soon ? platform::StreamWriter::Next::reads : platform::StreamWriter::Next::rest;
+    if (auto done = stream_.finish(header, next); !done) return failed(done);
     return header_;
 }
 

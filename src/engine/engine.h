@@ -146,6 +146,7 @@ private:
     [[nodiscard]] Result<void> check_maintenance(const char* call) const;
     [[nodiscard]] static Result<void> check_range(const KeyRange& range);
     void stop_movers() noexcept;
+    [[nodiscard]] std::vector<Capability> platform_rows() const;
     void wait_for_calls();
     void release_memory() noexcept;
 

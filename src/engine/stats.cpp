@@ -222,7 +222,16 @@ Stats Engine::stats() {
         gauge("zverse_run_bytes", "Memory of the sorted runs.", bytes);
     }
     add_rings(tier_->rings(), metrics);
-    return Stats(std::move(metrics), platform_rows_);
+    return Stats(std::move(metrics), platform_rows());
+}
+
+/// How segments are written shows when one is; everything else was known when the store was opened.
+std::vector<Capability> Engine::platform_rows() const {
+    std::vector<Capability> rows = platform_rows_;
+    const platform::StreamMethod method = io_->stream_method();
+    rows.push_back({"segment writes", options_.force_io.empty() ? "best" : options_.force_io, io_->name(), method.used,
+                    method.why_not});
+    return rows;
 }
 
 }  // namespace engine

@@ -340,12 +340,14 @@ TEST_F(ApiTest, StatsCountAndDescribe) {
     EXPECT_TRUE(stats.to_openmetrics().ends_with("# EOF\n") || stats.to_openmetrics().ends_with("# EOF"));
     EXPECT_TRUE(stats.to_json().starts_with("{\"schema\":\"zverse.stats/1\""));
     ASSERT_FALSE(stats.platform().empty());
-    bool forced = false;
+    bool forced = false, streams = false;
     for (const Capability& row : stats.platform()) {
+        streams = streams || row.name == "segment writes";
         EXPECT_FALSE(row.name.empty());
         EXPECT_FALSE(row.used.empty()) << row.name;
         forced = forced || row.wanted == "cache_line";
     }
+    EXPECT_TRUE(streams);
     EXPECT_TRUE(forced) << "the forced granularity is not in the platform report";
 }
 

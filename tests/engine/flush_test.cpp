@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -36,6 +37,30 @@ protected:
 };
 
 using Entries = std::vector<std::string>;
+
+TEST_F(FlushTest, SegmentsOfManyPiecesAreWrittenEitherWay) {
+    const TempDirectory disk(TempDirectory::Place::disk);
+    options.ring_bytes = std::uint64_t{4} << 20;
+    const auto value_of = [](int i) { return std::string(100'000, static_cast<char>('a' + i)); };
+    for (const char* io : {"posix", "uring"}) {
+        options.force_io = io;
+        path = disk / io;
+        auto opened = Store::open(path, options);
+        if (!opened && std::string(io) == "uring") GTEST_SKIP() << "NOT TESTED: " << opened.error().message();
+        Store store = must(std::move(opened));
+        for (int i = 0; i < 20; ++i) must(store.put("key" + std::to_string(i), value_of(i)));
+        must(store.flush());
+        for (const Capability& row : store.stats().platform()) {
+            if (row.name != "segment writes") continue;
+            std::printf("%s: %s %s\n", io, row.used.c_str(), row.why_not.c_str());
+            EXPECT_NE(row.used, "none written yet");
+            EXPECT_EQ(row.wanted, io);
+        }
+        must(store.close());
+        store = open();
+        for (int i = 0; i < 20; ++i) ASSERT_EQ(must(store.get("key" + std::to_string(i))), value_of(i));
+    }
+}
 
 TEST_F(FlushTest, EveryReadGoesOnAsBefore) {
     Store store = open();
