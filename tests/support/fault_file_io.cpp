@@ -71,6 +71,43 @@ private:
     std::shared_ptr<FaultPlan> plan_;
 };
 
+class FaultStream final : public platform::StreamFile {
+public:
+    FaultStream(std::unique_ptr<platform::StreamFile> stream, std::shared_ptr<FaultPlan> plan)
+        : stream_(std::move(stream)), plan_(std::move(plan)) {}
+
+    [[nodiscard]] const std::filesystem::path& path() const noexcept override { return stream_->path(); }
+    Result<std::span<std::byte>> buffer() override {
+        if (failure_) return std::unexpected(*failure_);
+        return stream_->buffer();
+    }
+    Result<void> send(std::size_t bytes, std::uint64_t offset) override {
+        if (failure_) return std::unexpected(*failure_);
+        if (const int code = plan_->next()) {
+            return std::unexpected(*(failure_ = platform::os_error("write " + path().string(), code)));
+        }
+        return stream_->send(bytes, offset);
+    }
+    Result<void> wait() override {
+        if (failure_) return std::unexpected(*failure_);
+        return stream_->wait();
+    }
+    Result<void> sync(std::uint64_t file_bytes) override {
+        if (failure_) return std::unexpected(*failure_);
+        if (const int code = plan_->next()) {
+            failure_ = Error(ErrorCode::io, "sync of " + path().string() + " failed", code);
+            return std::unexpected(*failure_);
+        }
+        return stream_->sync(file_bytes);
+    }
+    void prefetch(std::uint64_t file_bytes) noexcept override { stream_->prefetch(file_bytes); }
+
+private:
+    std::unique_ptr<platform::StreamFile> stream_;
+    std::shared_ptr<FaultPlan> plan_;
+    std::optional<Error> failure_;
+};
+
 class FaultFileIo final : public FileIo {
 public:
     FaultFileIo(std::unique_ptr<FileIo> io, std::shared_ptr<FaultPlan> plan)
@@ -85,6 +122,13 @@ public:
         if (!file) return file;
         return std::make_unique<FaultFile>(std::move(*file), plan_);
     }
+    Result<std::unique_ptr<platform::StreamFile>> create_stream(const std::filesystem::path& path) override {
+        if (auto failed = failure("create " + path.string())) return std::unexpected(std::move(*failed));
+        auto stream = io_->create_stream(path);
+        if (!stream) return stream;
+        return std::make_unique<FaultStream>(std::move(*stream), plan_);
+    }
+    [[nodiscard]] platform::StreamMethod stream_method() const override { return io_->stream_method(); }
     Result<std::unique_ptr<File>> create_zeroed(const std::filesystem::path& path, std::uint64_t bytes) override {
         if (auto failed = failure("create " + path.string())) return std::unexpected(std::move(*failed));
         auto file = io_->create_zeroed(path, bytes);
