@@ -217,6 +217,28 @@ public:
     [[nodiscard]] Snapshot snapshot() const;
     [[nodiscard]] Transaction begin();
 
+    // ---- Named pins: snapshots that survive. Any thread; one change at a time, and not while a flush or a merge runs:
+    // they wait for it. Not inside a visit callback (invalid_argument).
+
+    /// Holds a version against the floor under a name, until unpin(), over restarts and power cuts.
+    ///
+    /// @param name     1 .. 255 bytes, any bytes; not in use
+    /// @param version  kLatest: the newest version that reads can see
+    /// @return         the version pinned
+    ///
+    /// Durability  on return the pin survives power loss, and so does every write up to its version.
+    /// Cost        a sync of what is not durable up to the version, and a synced write of some hundred bytes.
+    /// Errors      exists (the name is in use), version_too_old (Error::version() is the floor), version_unknown,
+    ///             invalid_argument (the name), read_only, closed, io and full: not pinned, but after io and a crash it
+    ///             may be.
+    [[nodiscard]] Result<Version> pin(std::string_view name, Version version = kLatest);
+    /// Lets a pin go; on return this survives power loss.
+    /// Errors  not_found, invalid_argument (the name), read_only, closed, io and full: still pinned, but after io and a
+    ///         crash it may not be.
+    [[nodiscard]] Result<void> unpin(std::string_view name);
+    /// All named pins and their versions, by name. Waits for nobody; also of a read-only store. Errors  closed.
+    [[nodiscard]] Result<std::vector<std::pair<std::string, Version>>> pins() const;
+
     // ---- Versions.
 
     /// The newest version that reads can see. Never falls. 0 before the first open write.

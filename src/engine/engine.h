@@ -6,6 +6,7 @@
 //   write_path.cpp   limits and batches, then the hot tier
 //   read_path.cpp    pin, view, version; then the hot tier, then the cold one
 //   flush.cpp        from the hot tier to the cold one, and merges there
+//   named_pins.cpp   snapshots with a name, in the manifest
 //   scan_cursor.h, history_cursor.h, changes_cursor.h   ordered reads, a batch at a time
 //   transaction.h    a write set over a snapshot
 //   upkeep.h         the background thread: clock limit, syncs, time frames, settling, runs
@@ -34,11 +35,15 @@
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace zverse::engine {
@@ -81,6 +86,11 @@ public:
     [[nodiscard]] Snapshot snapshot();
     [[nodiscard]] Transaction begin();
 
+    // ---- Named pins.
+    [[nodiscard]] Result<Version> pin(std::string_view name, Version version);
+    [[nodiscard]] Result<void> unpin(std::string_view name);
+    [[nodiscard]] Result<std::vector<std::pair<std::string, Version>>> named_pins();
+
     // ---- Versions.
     [[nodiscard]] Version latest_version() const noexcept;
     [[nodiscard]] Version durable_version();
@@ -101,6 +111,7 @@ public:
         return closed_.load(std::memory_order_acquire);
     }
     [[nodiscard]] static Error closed_error();
+    [[nodiscard]] static Error too_old_error(Version version, Version floor);
     /// Checks a version to read as of, pinned, with the view loaded: floor, latest, lost windows. Resolves kLatest.
     [[nodiscard]] Result<Version> resolve_version(Version as_of, const warm::View& view) const;
     [[nodiscard]] static bool good_key(std::string_view key) noexcept {
@@ -131,6 +142,14 @@ private:
     [[nodiscard]] Result<Version> write_prepared(const std::vector<hot::Operation>& operations,
                                                  std::optional<Version> unless_newer);
     void after_write() noexcept;
+    [[nodiscard]] Result<VersionPins::Pin> pin_resolved(Version version);
+    /// Opening: what the manifest has pinned.
+    [[nodiscard]] Result<void> load_pins(Version clock_limit);
+    /// invalid_argument inside a visit callback, where waiting could be for ever.
+    [[nodiscard]] Result<void> refuse_in_callback(const char* call) const;
+    [[nodiscard]] Result<void> refuse_when_read_only() const;
+    /// What pin() is asked for, held against the floor.
+    [[nodiscard]] Result<VersionPins::Pin> hold(Version version);
     [[nodiscard]] bool is_lost(Version version) const noexcept;
     [[nodiscard]] static Result<std::optional<Entry>> find_settled(const warm::View& view, std::string_view key,
                                                                    Version as_of);
@@ -169,6 +188,8 @@ private:
     std::unique_ptr<warm::Views> views_;
     std::unique_ptr<warm::RunBuilder> runs_;
     VersionPins pins_;
+    std::mutex named_pins_mutex_;  ///< taken last
+    std::map<std::string, VersionPins::Pin, std::less<>> named_pins_;  ///< as the manifest has them
     VersionTimes times_;
     std::unique_ptr<Upkeep> upkeep_;
     std::mutex flush_mutex_;  ///< one flush at a time; guards changes of cold_

@@ -119,7 +119,8 @@ Result<void> Opening::choose_platform() {
     kernels_ = *level;
     auto choice = platform::make_file_io(options_.force_io);
     if (!choice) return std::unexpected(std::move(choice.error()));
-    engine_.io_ = std::move(choice->io);
+    const auto& wrap = engine_.internals_.wrap_io;
+    engine_.io_ = wrap ? wrap(std::move(choice->io)) : std::move(choice->io);
     engine_.io_why_not_ = std::move(choice->why_not);
     return {};
 }
@@ -383,6 +384,7 @@ Result<void> Opening::start() {
     view->cut = engine_.cold_->state().cut;
     view->floor = engine_.cold_->state().floor;
     view->tree = engine_.settled_tree();
+    if (auto loaded = engine_.load_pins(fields_.clock_limit); !loaded) return loaded;
     for (const auto& ring : engine_.tier_->rings()) view->coverage.push_back(ring->marks().head);
     engine_.views_ = std::make_unique<warm::Views>(engine_.tier_->epochs(), std::move(view));
     engine_.runs_ = std::make_unique<warm::RunBuilder>(*engine_.tier_, *engine_.views_);

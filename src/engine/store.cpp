@@ -178,6 +178,16 @@ Result<Cursor> Store::changes(VersionRange versions, const KeyRange& keys, const
 Snapshot Store::snapshot() const { return engine_->snapshot(); }
 Transaction Store::begin() { return engine_->begin(); }
 
+Result<Version> Store::pin(std::string_view name, Version version) {
+    return answer("the pin", [&] { return engine_->pin(name, version); });
+}
+Result<void> Store::unpin(std::string_view name) {
+    return answer("the pin", [&] { return engine_->unpin(name); });
+}
+Result<std::vector<std::pair<std::string, Version>>> Store::pins() const {
+    return answer("the pins", [&] { return engine_->named_pins(); });
+}
+
 Version Store::latest_version() const { return engine_->latest_version(); }
 Version Store::durable_version() const {
     try {

@@ -3,10 +3,13 @@
 #pragma once
 
 #include <platform/capabilities.h>
+#include <platform/file_io.h>
 #include <zverse/store.h>
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -25,6 +28,8 @@ struct Internals {
     std::optional<platform::BootId> boot_id;
     /// Pretend the machine has these nodes and CPUs (hwloc's synthetic syntax). Empty: what it has.
     std::string topology;
+    /// What the store does its files' work with, made out of what it would. Empty: that itself.
+    std::function<std::unique_ptr<platform::FileIo>(std::unique_ptr<platform::FileIo>)> wrap_io;
 };
 
 struct StoreAccess {
@@ -36,6 +41,8 @@ struct StoreAccess {
     /// As flush(), but forgets: reads answer as if no record with a version <= the returned one had ever been. So a
     /// test can go on without end on few bytes. Any thread.
     [[nodiscard]] static Result<Version> drain(Store& store);
+    /// Announces a floor, as retention does before it forgets; nothing is forgotten. Returns how far it got.
+    [[nodiscard]] static Version raise_floor(Store& store, Version wanted);
     /// Leaves as a killed process would: no sync, no settling, no clean mark; unmaps and unlocks. Later calls
     /// return `closed`. Acknowledged writes must be there after the next open.
     static void abandon(Store& store) noexcept;
