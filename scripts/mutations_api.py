@@ -4,6 +4,8 @@ from mutation import room
 
 PINS = "engine/pins_test"
 VERSION_PINS = "engine/version_pins_test"
+VERIFY = "engine/verify_test"
+SEGMENT_AUDIT = "cold/segment_audit_test"
 
 API = [
     *room(
@@ -41,5 +43,62 @@ API = [
          ("pin_resolved(range->after)", "pin_resolved(range->upto)")),
         ("history-holds-its-end", "a history holds the floor at its end only", [PINS],
          ("pins_.pin_from(range->after)", "pins_.pin_from(range->upto)")),
+    ),
+    *room(
+        "engine/verify.cpp",
+        ("verify-no-superblock", "verify leaves out the superblock", [VERIFY],
+         ("        superblock_->audit(*io_, dir_ / kSuperblockName, audit);\n", "")),
+        ("verify-no-manifest", "verify leaves out the manifest", [VERIFY],
+         ("        cold_->audit_manifest(audit);\n", "")),
+        ("verify-in-callback", "verify waits inside a visit callback", [VERIFY],
+         ("    if (auto outside = refuse_in_callback(\"verify()\"); !outside) return std::unexpected(std::move(outside.error()));\n", "")),
+    ),
+    *room(
+        "hot/ring_audit.cpp",
+        ("audit-no-ring-headers", "verify leaves out the rings' headers", [VERIFY],
+         ("    audit_headers(ring, io, audit);\n    FrameAudit", "    FrameAudit")),
+        ("audit-past-stamped", "verify looks at frames in the making", [VERIFY],
+         ("            end_ = tier_.stamped_end(ring_);", "            end_ = ring_.tail.load(std::memory_order_acquire);")),
+        ("audit-below-head", "verify looks at frames whose space is used again", [VERIFY],
+         ("            if (position_ < head) position_ = head, searching_ = false;",
+          "            if (position_ == 0) position_ = head, searching_ = false;")),
+        ("audit-each-line", "a damaged frame is found line by line", [VERIFY],
+         ("        if (!searching_) audit_.find", "        audit_.find")),
+    ),
+    *room(
+        "cold/manifest_audit.cpp",
+        ("audit-first-copy-only", "the second copy of an edit is not looked at", [VERIFY],
+         ("if (!copy_at(second, sequence)) find_bad", "if (false) find_bad")),
+    ),
+    *room(
+        "cold/cold_tier.cpp",
+        ("audit-strays-unseen", "a segment that the store never wrote is not found", [VERIFY],
+         ("if (numbered && id <= ids) continue;", "continue;")),
+    ),
+    *room(
+        "cold/segment_audit.cpp",
+        ("audit-no-segment-headers", "the headers of a segment are not read", [SEGMENT_AUDIT],
+         ("        check_headers();\n        const bool", "        const bool")),
+        ("audit-no-order", "the order of records is not checked", [SEGMENT_AUDIT],
+         ("if (all_.records > 0 && !behind) find", "if (false) find")),
+        ("audit-no-slab", "records outside of their slab are not found", [SEGMENT_AUDIT],
+         ("if (!in_slab || record.superseded", "if (record.superseded")),
+        ("audit-no-range", "keys outside of the range are not found", [SEGMENT_AUDIT],
+         ("        find(codes::kRecordRange,", "        if (false) find(codes::kRecordRange,")),
+        ("audit-no-values", "outside values are not read", [SEGMENT_AUDIT],
+         ("    if (record.is_outside) check_value(record, offset);\n", "")),
+        ("audit-no-postings", "records that the index does not lead to are not found", [SEGMENT_AUDIT],
+         ("if (index_.leads_to(hash_key(key_, hash_seed_), posting)) return;", "return;")),
+        ("audit-no-spare-postings", "postings of no record are not found", [SEGMENT_AUDIT],
+         ("if (index_.all_good() && index_.entries() != h.postings)", "if (false)")),
+        ("audit-no-index-checksums", "pages of the index are believed", [SEGMENT_AUDIT],
+         ("            read && page->checksum == piece_checksum(bytes.subspan(sizeof(page->checksum)), seed_, offset);", "            read;")),
+        ("audit-no-zones", "zones of blocks are believed", [SEGMENT_AUDIT],
+         ("if (check_records(BlockReader(block_.data(), header_.slab_after), zone, offset)) check_zone(zone, offset);",
+          "(void)check_records(BlockReader(block_.data(), header_.slab_after), zone, offset);")),
+        ("audit-no-zone-tree", "zones above the blocks are believed", [SEGMENT_AUDIT],
+         ("        check_zone_tree();\n        const std::size_t", "        const std::size_t")),
+        ("audit-no-sums", "the header's figures are believed", [SEGMENT_AUDIT],
+         ("    if (!agrees) find(codes::kSegmentCounts", "    if (false) find(codes::kSegmentCounts")),
     ),
 ]

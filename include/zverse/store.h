@@ -22,6 +22,7 @@
 #include <zverse/options.h>
 #include <zverse/stats.h>
 #include <zverse/types.h>
+#include <zverse/verification.h>
 
 #include <chrono>
 #include <cstddef>
@@ -262,6 +263,15 @@ public:
     /// Moves what the hot tier holds into cold segments, and merges what is due; waits for it. Any thread; one at a
     /// time. Not inside a visit callback (invalid_argument). Errors: io, full, read_only, corrupt, closed.
     [[nodiscard]] Result<void> flush();
+
+    /// Reads and checks everything, while readers and writers go on: superblock, manifest, ring headers, every frame
+    /// that was written before the call, every segment. Changes nothing.
+    ///
+    /// Cost    reads the whole store; memory for the index and the keys of one segment at a time. Files of segments
+    ///         stay until it returns, so space that merges free meanwhile comes back late.
+    /// Errors  closed (close() makes it end early), full (no memory), invalid_argument (inside a visit callback).
+    ///         Damage is a finding, and so is a file that can't be read.
+    [[nodiscard]] Result<Verification> verify() const;
 
     /// Counters, gauges and the platform report; empty without memory, or after close(). Cost: microseconds; stops
     /// nobody.

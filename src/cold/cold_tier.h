@@ -48,6 +48,9 @@ public:
     /// Before segments are written: the directory is there, and the manifest can be appended to. Errors: io, full.
     [[nodiscard]] Result<void> start_writing();
 
+    /// Checks the manifest, and, once leftovers are removed, that no segment has an id that was never drawn.
+    void audit_manifest(platform::Audit& audit) const;
+
     [[nodiscard]] std::shared_ptr<const Tree> tree() const {
         const std::scoped_lock lock(tree_mutex_);
         return tree_;
@@ -97,6 +100,7 @@ private:
     const std::uint64_t uuid_[2];
     Manifest manifest_;
     bool writing_ = false;
+    bool no_leftovers_ = false;  ///< of an earlier opening
     Components components_;
     std::atomic<std::uint64_t> ids_{0};
     mutable std::mutex tree_mutex_;

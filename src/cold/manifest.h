@@ -11,6 +11,7 @@
 // Threads: one at a time.
 #pragma once
 
+#include <platform/audit.h>
 #include <platform/file_io.h>
 #include <zverse/error.h>
 #include <zverse/types.h>
@@ -119,6 +120,9 @@ public:
     /// Appends and applies; on return it survives power loss. After a failure the edit is not applied, but after a
     /// crash it may be there; the next append() begins a new file without it.
     [[nodiscard]] Result<void> append(const Edit& edit);
+
+    /// Reads both copies of every edit that counts, and whether they make state().
+    void audit(platform::Audit& audit) const;
 
 private:
     Manifest(platform::FileIo& io, std::filesystem::path directory, const std::uint64_t (&store)[2])

@@ -6,6 +6,7 @@
 //   write_path.cpp   limits and batches, then the hot tier
 //   read_path.cpp    pin, view, version; then the hot tier, then the cold one
 //   flush.cpp        from the hot tier to the cold one, and merges there
+//   verify.cpp       a look at every byte
 //   named_pins.cpp   snapshots with a name, in the manifest
 //   scan_cursor.h, history_cursor.h, changes_cursor.h   ordered reads, a batch at a time
 //   transaction.h    a write set over a snapshot
@@ -90,6 +91,8 @@ public:
     [[nodiscard]] Result<Version> pin(std::string_view name, Version version);
     [[nodiscard]] Result<void> unpin(std::string_view name);
     [[nodiscard]] Result<std::vector<std::pair<std::string, Version>>> named_pins();
+
+    [[nodiscard]] Result<Verification> verify();
 
     // ---- Versions.
     [[nodiscard]] Version latest_version() const noexcept;

@@ -218,6 +218,9 @@ Result<void> Store::wait_durable(Version version) {
 Result<Version> Store::wait_newer(Version after, std::chrono::milliseconds timeout) const {
     return answer("waiting", [&] { return engine_->wait_newer(after, timeout); });
 }
+Result<Verification> Store::verify() const {
+    return answer("the verification", [&] { return engine_->verify(); });
+}
 Stats Store::stats() const {
     try {
         return engine_->stats();
