@@ -6,6 +6,8 @@ PINS = "engine/pins_test"
 VERSION_PINS = "engine/version_pins_test"
 VERIFY = "engine/verify_test"
 SEGMENT_AUDIT = "cold/segment_audit_test"
+CHECKPOINT = "engine/checkpoint_test"
+COLD_COPY = "cold/cold_copy_test"
 
 API = [
     *room(
@@ -19,10 +21,9 @@ API = [
         ("pins-not-loaded", "pins of the manifest do not hold the floor", [PINS],
          ("        named_pins_.emplace(name, std::move(*pin));\n", "")),
         ("pin-name-taken", "a name in use is pinned again", [PINS],
-         ("pins.contains(std::string(name))) {\n        return std::unexpected(Error(ErrorCode::exists,",
-          "false) {\n        return std::unexpected(Error(ErrorCode::exists,")),
+         ("if (const auto used = named_pins_.find(name); used != named_pins_.end()) {", "if (const auto used = named_pins_.find(name); false) {")),
         ("pin-in-callback", "a pin waits inside a visit callback", [PINS],
-         ("slot == nullptr || slot->callbacks == 0", "slot == nullptr || true")),
+         ("    if (auto may = check_maintenance(call); !may) return may;\n", "")),
         ("pin-any-limit", "a pin above the clock limit is loaded", [PINS],
          ("version <= clock_limit ? pins_.try_pin(version) : std::nullopt", "pins_.try_pin(version)")),
     ),
@@ -49,9 +50,9 @@ API = [
         ("verify-no-superblock", "verify leaves out the superblock", [VERIFY],
          ("        superblock_->audit(*io_, dir_ / kSuperblockName, audit);\n", "")),
         ("verify-no-manifest", "verify leaves out the manifest", [VERIFY],
-         ("        cold_->audit_manifest(audit);\n", "")),
+         ("    cold_->audit_manifest(audit);\n", "")),
         ("verify-in-callback", "verify waits inside a visit callback", [VERIFY],
-         ("    if (auto outside = refuse_in_callback(\"verify()\"); !outside) return std::unexpected(std::move(outside.error()));\n", "")),
+         ("    if (auto may = check_waiting(\"verify()\"); !may) return std::unexpected(std::move(may.error()));\n", "")),
     ),
     *room(
         "hot/ring_audit.cpp",
@@ -100,5 +101,43 @@ API = [
          ("        check_zone_tree();\n        const std::size_t", "        const std::size_t")),
         ("audit-no-sums", "the header's figures are believed", [SEGMENT_AUDIT],
          ("    if (!agrees) find(codes::kSegmentCounts", "    if (false) find(codes::kSegmentCounts")),
+    ),
+    *room(
+        "engine/checkpoint.cpp",
+        ("checkpoint-no-flush", "a checkpoint leaves out what is in the rings", [CHECKPOINT],
+         ("        if (auto flushed = mover_->flush(true); !flushed) return flushed;\n", "")),
+        ("checkpoint-anywhere", "a checkpoint goes where something is", [CHECKPOINT],
+         ("    if (!*name) return {};\n", "    return {};\n")),
+        ("checkpoint-known-versions", "a checkpoint goes on at its cut", [CHECKPOINT],
+         ("    fields.clock_limit = clock;\n", "    fields.clock_limit = state.cut + 1;\n")),
+        ("checkpoint-no-lost-window", "versions of the store mean another state in its copy", [CHECKPOINT],
+         ("    fields.add_lost({state.cut, clock - 1});\n", "")),
+        ("checkpoint-class-kept", "a copy's versions above its rings' mark are taken for lost", [CHECKPOINT],
+         ("    fields.durability = Durability::power;  // all of it is on the medium\n", "")),
+        ("checkpoint-no-undo", "a checkpoint that failed leaves what it made", [CHECKPOINT],
+         ("    if (!done) undo(state, shards);\n", "")),
+        ("checkpoint-superblock-stays", "a checkpoint that failed at its end stays a store", [CHECKPOINT],
+         ("    if (!remove(directory_ / kSuperblockName)) return;\n", "")),
+        ("checkpoint-refused-store", "a read-only store is checkpointed", [CHECKPOINT],
+         ("    if (auto may = check_maintenance(\"checkpoint()\"); !may) return may;\n", "")),
+        ("checkpoint-hot-paths", "the copy's rings are looked for where the store's are", [CHECKPOINT],
+         ("    fields.hot_paths.clear();\n", "")),
+    ),
+    *room(
+        "engine/creation.cpp",
+        ("creation-over-checkpoint", "a store is created over a checkpoint that was not finished", [CHECKPOINT],
+         ("    if (*unfinished && !*finished && manifest) {", "    if (false && manifest) {")),
+    ),
+    *room(
+        "cold/cold_copy.cpp",
+        ("copy-names-not-synced", "the names of segments are not durable when the manifest is", [COLD_COPY],
+         ("    if (auto synced = io.sync_directory(directory); !synced) return synced;\n", "")),
+        ("copy-not-synced", "a copied segment is not durable", [COLD_COPY],
+         ("    return (*copy)->sync();\n", "    return {};\n")),
+        ("copy-links-only", "segments are not copied where links can't be", [COLD_COPY, CHECKPOINT],
+         ("if (!done && only_copies(done.error()))", "if (false)")),
+        ("copy-always", "segments are not linked", [CHECKPOINT],
+         ("            auto done = io.link(source, target);\n            if (!done && only_copies(done.error())) done = copy_file(io, source, target);",
+          "            auto done = copy_file(io, source, target);")),
     ),
 ]

@@ -218,8 +218,8 @@ public:
     [[nodiscard]] Snapshot snapshot() const;
     [[nodiscard]] Transaction begin();
 
-    // ---- Named pins: snapshots that survive. Any thread; one change at a time, and not while a flush or a merge runs:
-    // they wait for it. Not inside a visit callback (invalid_argument).
+    // ---- Named pins: snapshots that survive. Any thread; one change at a time. Changes not inside a visit callback
+    // (invalid_argument).
 
     /// Holds a version against the floor under a name, until unpin(), over restarts and power cuts.
     ///
@@ -260,9 +260,31 @@ public:
     /// changes().
     [[nodiscard]] Result<Version> wait_newer(Version after, std::chrono::milliseconds timeout) const;
 
-    /// Moves what the hot tier holds into cold segments, and merges what is due; waits for it. Any thread; one at a
-    /// time. Not inside a visit callback (invalid_argument). Errors: io, full, read_only, corrupt, closed.
+    /// Moves what was written before the call from the hot tier into cold segments; waits for it. The workers do so by
+    /// themselves when half of a ring is taken. Any thread. Not inside a visit callback (invalid_argument). Errors: io,
+    /// full, read_only, corrupt, closed.
     [[nodiscard]] Result<void> flush();
+    /// Flushes, then merges all that is settled into one run by key and its history, and applies the retention; waits.
+    /// Reads of the latest state then look into one segment. `range`: what must be compacted; what lies beside it may
+    /// be, too. Costs a reading and a writing of the newest record of every key. Any thread. Not inside a visit callback
+    /// (invalid_argument). Errors: as flush().
+    [[nodiscard]] Result<void> compact(const KeyRange& range = {});
+
+    /// A store of its own in `dir`, with all that this one holds, while it goes on: flushes, then links the segments.
+    ///
+    /// @param dir  must not exist, or be an empty directory. Its rings lie in `dir`/hot
+    ///
+    /// Contents    every write that returned before the call, as of every version from floor() on; named pins, and the
+    ///             times of version_at(). The copy's own writes take versions above those that this store has handed
+    ///             out, and above at least 2^20 more; what lies between is version_unknown there. Both stores have one
+    ///             identity.
+    /// Durability  on return it survives power loss. After a crash at any moment before, there is no store in `dir`, or
+    ///             all of it; what is left of none is to be removed by hand.
+    /// Cost        a flush; a hard link for each segment, or a copy where `dir` is on another file system; rings of the
+    ///             same size, written once. Linked segments share their bytes on the medium, and damage to them.
+    /// Errors      exists (`dir` holds something, or is no directory), invalid_argument (an empty path; inside a visit
+    ///             callback), locked, full, io, corrupt, read_only, closed. Then no store is left in `dir`.
+    [[nodiscard]] Result<void> checkpoint(const std::filesystem::path& dir) const;
 
     /// Reads and checks everything, while readers and writers go on: superblock, manifest, ring headers, every frame
     /// that was written before the call, every segment. Changes nothing.

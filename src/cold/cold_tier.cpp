@@ -39,6 +39,7 @@ Result<void> ColdTier::open_components() {
     // relaxed: nobody else has it yet.
     ids_.store(manifest_.state().ids, std::memory_order_relaxed);
     tree_ = components_.tree(segment_seed(uuid_, 0));
+    state_ = manifest_.shared_state();
     return {};
 }
 
@@ -52,6 +53,7 @@ Result<std::unique_ptr<ColdTier>> ColdTier::open(platform::FileIo& io, const std
 }
 
 Result<void> ColdTier::start_writing() {
+    const std::scoped_lock lock(change_mutex_);
     if (writing_) return {};
     if (auto made = io_.create_directories(directory()); !made) return made;
     if (auto started = manifest_.start_writing(); !started) return started;
@@ -76,8 +78,11 @@ Result<void> ColdTier::remove_leftovers() {
     return {};
 }
 
-void ColdTier::audit_manifest(platform::Audit& audit) const {
-    manifest_.audit(audit);
+void ColdTier::audit_manifest(platform::Audit& audit) {
+    {
+        const std::scoped_lock lock(change_mutex_);
+        manifest_.audit(audit);
+    }
     if (!no_leftovers_) return;
     auto names = io_.list(directory());
     if (!names) {
@@ -112,7 +117,7 @@ Result<Edit> ColdTier::edit_of(const TreeChange& change, const std::vector<std::
     for (const auto& [id, begin] : change.begins) {
         const auto found = components_.parts.find(id);
         if (found == components_.parts.end()) {
-            return std::unexpected(Error(ErrorCode::invalid_argument, "component " + std::to_string(id) + " is gone"));
+            return std::unexpected(Error(ErrorCode::not_found, "component " + std::to_string(id) + " is gone"));
         }
         const auto& segments = found->second.segments;
         const std::size_t released = found->second.below(begin);
@@ -166,6 +171,7 @@ std::shared_ptr<const Tree> ColdTier::Components::tree(std::uint64_t hash_seed) 
 }
 
 Result<void> ColdTier::commit(const TreeChange& change) {
+    const std::scoped_lock one_at_a_time(change_mutex_);
     std::vector<std::shared_ptr<Segment>> opened;
     for (const std::uint64_t id : change.segments) {
         auto segment = open_segment(id);
@@ -182,8 +188,9 @@ Result<void> ColdTier::commit(const TreeChange& change) {
     if (auto appended = manifest_.append(*edit); !appended) return appended;
     std::swap(components_, next);
     for (const auto& segment : removed) segment->remove_when_unused(io_);
-    const std::scoped_lock lock(tree_mutex_);
+    const std::scoped_lock lock(shown_mutex_);
     tree_.swap(tree);
+    state_ = manifest_.shared_state();
     return {};
 }
 

@@ -7,11 +7,12 @@
 // appended, which is the moment it counts -> tree() shows it. Files that no tree refers to any more are removed when
 // the last tree that does goes.
 //
-// Threads: tree() any; the rest one at a time.
+// Threads: any, once open() and remove_leftovers() are done; changes take turns.
 #pragma once
 
 #include <cold/component.h>
 #include <cold/manifest.h>
+#include <cold/settled.h>
 #include <cold/slab_writer.h>
 
 #include <atomic>
@@ -49,13 +50,29 @@ public:
     [[nodiscard]] Result<void> start_writing();
 
     /// Checks the manifest, and, once leftovers are removed, that no segment has an id that was never drawn.
-    void audit_manifest(platform::Audit& audit) const;
+    void audit_manifest(platform::Audit& audit);
 
     [[nodiscard]] std::shared_ptr<const Tree> tree() const {
-        const std::scoped_lock lock(tree_mutex_);
+        const std::scoped_lock lock(shown_mutex_);
         return tree_;
     }
-    [[nodiscard]] const ManifestState& state() const noexcept { return manifest_.state(); }
+    [[nodiscard]] std::shared_ptr<const ManifestState> state() const {
+        const std::scoped_lock lock(shown_mutex_);
+        return state_;
+    }
+    /// Both, as they belong together.
+    struct Moment {
+        std::shared_ptr<const Tree> tree;
+        std::shared_ptr<const ManifestState> state;
+    };
+    [[nodiscard]] Moment moment() const {
+        const std::scoped_lock lock(shown_mutex_);
+        return {tree_, state_};
+    }
+    [[nodiscard]] Settled settled() const {
+        const std::scoped_lock lock(shown_mutex_);
+        return {state_->cut, state_->floor, tree_->empty() ? nullptr : tree_};
+    }
     [[nodiscard]] const std::uint64_t (&uuid() const noexcept)[2] { return uuid_; }
     [[nodiscard]] std::filesystem::path directory() const { return store_ / "cold"; }
     /// For segments and components. Any thread.
@@ -64,8 +81,8 @@ public:
         return ids_.fetch_add(1, std::memory_order_relaxed) + 1;
     }
     /// On return the change survives power loss and tree() shows it. After a failure nothing was changed that anyone
-    /// sees; after a crash, though, the change may be there, so its segments must stay. Errors: corrupt (a new segment
-    /// does not read back), io, full.
+    /// sees; after a crash, though, the change may be there, so its segments must stay. Errors: not_found (a component
+    /// that the change names is gone), corrupt (a new segment does not read back), io, full.
     [[nodiscard]] Result<void> commit(const TreeChange& change);
 
 private:
@@ -98,13 +115,15 @@ private:
     platform::FileIo& io_;
     const std::filesystem::path store_;
     const std::uint64_t uuid_[2];
+    std::atomic<std::uint64_t> ids_{0};
+    std::mutex change_mutex_;  ///< guards what follows: one change at a time
     Manifest manifest_;
     bool writing_ = false;
     bool no_leftovers_ = false;  ///< of an earlier opening
     Components components_;
-    std::atomic<std::uint64_t> ids_{0};
-    mutable std::mutex tree_mutex_;
+    mutable std::mutex shown_mutex_;  ///< guards what follows: the last change that counts
     std::shared_ptr<const Tree> tree_;
+    std::shared_ptr<const ManifestState> state_;
 };
 
 }  // namespace zverse::cold

@@ -188,6 +188,7 @@ Result<void> Manifest::read(std::uint64_t number) {
         const auto covered = std::span(bytes).subspan(offset + 8, sizeof(header) - 8 + header.bytes);
         return header.checksum == piece_checksum(covered, seed, offset);
     };
+    ManifestState state;
     while (end_ < bytes.size()) {
         std::span<const std::byte> payload;
         bool good = copy_at(end_, payload);
@@ -195,7 +196,7 @@ Result<void> Manifest::read(std::uint64_t number) {
         for (std::uint64_t at = end_ + sizeof(EditHeader); !good && at < bytes.size(); at += 8)
             good = copy_at(at, payload);
         if (!good) break;
-        if (!Edit::apply(payload, state_)) {
+        if (!Edit::apply(payload, state)) {
             return std::unexpected(Error(ErrorCode::incompatible, path_of(number).string() + " has an edit at offset " +
                                                                       std::to_string(end_) +
                                                                       " that this build does not understand"));
@@ -207,6 +208,7 @@ Result<void> Manifest::read(std::uint64_t number) {
         return std::unexpected(
             Error(ErrorCode::corrupt, path_of(number).string() + " is damaged at offset 0: it has no first edit"));
     }
+    state_ = std::make_shared<const ManifestState>(std::move(state));
     return {};
 }
 
@@ -220,7 +222,7 @@ Result<void> Manifest::roll() {
     }
     auto file = io_->open(unfinished, platform::OpenMode::create);
     if (!file) return std::unexpected(std::move(file.error()));
-    const std::vector<std::byte> bytes = encode(Edit::whole(state_), next, 0, 0);
+    const std::vector<std::byte> bytes = encode(Edit::whole(*state_), next, 0, 0);
     Result<void> done = (*file)->write(bytes, 0);
     if (done) done = (*file)->sync();
     if (done) done = io_->rename(unfinished, path_of(next));
@@ -264,6 +266,22 @@ Result<Manifest> Manifest::open(platform::FileIo& io, const std::filesystem::pat
     return manifest;
 }
 
+Result<void> Manifest::create(platform::FileIo& io, const std::filesystem::path& directory,
+                              const std::uint64_t (&store)[2], const ManifestState& state) {
+    Manifest manifest(io, directory, store);
+    manifest.state_ = std::make_shared<const ManifestState>(state);
+    return manifest.roll();
+}
+
+void Manifest::remove_created(platform::FileIo& io, const std::filesystem::path& directory) {
+    const std::filesystem::path first = directory / (std::string(kPrefix) + "1");
+    std::filesystem::path unfinished = first;
+    unfinished += kUnfinished;
+    for (const auto& path : {first, unfinished}) {
+        if (auto there = io.exists(path); there && *there) (void)io.remove(path);
+    }
+}
+
 Result<void> Manifest::start_writing() {
     auto numbers = numbers_in(*io_, directory_);
     if (!numbers) return std::unexpected(std::move(numbers.error()));
@@ -285,8 +303,8 @@ Result<void> Manifest::append(const Edit& edit) {
         failed_ = false;
     }
     // All that needs memory comes before the edit counts.
-    ManifestState next = state_;
-    if (!Edit::apply(edit.bytes(), next)) {
+    auto next = std::make_shared<ManifestState>(*state_);
+    if (!Edit::apply(edit.bytes(), *next)) {
         return std::unexpected(Error(ErrorCode::invalid_argument, "an edit of the manifest does not fit its state"));
     }
     const std::vector<std::byte> bytes = encode(edit, number_, end_, sequence_);

@@ -112,11 +112,19 @@ public:
     /// Errors: corrupt (file and offset named), incompatible, io.
     [[nodiscard]] static Result<Manifest> open(platform::FileIo& io, const std::filesystem::path& directory,
                                                const std::uint64_t (&store)[2]);
+    /// Writes the first manifest of a store; its directory has none. On return it survives power loss. Errors: io,
+    /// full.
+    [[nodiscard]] static Result<void> create(platform::FileIo& io, const std::filesystem::path& directory,
+                                             const std::uint64_t (&store)[2], const ManifestState& state);
+    /// Removes what create() made, and forgets what fails.
+    static void remove_created(platform::FileIo& io, const std::filesystem::path& directory);
     /// Before the first append(): writes the state anew and removes older manifests. Errors: io, full.
     /// After a failure it may be tried again.
     [[nodiscard]] Result<void> start_writing();
 
-    [[nodiscard]] const ManifestState& state() const noexcept { return state_; }
+    [[nodiscard]] const ManifestState& state() const noexcept { return *state_; }
+    /// The same, for whoever keeps it while others append.
+    [[nodiscard]] std::shared_ptr<const ManifestState> shared_state() const noexcept { return state_; }
     /// Appends and applies; on return it survives power loss. After a failure the edit is not applied, but after a
     /// crash it may be there; the next append() begins a new file without it.
     [[nodiscard]] Result<void> append(const Edit& edit);
@@ -136,7 +144,7 @@ private:
     platform::FileIo* io_;
     std::filesystem::path directory_;
     std::uint64_t store_[2];
-    ManifestState state_;
+    std::shared_ptr<const ManifestState> state_ = std::make_shared<const ManifestState>();
     std::uint64_t number_ = 0;
     std::unique_ptr<platform::File> file_;  ///< when open for writing
     std::uint64_t end_ = 0;  ///< of the file

@@ -89,7 +89,7 @@ void Manifest::audit(platform::Audit& audit) const {
     std::vector<std::byte> bytes(end_);
     if (!audit.read(**file, bytes, 0)) return;
     const auto found = EditAudit(bytes, path, segment_seed(store_, number_), audit).run(sequence_);
-    if (found && *found != state_) {
+    if (found && *found != *state_) {
         audit.find(codes::kManifestState, path, 0, "the edits do not make the state that the open store goes by");
     }
 }

@@ -108,6 +108,7 @@ Result<void> SlabWriter::end_segment(SegmentWriter& writer, std::uint64_t id,
     std::erase(unfinished_, id);
     finished_.push_back(id);
     part.segments.push_back(id);
+    bytes_written_ += header->file_bytes;
     return {};
 }
 

@@ -74,6 +74,8 @@ public:
     /// The parts that ended are somebody's now: to be called before they are committed.
     void keep_parts() noexcept { finished_.clear(); }
 
+    /// Size of the segments that were finished.
+    [[nodiscard]] std::uint64_t bytes_written() const noexcept { return bytes_written_; }
     [[nodiscard]] std::uint64_t records_dropped() const noexcept { return dropped_; }
 
 private:
@@ -95,7 +97,7 @@ private:
     std::deque<std::string> waiting_keys_;
     std::uint64_t waiting_memory_ = 0, waiting_file_bytes_ = 0;
     std::vector<std::uint64_t> unfinished_, finished_;  ///< segments; finished ones not kept yet
-    std::uint64_t dropped_ = 0;
+    std::uint64_t dropped_ = 0, bytes_written_ = 0;
 };
 
 }  // namespace zverse::cold

@@ -1,7 +1,7 @@
 // Closing: refuse new calls, wait for those inside, make everything durable and settled, let go.
 //
 // Orders: `closed_` is exchanged before the grace period whose fence makes every call see it or be seen (engine.h).
-#include <engine/answer.h>
+#include <platform/answer.h>
 #include <engine/engine.h>
 
 #include <thread>
@@ -14,6 +14,13 @@ Engine::~Engine() {
 }
 
 Error Engine::closed_error() { return Error(ErrorCode::closed, "the store was closed"); }
+
+/// Calls that wait for a mover return; each worker ends after its step.
+void Engine::stop_movers() noexcept {
+    if (mover_ == nullptr) return;
+    mover_->stop(std::move(stopping_));
+    workers_.reset();
+}
 
 /// Waits until no call is active and no reader is pinned. `closed_` is set; the fence makes sure that every call either
 /// sees it or is seen.
@@ -54,16 +61,18 @@ Result<void> Engine::close() {
     if (closed_.exchange(true, std::memory_order_acq_rel)) return std::unexpected(closed_error());
     if (tier_ == nullptr) return {};
     // Without memory for it, or with full rings, the latest time is up to a second older, as after a kill.
-    static_cast<void>(answer("noting the time", [this] { return note_last_time(); }));
+    static_cast<void>(platform::answer("noting the time", [this] { return note_last_time(); }));
     tier_->refuse_writes(std::move(closing_));
     {
         const std::scoped_lock lock(newer_mutex_);
         newer_.notify_all();
     }
     upkeep_.reset();
+    stop_movers();
     wait_for_calls();
+    mover_.reset();
     // Without memory for it the store is left as a crash would leave it: nothing acknowledged is lost.
-    Result<void> result = answer("closing the store", [this] { return leave_clean(); });
+    Result<void> result = platform::answer("closing the store", [this] { return leave_clean(); });
     release_memory();
     return result;
 }
@@ -77,7 +86,9 @@ void Engine::abandon() noexcept {
         newer_.notify_all();
     }
     upkeep_.reset();
+    stop_movers();
     wait_for_calls();
+    mover_.reset();
     release_memory();
 }
 

@@ -10,15 +10,11 @@
 
 namespace zverse::engine {
 
-namespace {
-
-Result<void> check_range(const KeyRange& range) {
+Result<void> Engine::check_range(const KeyRange& range) {
     if (range.end.empty() || range.begin <= range.end) return {};
     return std::unexpected(
         Error(ErrorCode::invalid_argument, "the key range is reversed: its begin is greater than its end"));
 }
-
-}  // namespace
 
 Error Engine::too_old_error(Version version, Version floor) {
     return Error(ErrorCode::version_too_old,

@@ -5,8 +5,9 @@
 //   close.cpp        the way out, clean or abandoned
 //   write_path.cpp   limits and batches, then the hot tier
 //   read_path.cpp    pin, view, version; then the hot tier, then the cold one
-//   flush.cpp        from the hot tier to the cold one, and merges there
+//   flush.cpp        from the hot tier to the cold one, and merges there: what calls ask of warm/mover.h
 //   verify.cpp       a look at every byte
+//   checkpoint.h     a copy that opens
 //   named_pins.cpp   snapshots with a name, in the manifest
 //   scan_cursor.h, history_cursor.h, changes_cursor.h   ordered reads, a batch at a time
 //   transaction.h    a write set over a snapshot
@@ -30,6 +31,7 @@
 #include <platform/topology.h>
 #include <warm/run_builder.h>
 #include <warm/view.h>
+#include <warm/workers.h>
 #include <zverse/store.h>
 
 #include <atomic>
@@ -61,6 +63,7 @@ public:
     [[nodiscard]] Result<bool> step();
     [[nodiscard]] Result<Version> drain();
     [[nodiscard]] Result<void> flush();
+    [[nodiscard]] Result<void> compact(const KeyRange& range);
 
     // ---- Writes.
     [[nodiscard]] Result<Version> put(std::string_view key, std::string_view value);
@@ -93,6 +96,7 @@ public:
     [[nodiscard]] Result<std::vector<std::pair<std::string, Version>>> named_pins();
 
     [[nodiscard]] Result<Verification> verify();
+    [[nodiscard]] Result<void> checkpoint(const std::filesystem::path& directory);
 
     // ---- Versions.
     [[nodiscard]] Version latest_version() const noexcept;
@@ -130,6 +134,7 @@ public:
     [[nodiscard]] Version cut() const noexcept override;
     [[nodiscard]] Result<Newest> newest_below(std::string_view key) const override;
     [[nodiscard]] Result<void> extend_limit(Version wanted) override;
+    void want_space() noexcept override;
 
     // ---- UpkeepWork.
     [[nodiscard]] UpkeepState upkeep_state() override;
@@ -147,10 +152,8 @@ private:
     void after_write() noexcept;
     [[nodiscard]] Result<VersionPins::Pin> pin_resolved(Version version);
     /// Opening: what the manifest has pinned.
-    [[nodiscard]] Result<void> load_pins(Version clock_limit);
-    /// invalid_argument inside a visit callback, where waiting could be for ever.
-    [[nodiscard]] Result<void> refuse_in_callback(const char* call) const;
-    [[nodiscard]] Result<void> refuse_when_read_only() const;
+    [[nodiscard]] Result<void> load_pins(const cold::ManifestState& state, Version clock_limit);
+    [[nodiscard]] Result<void> check_pin_change(const char* call, std::string_view name) const;
     /// What pin() is asked for, held against the floor.
     [[nodiscard]] Result<VersionPins::Pin> hold(Version version);
     [[nodiscard]] bool is_lost(Version version) const noexcept;
@@ -160,14 +163,13 @@ private:
     [[nodiscard]] Result<Version> note_time();
     [[nodiscard]] Result<void> note_last_time();
     [[nodiscard]] Result<void> leave_clean();
-    /// Everything up to the returned version leaves the hot tier; into the cold one, unless the store is to forget it
-    /// and all that settled before.
-    [[nodiscard]] Result<Version> hand_over(bool keep);
-    [[nodiscard]] Result<cold::TreeChange> settle_stripe(Version s);
-    void show_settled();
-    [[nodiscard]] Result<void> merge_slabs();
-    [[nodiscard]] cold::SlabPlan slab_plan();
-    [[nodiscard]] std::shared_ptr<const cold::Tree> settled_tree() const;
+    void make_mover();
+    /// Whether a call that moves data may be made here. `call` is its name.
+    [[nodiscard]] Result<void> check_maintenance(const char* call) const;
+    /// closed, or invalid_argument inside a visit callback, where waiting could be for ever.
+    [[nodiscard]] Result<void> check_waiting(const char* call) const;
+    [[nodiscard]] static Result<void> check_range(const KeyRange& range);
+    void stop_movers() noexcept;
     void wait_for_calls();
     void release_memory() noexcept;
 
@@ -191,14 +193,17 @@ private:
     std::unique_ptr<warm::Views> views_;
     std::unique_ptr<warm::RunBuilder> runs_;
     VersionPins pins_;
-    std::mutex named_pins_mutex_;  ///< taken last
+    std::mutex named_pins_mutex_;  ///< one change at a time; guards named_pins_
     std::map<std::string, VersionPins::Pin, std::less<>> named_pins_;  ///< as the manifest has them
     VersionTimes times_;
     std::unique_ptr<Upkeep> upkeep_;
-    std::mutex flush_mutex_;  ///< one flush at a time; guards changes of cold_
     const platform::Kernels* kernels_ = nullptr;
+    std::unique_ptr<warm::Mover> mover_;
+    std::atomic<warm::Mover*> mover_to_wake_{nullptr};
+    std::unique_ptr<warm::Workers> workers_;
 
-    Error closing_ = closed_error();  ///< made beforehand: closing needs no memory to turn writers away
+    Error closing_ = closed_error(),
+          stopping_ = closed_error();  ///< made beforehand: closing needs no memory to turn writers away
     std::atomic<bool> closed_{false};
     std::atomic<std::uint32_t> newer_waiters_{0};
     std::mutex newer_mutex_;

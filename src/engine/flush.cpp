@@ -1,147 +1,81 @@
-// From the hot tier to the cold one. Order: seal and sync; write the stripe; manifest; view with the new cut; grace;
-// dead heads; grace; free heads. tests/model/handover.pml.
-#include <engine/answer.h>
+// From the hot tier to the cold one, and merges there: what calls ask of the movers.
 #include <engine/engine.h>
 
-#include <warm/flush.h>
-#include <warm/merge_choice.h>
-#include <warm/slab_merge.h>
-
-#include <algorithm>
-#include <thread>
+#include <string>
 #include <utility>
 
 namespace zverse::engine {
 
 namespace {
 
-constexpr std::size_t kFanIn = 4;
-constexpr std::uint64_t kMergeStepBytes = std::uint64_t{1} << 20;
+/// How long what was written stays in the rings when nothing else moves it.
+constexpr std::chrono::minutes kFlushAge{10};
 
 }  // namespace
 
-std::shared_ptr<const cold::Tree> Engine::settled_tree() const {
-    auto tree = cold_->tree();
-    return tree->empty() ? nullptr : tree;
+void Engine::make_mover() {
+    warm::Workplace workplace{.tier = *tier_,
+                              .views = *views_,
+                              .runs = *runs_,
+                              .cold = *cold_,
+                              .io = *io_,
+                              .kernels = *kernels_,
+                              .add_times =
+                                  [this](Version after, Version upto, cold::Edit& edit) {
+                                      for (const auto& [version, nanoseconds] : times_.between(after, upto)) {
+                                          edit.add_time(version, nanoseconds);
+                                      }
+                                  },
+                              .wall_clock_nanoseconds = wall_clock_nanoseconds};
+    warm::MoverOptions options;
+    options.flush_age = kFlushAge;
+    options.bytes_per_second = options_.background_bytes_per_second;
+    options.by_itself = !internals_.flush_by_hand;
+    options.has_workers = !internals_.flush_by_hand && !internals_.stepped_worker;
+    mover_ = std::make_unique<warm::Mover>(std::move(workplace), options);
+    // release: nothing below is needed before; see want_space().
+    mover_to_wake_.store(mover_.get(), std::memory_order_release);
 }
 
-cold::SlabPlan Engine::slab_plan() {
-    cold::SlabPlan plan;
-    plan.store[0] = cold_->uuid()[0];
-    plan.store[1] = cold_->uuid()[1];
-    plan.directory = cold_->directory();
-    plan.next_id = [this] { return cold_->next_id(); };
-    plan.floor = cold_->state().floor;
-    plan.created = wall_clock_nanoseconds();
-    plan.kernels = kernels_;
-    return plan;
+void Engine::want_space() noexcept {
+    // acquire: pairs with make_mover(); writes begin before there is a mover in recovery only.
+    warm::Mover* mover = mover_to_wake_.load(std::memory_order_acquire);
+    if (mover != nullptr) mover->urge();
 }
 
-/// Publishes what the manifest says, unless the view has it. Where that fails for want of memory the next one makes up
-/// for it, before it looks at what to flush: a record must not settle twice.
-void Engine::show_settled() {
-    const Version cut = cold_->state().cut;
-    if (this->cut() != cut) runs_->advance_cut(cut, settled_tree());
-}
-
-/// Writes what has settled since the cut as a stripe.
-Result<cold::TreeChange> Engine::settle_stripe(Version s) {
-    cold::TreeChange change;
-    warm::Stripe stripe(*tier_, *views_, s);
-    if (stripe.empty()) return change;
-    cold::SlabPlan plan = slab_plan();
-    plan.live_component = cold_->next_id();
-    plan.history_component = cold_->next_id();
-    plan.slab_after = stripe.cut();
-    plan.slab_upto = s;
-    cold::SlabWriter writer(*io_, std::move(plan));
-    auto segments = stripe.write(writer);
-    if (!segments) return std::unexpected(std::move(segments.error()));
-    writer.keep_parts();
-    change.segments = std::move(*segments);
-    return change;
-}
-
-Result<Version> Engine::hand_over(bool keep) {
-    const hot::ActiveCall call(*tier_);
+Result<void> Engine::check_waiting(const char* call) const {
     if (closed()) return std::unexpected(closed_error());
-    if (options_.read_only) return std::unexpected(*tier_->refusal());
-    const std::scoped_lock one_at_a_time(flush_mutex_);
-    if (auto started = cold_->start_writing(); !started) {
-        return std::unexpected(std::move(started.error()).during("flushing"));
-    }
-    show_settled();
-    auto sealed = tier_->sync_all();
-    if (!sealed) return std::unexpected(std::move(sealed.error()));
-    const Version s = *sealed;
-    cold::TreeChange change;
-    if (keep) {
-        auto settled = settle_stripe(s);
-        if (!settled) return std::unexpected(std::move(settled.error()).during("flushing"));
-        change = std::move(*settled);
-    } else {
-        for (const auto& component : cold_->tree()->all()) change.begins.emplace_back(component->id(), std::nullopt);
-    }
-    change.cut = s;
-    for (const auto& [version, nanoseconds] : times_.between(cold_->state().cut, s)) {
-        change.others.add_time(version, nanoseconds);
-    }
-    if (auto committed = cold_->commit(change); !committed) {
-        return std::unexpected(std::move(committed.error()).during("flushing"));
-    }
-    const auto grace = [this] {
-        const std::uint64_t epoch = tier_->epochs().begin_grace();
-        while (!tier_->epochs().passed(epoch)) std::this_thread::yield();
-    };
-    show_settled();
-    grace();
-    const std::vector<std::uint64_t> ends = tier_->prefix_ends(s);
-    tier_->move_dead_heads(ends);
-    tier_->sweep_index();
-    grace();
-    if (auto moved = tier_->move_free_heads(ends); !moved) return std::unexpected(std::move(moved.error()));
-    return s;
-}
-
-/// Merges whatever is due, part by part.
-Result<void> Engine::merge_slabs() {
-    const hot::ActiveCall call(*tier_);
-    if (closed()) return std::unexpected(closed_error());
-    const std::scoped_lock one_at_a_time(flush_mutex_);
-    if (auto started = cold_->start_writing(); !started) return started;
-    while (const auto choice = warm::choose_merge(*cold_->tree(), kFanIn)) {
-        cold::SlabPlan plan = slab_plan();
-        choice->fill(plan, cold_->next_id(), cold_->next_id());
-        auto merge = warm::SlabMerge::create(*io_, choice->inputs, std::move(plan));
-        if (!merge) return std::unexpected(std::move(merge.error()).during("merging"));
-        while (!(*merge)->done()) {
-            auto part = (*merge)->step(kMergeStepBytes);
-            if (!part) return std::unexpected(std::move(part.error()).during("merging"));
-            if (!*part) continue;
-            (*merge)->keep_part();
-            cold::TreeChange change;
-            change.segments = (*part)->segments;
-            for (const auto& input : choice->inputs) {
-                if (cold_->state().components.contains(input->id())) {
-                    change.begins.emplace_back(input->id(), (*part)->range_end);
-                }
-            }
-            if (auto committed = cold_->commit(change); !committed) return committed;
-            runs_->replace_tree(settled_tree());
-        }
+    const hot::WriterSlot* slot = tier_->slots().find_mine();
+    if (slot != nullptr && slot->callbacks > 0) {
+        return std::unexpected(Error(ErrorCode::invalid_argument, std::string(call) + " inside a visit callback"));
     }
     return {};
 }
 
-Result<void> Engine::flush() {
-    const hot::WriterSlot* slot = tier_->slots().find_mine();
-    if (slot != nullptr && slot->callbacks > 0) {
-        return std::unexpected(Error(ErrorCode::invalid_argument, "flush() inside a visit callback"));
-    }
-    if (auto done = hand_over(true); !done) return std::unexpected(std::move(done.error()));
-    return merge_slabs();
+Result<void> Engine::check_maintenance(const char* call) const {
+    if (auto may = check_waiting(call); !may) return may;
+    if (options_.read_only) return std::unexpected(*tier_->refusal());
+    return {};
 }
 
-Result<Version> Engine::drain() { return hand_over(false); }
+Result<void> Engine::flush() {
+    const hot::ActiveCall call(*tier_);
+    if (auto may = check_maintenance("flush()"); !may) return may;
+    return mover_->flush(true);
+}
+
+Result<void> Engine::compact(const KeyRange& range) {
+    const hot::ActiveCall call(*tier_);
+    if (auto may = check_maintenance("compact()"); !may) return may;
+    if (auto good = check_range(range); !good) return good;
+    return mover_->compact();
+}
+
+Result<Version> Engine::drain() {
+    const hot::ActiveCall call(*tier_);
+    if (auto may = check_maintenance("drain()"); !may) return std::unexpected(std::move(may.error()));
+    if (auto forgotten = mover_->flush(false); !forgotten) return std::unexpected(std::move(forgotten.error()));
+    return cold_->state()->cut;
+}
 
 }  // namespace zverse::engine

@@ -112,7 +112,9 @@ Result<bool> Engine::do_upkeep(UpkeepTask task) {
 Result<bool> Engine::step() {
     const hot::ActiveCall call(*tier_);
     if (closed()) return std::unexpected(closed_error());
-    return do_upkeep(decide(upkeep_state()));
+    auto kept_up = do_upkeep(decide(upkeep_state()));
+    if (!kept_up || *kept_up || options_.read_only) return kept_up;
+    return mover_->work() == warm::Mover::Worked::yes;
 }
 
 Result<Store> StoreAccess::open(const std::filesystem::path& dir, const Options& options, const Internals& internals) {

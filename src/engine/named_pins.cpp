@@ -22,21 +22,17 @@ std::string in_quotes(std::string_view name) { return '"' + std::string(name) + 
 
 }  // namespace
 
-Result<void> Engine::refuse_in_callback(const char* call) const {
-    const hot::WriterSlot* slot = tier_->slots().find_mine();
-    if (slot == nullptr || slot->callbacks == 0) return {};
-    return std::unexpected(Error(ErrorCode::invalid_argument, std::string(call) + " inside a visit callback"));
+Result<void> Engine::check_pin_change(const char* call, std::string_view name) const {
+    if (auto may = check_maintenance(call); !may) return may;
+    if (auto good = check_name(name); !good) return good;
+    // After a failed sync, too: nothing is promised any more.
+    if (auto refusal = tier_->refusal()) return std::unexpected(std::move(*refusal));
+    return {};
 }
 
-Result<void> Engine::refuse_when_read_only() const {
-    auto refusal = tier_->refusal();
-    if (!refusal) return {};
-    return std::unexpected(std::move(*refusal));
-}
-
-Result<void> Engine::load_pins(Version clock_limit) {
-    const Version floor = pins_.raise_floor(cold_->state().floor);
-    for (const auto& [name, version] : cold_->state().pins) {
+Result<void> Engine::load_pins(const cold::ManifestState& state, Version clock_limit) {
+    const Version floor = pins_.raise_floor(state.floor);
+    for (const auto& [name, version] : state.pins) {
         auto pin = version <= clock_limit ? pins_.try_pin(version) : std::nullopt;
         if (!pin) {
             return std::unexpected(
@@ -59,11 +55,8 @@ Result<VersionPins::Pin> Engine::hold(Version version) {
 }
 
 Result<Version> Engine::pin(std::string_view name, Version version) {
-    if (auto outside = refuse_in_callback("pin()"); !outside) return std::unexpected(std::move(outside.error()));
     const hot::ActiveCall call(*tier_);
-    if (closed()) return std::unexpected(closed_error());
-    if (auto good = check_name(name); !good) return std::unexpected(std::move(good.error()));
-    if (auto writable = refuse_when_read_only(); !writable) return std::unexpected(std::move(writable.error()));
+    if (auto may = check_pin_change("pin()", name); !may) return std::unexpected(std::move(may.error()));
     auto held = hold(version);
     if (!held) return std::unexpected(std::move(held.error()));
     const Version pinned = held->version();
@@ -71,10 +64,10 @@ Result<Version> Engine::pin(std::string_view name, Version version) {
     if (tier_->durable_mark() < pinned) {
         if (auto synced = tier_->sync_all(); !synced) return std::unexpected(std::move(synced.error()));
     }
-    const std::scoped_lock one_at_a_time(flush_mutex_);
-    if (const auto& pins = cold_->state().pins; pins.contains(std::string(name))) {
+    const std::scoped_lock one_at_a_time(named_pins_mutex_);
+    if (const auto used = named_pins_.find(name); used != named_pins_.end()) {
         return std::unexpected(Error(ErrorCode::exists, "there is a pin " + in_quotes(name) + " already, at version " +
-                                                            std::to_string(pins.at(std::string(name)))));
+                                                            std::to_string(used->second.version())));
     }
     // All that needs memory comes before the edit counts.
     std::map<std::string, VersionPins::Pin, std::less<>> named;
@@ -84,19 +77,16 @@ Result<Version> Engine::pin(std::string_view name, Version version) {
     auto done = cold_->start_writing();
     if (done) done = cold_->commit(change);
     if (!done) return std::unexpected(std::move(done.error()).during("pinning " + in_quotes(name)));
-    const std::scoped_lock lock(named_pins_mutex_);
     named_pins_.merge(named);
     return pinned;
 }
 
 Result<void> Engine::unpin(std::string_view name) {
-    if (auto outside = refuse_in_callback("unpin()"); !outside) return outside;
     const hot::ActiveCall call(*tier_);
-    if (closed()) return std::unexpected(closed_error());
-    if (auto good = check_name(name); !good) return good;
-    if (auto writable = refuse_when_read_only(); !writable) return writable;
-    const std::scoped_lock one_at_a_time(flush_mutex_);
-    if (!cold_->state().pins.contains(std::string(name))) {
+    if (auto may = check_pin_change("unpin()", name); !may) return may;
+    const std::scoped_lock one_at_a_time(named_pins_mutex_);
+    const auto pin = named_pins_.find(name);
+    if (pin == named_pins_.end()) {
         return std::unexpected(Error(ErrorCode::not_found, "there is no pin " + in_quotes(name)));
     }
     cold::TreeChange change;
@@ -104,18 +94,15 @@ Result<void> Engine::unpin(std::string_view name) {
     auto done = cold_->start_writing();
     if (done) done = cold_->commit(change);
     if (!done) return std::unexpected(std::move(done.error()).during("unpinning " + in_quotes(name)));
-    const std::scoped_lock lock(named_pins_mutex_);
-    named_pins_.erase(named_pins_.find(name));
+    named_pins_.erase(pin);
     return {};
 }
 
 Result<std::vector<std::pair<std::string, Version>>> Engine::named_pins() {
     const hot::ActiveCall call(*tier_);
     if (closed()) return std::unexpected(closed_error());
-    const std::scoped_lock lock(named_pins_mutex_);
-    std::vector<std::pair<std::string, Version>> pins;
-    for (const auto& [name, pin] : named_pins_) pins.emplace_back(name, pin.version());
-    return pins;
+    const auto state = cold_->state();
+    return std::vector<std::pair<std::string, Version>>(state->pins.begin(), state->pins.end());
 }
 
 }  // namespace zverse::engine

@@ -4,11 +4,12 @@
 // repair -> superblock {boot, class, clock limit, lost window} -> index -> views -> upkeep -> first call.
 //
 // Creation: see creation.h. Rings without a superblock are somebody's data and are never touched.
-#include <engine/answer.h>
 #include <engine/check_options.h>
 #include <engine/creation.h>
 #include <engine/engine.h>
 #include <engine/thread_home.h>
+#include <engine/worker_home.h>
+#include <platform/answer.h>
 
 #include <hot/recovery.h>
 #include <platform/topology.h>
@@ -90,6 +91,8 @@ private:
     [[nodiscard]] Result<void> place_parts();
     [[nodiscard]] Result<void> start();
     [[nodiscard]] Result<void> start_upkeep();
+    [[nodiscard]] Result<void> start_workers();
+    [[nodiscard]] Error no_thread(const std::system_error& refused) const;
     [[nodiscard]] hot::TierOptions tier_options() const;
     void describe_platform();
 
@@ -98,6 +101,9 @@ private:
     }
     [[nodiscard]] std::uint64_t new_ring_bytes() const {
         return options_.ring_bytes != 0 ? options_.ring_bytes : kRingBytesDefault;
+    }
+    [[nodiscard]] unsigned worker_count() const {
+        return options_.workers != 0 ? options_.workers : static_cast<unsigned>(engine_.topology_.nodes.size());
     }
     [[nodiscard]] platform::FileIo& io() const { return *engine_.io_; }
 
@@ -159,7 +165,11 @@ Result<void> Opening::find_or_create() {
     // Another process may have created it between the look and the lock.
     there = io().exists(dir_ / kSuperblockName);
     if (!there) return std::unexpected(std::move(there.error()));
-    if (!*there) return create();
+    if (!*there) {
+        // Somebody may have begun a checkpoint there meanwhile, and died.
+        if (auto free = Creation::check_directory(io(), dir_); !free) return free;
+        return create();
+    }
     // Who created it may have died before the rename was durable, and writes must not outlive it.
     return options_.read_only ? Result<void>{} : io().sync_directory(dir_);
 }
@@ -208,7 +218,7 @@ Result<void> Opening::open_cold() {
     if (!cold) return std::unexpected(std::move(cold.error()).during("opening " + dir_.string()));
     engine_.cold_ = std::move(*cold);
     engine_.kernels_ = &platform::kernels_for(kernels_);
-    if (const Version cut = engine_.cold_->state().cut; cut > fields_.clock_limit) {
+    if (const Version cut = engine_.cold_->state()->cut; cut > fields_.clock_limit) {
         return std::unexpected(Error(ErrorCode::corrupt,
                                      "the manifest of " + dir_.string() + " has version " + std::to_string(cut) +
                                          " above the superblock's clock limit " + std::to_string(fields_.clock_limit)));
@@ -292,7 +302,7 @@ Result<void> Opening::recover() {
     const platform::BootId boot = engine_.internals_.boot_id.value_or(platform::current_boot_id());
     hot::RecoveryOptions recovery;
     recovery.secret = fields_.secret;
-    recovery.cut = engine_.cold_->state().cut;
+    recovery.cut = engine_.cold_->state()->cut;
     // A machine that does not tell its boots apart may have lost power every time.
     const bool same_boot = boot == fields_.boot && boot != platform::BootId{};
     recovery.stop_at_mark = !same_boot && fields_.durability == Durability::process;
@@ -358,7 +368,7 @@ Result<void> Opening::place_parts() {
     } else {
         return std::unexpected(std::move(topology.error()));
     }
-    placement_ = platform::place(engine_.topology_, fields_.shards, std::max(1U, options_.workers));
+    placement_ = platform::place(engine_.topology_, fields_.shards, worker_count());
     return {};
 }
 
@@ -381,15 +391,16 @@ hot::TierOptions Opening::tier_options() const {
 
 Result<void> Opening::start() {
     auto view = std::make_unique<warm::View>();
-    view->cut = engine_.cold_->state().cut;
-    view->floor = engine_.cold_->state().floor;
-    view->tree = engine_.settled_tree();
-    if (auto loaded = engine_.load_pins(fields_.clock_limit); !loaded) return loaded;
+    const std::shared_ptr<const cold::ManifestState> settled = engine_.cold_->state();
+    view->cut = settled->cut;
+    view->floor = settled->floor;
+    view->tree = engine_.cold_->settled().tree;
+    if (auto loaded = engine_.load_pins(*settled, fields_.clock_limit); !loaded) return loaded;
     for (const auto& ring : engine_.tier_->rings()) view->coverage.push_back(ring->marks().head);
     engine_.views_ = std::make_unique<warm::Views>(engine_.tier_->epochs(), std::move(view));
     engine_.runs_ = std::make_unique<warm::RunBuilder>(*engine_.tier_, *engine_.views_);
     engine_.times_.add(static_cast<std::int64_t>(fields_.created), 0);
-    for (const auto& [version, nanoseconds] : engine_.cold_->state().times) engine_.times_.add(nanoseconds, version);
+    for (const auto& [version, nanoseconds] : settled->times) engine_.times_.add(nanoseconds, version);
     std::vector<hot::RecoveredTime> times;
     for (const auto& ring : judgement_.rings) times.insert(times.end(), ring.times.begin(), ring.times.end());
     std::sort(times.begin(), times.end(), [](const auto& a, const auto& b) { return a.version < b.version; });
@@ -400,7 +411,34 @@ Result<void> Opening::start() {
     if (options_.read_only) {
         engine_.tier_->refuse_writes(Error(ErrorCode::read_only, "the store was opened read-only"));
     }
-    return start_upkeep();
+    if (!options_.read_only) engine_.make_mover();
+    if (auto started = start_upkeep(); !started) return started;
+    return start_workers();
+}
+
+Result<void> Opening::start_workers() {
+    const Internals& internals = engine_.internals_;
+    if (options_.read_only || internals.stepped_worker || internals.flush_by_hand) {
+        engine_.platform_rows_.push_back(WorkerHome::describe_none(
+            options_.read_only ? "the store was opened read-only" : "each step of the workers is asked for"));
+        return {};
+    }
+    std::vector<WorkerHome> homes;
+    for (const unsigned node : placement_.node_of_worker) homes.emplace_back(engine_.topology_, node);
+    try {
+        engine_.workers_ = std::make_unique<warm::Workers>(*engine_.mover_, static_cast<unsigned>(homes.size()),
+                                                           [&](unsigned i) { homes[i].move_in(i); });
+    } catch (const std::system_error& refused) {
+        return std::unexpected(no_thread(refused));
+    }
+    for (std::size_t i = 0; i < homes.size(); ++i) engine_.platform_rows_.push_back(homes[i].describe(i));
+    return {};
+}
+
+Error Opening::no_thread(const std::system_error& refused) const {
+    return Error(ErrorCode::io,
+                 "a thread of the store in " + dir_.string() + " could not be started: " + refused.code().message(),
+                 refused.code().value());
 }
 
 Result<void> Opening::start_upkeep() {
@@ -418,10 +456,7 @@ Result<void> Opening::start_upkeep() {
     try {
         engine_.upkeep_ = std::make_unique<Upkeep>(engine_, soon ? tick : std::chrono::milliseconds(100), home);
     } catch (const std::system_error& refused) {
-        return std::unexpected(
-            Error(ErrorCode::io,
-                  "a thread of the store in " + dir_.string() + " could not be started: " + refused.code().message(),
-                  refused.code().value()));
+        return std::unexpected(no_thread(refused));
     }
     engine_.platform_rows_.push_back(home.describe(engine_.upkeep_->moved_in()));
     return {};
@@ -458,8 +493,10 @@ Result<std::shared_ptr<Engine>> Engine::open(const std::filesystem::path& dir, c
                                              const Internals& internals) {
     auto engine = std::make_shared<Engine>(dir, options, internals);
     Opening opening(*engine);
-    if (auto opened = answer("opening the store", [&] { return opening.run(); }); !opened) {
+    if (auto opened = platform::answer("opening the store", [&] { return opening.run(); }); !opened) {
         engine->upkeep_.reset();
+        engine->stop_movers();
+        engine->mover_.reset();
         engine->closed_.store(true, std::memory_order_release);  // release: as in close(); nobody else has it
         return std::unexpected(std::move(opened.error()));
     }

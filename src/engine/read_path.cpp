@@ -1,6 +1,6 @@
 // Point reads: pin, load the view, resolve the version, then the hot tier; what it does not hold is a lower tier's.
-#include <engine/answer.h>
 #include <engine/engine.h>
+#include <platform/answer.h>
 
 #include <algorithm>
 #include <array>
@@ -131,14 +131,14 @@ Result<bool> Engine::refuse_key(std::string_view key) { return std::unexpected(b
 Result<bool> Engine::refuse_closed() { return std::unexpected(closed_error()); }
 
 Result<bool> Engine::visit(std::string_view key, Version as_of, void (*on_entry)(void*, const Entry&), void* context) {
-    auto slot = answer("the read", [&]() -> Result<hot::WriterSlot*> {
+    auto slot = platform::answer("the read", [&]() -> Result<hot::WriterSlot*> {
         if (!good_key(key)) return std::unexpected(bad_key(key));
         return &tier_->slots().mine();
     });
     if (!slot) return std::unexpected(std::move(slot.error()));
     const std::uint64_t hash = tier_->hash(key);
     const hot::PinGuard pin(tier_->epochs(), **slot);
-    auto found = answer("the read", [&]() -> Result<std::optional<Entry>> {
+    auto found = platform::answer("the read", [&]() -> Result<std::optional<Entry>> {
         if (closed()) return std::unexpected(closed_error());
         const warm::View& view = views_->current();
         const auto s = resolve_version(as_of, view);
@@ -309,7 +309,7 @@ Result<bool> Store::get_into(std::string_view key, std::string& value, Version a
             return false;
         case engine::Engine::UsualGet::unusual: break;
     }
-    return engine::answer("the read", [&] { return engine_->get_into(key, value, as_of, version); });
+    return platform::answer("the read", [&] { return engine_->get_into(key, value, as_of, version); });
 }
 
 }  // namespace zverse

@@ -99,6 +99,16 @@ void add_settled(const warm::View& view, const Gauge& gauge) {
     gauge("zverse_settled_records", "Records in them, tombstones included.", records);
 }
 
+/// What the movers did.
+template <class Counter>
+void add_moves(const warm::MoverFigures& figures, const Counter& counter) {
+    counter("zverse_flushes_total", "Flushes of the rings.", static_cast<double>(figures.flushes));
+    counter("zverse_merges_total", "Merges of live runs.", static_cast<double>(figures.merges));
+    counter("zverse_move_failures_total", "Flushes and merges that failed.", static_cast<double>(figures.failures));
+    counter("zverse_flushed_segment_bytes_total", "Written by flushes.", static_cast<double>(figures.flushed_bytes));
+    counter("zverse_merged_segment_bytes_total", "Written by merges.", static_cast<double>(figures.merged_bytes));
+}
+
 }  // namespace
 
 Stats Engine::stats() {
@@ -133,6 +143,9 @@ Stats Engine::stats() {
     counter("zverse_run_entries_merged_total", "Run entries written by merging runs.",
             static_cast<double>(runs_->merged_entries()));
 
+    if (mover_ != nullptr) add_moves(mover_->figures(), counter);
+    counter("zverse_delayed_seconds_total", "Time that writers were held back.",
+            static_cast<double>(tier_->pace().delayed_nanoseconds()) / 1e9);
     gauge("zverse_latest_version", "Newest version that reads can see.", static_cast<double>(tier_->latest()));
     gauge("zverse_durable_version", "Every version up to it survives power loss.",
           static_cast<double>(tier_->durable_mark()));

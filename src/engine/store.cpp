@@ -1,9 +1,9 @@
-// The public classes: forwarding only, and the edge that no exception passes (answer.h). Store::get_into() is in
+// The public classes: forwarding only, and the edge that no exception passes (platform/answer.h). Store::get_into() is in
 // read_path.cpp, where the engine's is inlined into it.
-#include <engine/answer.h>
 #include <engine/cursor_state.h>
 #include <engine/engine.h>
 #include <engine/transaction.h>
+#include <platform/answer.h>
 
 #include <exception>
 #include <new>
@@ -41,7 +41,7 @@ void WriteBatch::clear() {
 
 namespace {
 
-using engine::answer;
+using platform::answer;
 
 /// A move of a cursor; without memory it loses its place.
 template <class Move>
@@ -50,15 +50,15 @@ Result<bool> move_cursor(engine::CursorState& state, Move&& move) {
         return move();
     } catch (const std::exception& thrown) {
         state.lose_place();
-        return std::unexpected(engine::error_of(thrown, "the cursor"));
+        return std::unexpected(platform::error_of(thrown, "the cursor"));
     }
 }
 
 /// A call of a transaction that there may be no memory for.
 template <class Call>
 auto of_transaction(engine::TransactionState* state, Call&& call) -> decltype(call()) {
-    if (state == nullptr) return std::unexpected(engine::error_of(std::bad_alloc(), "the transaction"));
-    return answer("the transaction", call);
+    if (state == nullptr) return std::unexpected(platform::error_of(std::bad_alloc(), "the transaction"));
+    return platform::answer("the transaction", call);
 }
 
 /// A write of a transaction: what it lacks is told by commit().
@@ -132,31 +132,31 @@ Store::~Store() {
 }
 
 Result<Store> Store::open(const std::filesystem::path& dir, const Options& options) {
-    return answer("opening the store", [&]() -> Result<Store> {
+    return platform::answer("opening the store", [&]() -> Result<Store> {
         auto engine = engine::Engine::open(dir, options, {});
         if (!engine) return std::unexpected(std::move(engine.error()));
         return Store(std::move(*engine));
     });
 }
 Result<void> Store::close() {
-    return answer("closing the store", [&] { return engine_->close(); });
+    return platform::answer("closing the store", [&] { return engine_->close(); });
 }
 
 Result<Version> Store::put(std::string_view key, std::string_view value) {
-    return answer("the put", [&] { return engine_->put(key, value); });
+    return platform::answer("the put", [&] { return engine_->put(key, value); });
 }
 Result<Version> Store::erase(std::string_view key) {
-    return answer("the erase", [&] { return engine_->erase(key); });
+    return platform::answer("the erase", [&] { return engine_->erase(key); });
 }
 Result<Version> Store::write(const WriteBatch& batch) {
-    return answer("the batch", [&] { return engine_->write(batch); });
+    return platform::answer("the batch", [&] { return engine_->write(batch); });
 }
 Result<Version> Store::put_if(std::string_view key, std::string_view value, Version expected) {
-    return answer("the put", [&] { return engine_->put_if(key, value, expected); });
+    return platform::answer("the put", [&] { return engine_->put_if(key, value, expected); });
 }
 
 Result<std::optional<std::string>> Store::get(std::string_view key, Version as_of) const {
-    return answer("the read", [&] { return engine_->get(key, as_of); });
+    return platform::answer("the read", [&] { return engine_->get(key, as_of); });
 }
 Result<bool> Store::visit_erased(std::string_view key, Version as_of, void (*on_entry)(void*, const Entry&),
                                  void* context) const {
@@ -164,16 +164,16 @@ Result<bool> Store::visit_erased(std::string_view key, Version as_of, void (*on_
 }
 Result<void> Store::multi_get(std::span<const std::string_view> keys, std::span<std::optional<std::string>> values,
                               Version as_of) const {
-    return answer("the reads", [&] { return engine_->multi_get(keys, values, as_of); });
+    return platform::answer("the reads", [&] { return engine_->multi_get(keys, values, as_of); });
 }
 Result<Cursor> Store::scan(const KeyRange& range, Version as_of, const ScanOptions& options) const {
-    return answer("the scan", [&] { return engine_->scan(range, as_of, options); });
+    return platform::answer("the scan", [&] { return engine_->scan(range, as_of, options); });
 }
 Result<Cursor> Store::history(std::string_view key, VersionRange versions, const ScanOptions& options) const {
-    return answer("the history", [&] { return engine_->history(key, versions, options); });
+    return platform::answer("the history", [&] { return engine_->history(key, versions, options); });
 }
 Result<Cursor> Store::changes(VersionRange versions, const KeyRange& keys, const ScanOptions& options) const {
-    return answer("the changes", [&] { return engine_->changes(versions, keys, options); });
+    return platform::answer("the changes", [&] { return engine_->changes(versions, keys, options); });
 }
 Snapshot Store::snapshot() const { return engine_->snapshot(); }
 Transaction Store::begin() { return engine_->begin(); }
@@ -204,22 +204,28 @@ Version Store::floor() const {
     }
 }
 Result<Version> Store::version_at(std::chrono::system_clock::time_point time) const {
-    return answer("the version", [&] { return engine_->version_at(time); });
+    return platform::answer("the version", [&] { return engine_->version_at(time); });
 }
 Result<void> Store::sync() {
-    return answer("the sync", [&] { return engine_->sync(); });
+    return platform::answer("the sync", [&] { return engine_->sync(); });
 }
 Result<void> Store::flush() {
-    return answer("the flush", [&] { return engine_->flush(); });
+    return platform::answer("the flush", [&] { return engine_->flush(); });
+}
+Result<void> Store::compact(const KeyRange& range) {
+    return platform::answer("the compaction", [&] { return engine_->compact(range); });
 }
 Result<void> Store::wait_durable(Version version) {
-    return answer("the sync", [&] { return engine_->wait_durable(version); });
+    return platform::answer("the sync", [&] { return engine_->wait_durable(version); });
 }
 Result<Version> Store::wait_newer(Version after, std::chrono::milliseconds timeout) const {
-    return answer("waiting", [&] { return engine_->wait_newer(after, timeout); });
+    return platform::answer("waiting", [&] { return engine_->wait_newer(after, timeout); });
 }
 Result<Verification> Store::verify() const {
     return answer("the verification", [&] { return engine_->verify(); });
+}
+Result<void> Store::checkpoint(const std::filesystem::path& dir) const {
+    return answer("the checkpoint", [&] { return engine_->checkpoint(dir); });
 }
 Stats Store::stats() const {
     try {

@@ -19,6 +19,8 @@ namespace zverse::engine {
 struct Internals {
     /// No background thread: step() does one decision of the worker at a time.
     bool stepped_worker = false;
+    /// Nothing is flushed or merged but by flush(), so that rings can be full.
+    bool flush_by_hand = false;
     /// Low bits of an address kept in an index entry (shard bits included), 20 .. 48: fewer bits wrap sooner.
     unsigned index_address_bits = 48;
     /// How far ahead the clock limit is persisted, and how close to it writers wait.
@@ -35,7 +37,7 @@ struct Internals {
 struct StoreAccess {
     [[nodiscard]] static Result<Store> open(const std::filesystem::path& dir, const Options& options,
                                             const Internals& internals);
-    /// One decision of the stepped worker: clock limit, sync, time frame, run building, run merging. False when
+    /// One decision of the stepped worker: clock limit, sync, time frame, run building, run merging, flush, merge. False when
     /// there was nothing to do.
     [[nodiscard]] static Result<bool> step(Store& store);
     /// As flush(), but forgets: reads answer as if no record with a version <= the returned one had ever been. So a

@@ -1,4 +1,4 @@
-#include <engine/answer.h>
+#include <platform/answer.h>
 #include <engine/upkeep.h>
 
 #include <algorithm>
@@ -33,7 +33,7 @@ Upkeep::Upkeep(UpkeepWork& work, std::chrono::milliseconds tick, ThreadHome home
     const auto start = [this, home](std::thread& thread, Result<void>& moved_in, const char* name, auto decide_next,
                                     std::chrono::milliseconds pause) {
         thread = std::thread([this, home, &moved_in, name, decide_next, pause] {
-            moved_in = answer("binding a thread of the store", [&] { return home.move_in(name); });
+            moved_in = platform::answer("binding a thread of the store", [&] { return home.move_in(name); });
             moving_in_.count_down();
             loop(decide_next, pause);
         });
@@ -72,7 +72,7 @@ void Upkeep::loop(UpkeepTask (*decide_next)(const UpkeepState&), std::chrono::mi
     while (!stop_) {
         lock.unlock();
         // A failed sync has turned the store read-only, and its reason is kept there; what lacks memory is tried again.
-        const auto done = answer("the upkeep of the store", [&]() -> Result<bool> {
+        const auto done = platform::answer("the upkeep of the store", [&]() -> Result<bool> {
             const UpkeepTask task = decide_next(work_.upkeep_state());
             return task == UpkeepTask::none ? Result<bool>(false) : work_.do_upkeep(task);
         });

@@ -76,6 +76,7 @@ Result<void> Tier::admit(WriterSlot& slot) {
         if (end - now > options_.clock_margin) [[likely]] {
             note_stamped();
             slot.admissions = static_cast<std::uint32_t>(std::min<std::uint64_t>(options_.clock_margin / 4096, 256));
+            hold_back(slot);
             return {};
         }
         if (slot.pinned() || slot.callbacks > 0) {

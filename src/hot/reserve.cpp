@@ -6,6 +6,7 @@
 #include <platform/topology.h>
 
 #include <algorithm>
+#include <thread>
 
 namespace zverse::hot {
 
@@ -67,6 +68,7 @@ bool Tier::take_space(WriterSlot& slot, Ring& ring, std::uint64_t bytes, Reserva
             // release: a walker that reads it re-reads the announcement (A2).
             slot.announced_bytes.store(filler + bytes, std::memory_order_release);
             space = {&ring, tail, tail + filler, bytes};
+            slot.paced_bytes += bytes;
             // The next frames' lines: fetched now, they are there when the next write fills them.
             for (std::uint64_t line = 0; line < 3; ++line) {
                 __builtin_prefetch(ring.at(end + (kLinesAhead + line) * kLineBytes), 1);
@@ -101,6 +103,7 @@ Result<void> Tier::wait_for_space(WriterSlot& slot, Ring& ring, std::uint64_t by
                                                           " bytes, and a write inside a visit callback never waits"));
     }
     slot.count(Counter::space_waits);
+    host_.want_space();
     const auto deadline = std::chrono::steady_clock::now() + options_.write_timeout;
     const SpaceQueue::Outcome outcome = ring.queue.wait(deadline, [&] {
         if (!take_credits(slot, credits)) return false;
@@ -122,6 +125,36 @@ Error Tier::full_error(const Ring& ring) const {
                                       " of " + std::to_string(index_->capacity()) +
                                       " index entries left) within the write_timeout of " +
                                       std::to_string(options_.write_timeout.count()) + " ms; nothing was applied");
+}
+
+std::uint64_t Tier::used_bytes() const noexcept {
+    std::uint64_t most = 0, all = 0;
+    for (const auto& ring : rings_) {
+        // relaxed, both: a figure to decide by.
+        const std::uint64_t used =
+            ring->tail.load(std::memory_order_relaxed) - ring->free_head.load(std::memory_order_relaxed);
+        most = std::max(most, used);
+        all += used;
+    }
+    return options_.sharding == Sharding::by_core ? all / rings_.size() : most;
+}
+
+void Tier::hold_back(WriterSlot& slot) {
+    const std::uint64_t ring_bytes = rings_[0].bytes(), used = used_bytes();
+    if (used >= ring_bytes / 2) host_.want_space();
+    const std::chrono::nanoseconds per_mib = delay_per_mib(used, ring_bytes, pace_.flush_time());
+    if (per_mib.count() == 0) {
+        slot.paced_bytes = 0;
+        return;
+    }
+    slot.admissions = std::min(slot.admissions, Pace::kAdmissions);
+    const std::chrono::nanoseconds delay(
+        static_cast<std::int64_t>(static_cast<double>(per_mib.count()) * static_cast<double>(slot.paced_bytes) / (1 << 20)));
+    if (delay < Pace::kShortest || slot.pinned() || slot.callbacks > 0) return;
+    slot.paced_bytes = 0;
+    const std::chrono::nanoseconds held = std::min(delay, Pace::kLongest);
+    pace_.count(held);
+    std::this_thread::sleep_for(held);
 }
 
 void Tier::wake_writers() {

@@ -218,7 +218,11 @@ Result<void> Tier::move_free_heads(std::span<const std::uint64_t> positions) {
         // relaxed: the caller is the only one who moves heads.
         if (ring.free_head.load(std::memory_order_relaxed) == positions[i]) continue;
         // ring.h R3: the head is on the medium before its space is used again.
-        if (auto done = ring.raise_marks({positions[i], 0, 0}, Ring::Copies::both); !done) return done;
+        if (auto done = without_memory_io([&] { return ring.raise_marks({positions[i], 0, 0}, Ring::Copies::both); });
+            !done) {
+            const std::scoped_lock lock(sync_mutex_);
+            return std::unexpected(fail_sync(std::move(done.error())));
+        }
         // release: pairs with the acquire in take_space().
         ring.free_head.store(positions[i], std::memory_order_release);
     }

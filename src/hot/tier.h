@@ -19,6 +19,7 @@
 
 #include <hot/frame.h>
 #include <hot/index.h>
+#include <hot/pace.h>
 #include <hot/ring_set.h>
 #include <hot/slot.h>
 #include <zverse/error.h>
@@ -52,6 +53,8 @@ public:
     [[nodiscard]] virtual Result<Newest> newest_below(std::string_view key) const = 0;
     /// Persists a clock limit of at least `wanted`, then calls Tier::raise_limit(). Not pinned, nothing announced.
     [[nodiscard]] virtual Result<void> extend_limit(Version wanted) = 0;
+    /// Rings fill up, or a writer waits for space. Returns at once.
+    virtual void want_space() noexcept {}
 };
 
 struct TierOptions {
@@ -202,6 +205,7 @@ public:
     /// Largest frame: a quarter of a ring.
     [[nodiscard]] std::uint64_t frame_bytes_max() const noexcept { return frame_bytes_max_; }
     [[nodiscard]] std::uint64_t counter(Counter counter) const noexcept;
+    [[nodiscard]] Pace& pace() noexcept { return pace_; }
     [[nodiscard]] std::uint64_t group_commit_count() const noexcept {
         // relaxed: a figure.
         return group_commits_.load(std::memory_order_relaxed);
@@ -284,6 +288,10 @@ private:
     [[nodiscard]] unsigned pick_shard(std::uint64_t hash) const noexcept;
     [[nodiscard]] Error full_error(const Ring& ring) const;
     void wake_writers();
+    /// In use: of the fullest ring, or of an average one where writers go from ring to ring.
+    [[nodiscard]] std::uint64_t used_bytes() const noexcept;
+    /// Sleeps, when rings fill faster than they are emptied. Nothing announced.
+    void hold_back(WriterSlot& slot);
 
     // seal.cpp
     void seal_announced(Ring& ring, std::uint64_t start, Version s) noexcept;
@@ -294,6 +302,7 @@ private:
     Host& host_;
     RingSet rings_;
     std::unique_ptr<Index> index_;
+    Pace pace_;
     platform::Granularity granularity_;
     bool flush_per_write_;  ///< class power on cache lines or bytes: whoever clears dirty makes it durable
     bool reads_stop_at_mark_;  ///< class power on pages: group commit

@@ -32,6 +32,7 @@ public:
     [[nodiscard]] Result<std::unique_ptr<File>> create_zeroed(const std::filesystem::path& path,
                                                               std::uint64_t bytes) override;
     [[nodiscard]] Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
+    [[nodiscard]] Result<void> link(const std::filesystem::path& from, const std::filesystem::path& to) override;
     [[nodiscard]] Result<void> remove(const std::filesystem::path& path) override;
     [[nodiscard]] Result<void> sync_directory(const std::filesystem::path& directory) override;
     [[nodiscard]] Result<void> create_directories(const std::filesystem::path& directory) override;

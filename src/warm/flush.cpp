@@ -61,27 +61,36 @@ void Stripe::advance_top() noexcept {
     platform::settle_top(heap_, left, [this](const Source& a, const Source& b) { return before(a, b); });
 }
 
-Result<std::vector<std::uint64_t>> Stripe::write(cold::SlabWriter& writer) {
-    std::vector<std::uint64_t> segments;
-    const auto end_part = [&](const std::optional<std::string>& range_end) -> Result<void> {
-        auto part = writer.end_part(range_end);
-        if (!part) return std::unexpected(std::move(part.error()));
-        segments.insert(segments.end(), part->segments.begin(), part->segments.end());
-        return {};
-    };
-    cold::Record record;
-    for (bool first = true; !heap_.empty(); first = false, advance_top()) {
+std::uint64_t Stripe::records_left() const noexcept {
+    std::uint64_t records = 0;
+    for (const Source& source : heap_) records += static_cast<std::uint64_t>(source.end - source.next);
+    return records;
+}
+
+Result<void> Stripe::end_part(cold::SlabWriter& writer, const std::optional<std::string>& range_end) {
+    auto part = writer.end_part(range_end);
+    if (!part) return std::unexpected(std::move(part.error()));
+    segments_.insert(segments_.end(), part->segments.begin(), part->segments.end());
+    return {};
+}
+
+Result<bool> Stripe::write(cold::SlabWriter& writer, std::uint64_t bytes) {
+    for (std::uint64_t taken = 0; !heap_.empty(); advance_top()) {
+        if (taken >= bytes) return true;
         const hot::OperationRef ref = resolve(tier_.rings(), *heap_[0].next);
-        const bool new_key = first || ref.key() != record.key;
+        const bool new_key = last_.key.empty() || ref.key() != last_.key;
         if (new_key && writer.part_full(ref.value().size())) {
-            if (auto ended = end_part(std::string(ref.key())); !ended) return std::unexpected(std::move(ended.error()));
+            if (auto ended = end_part(writer, std::string(ref.key())); !ended) {
+                return std::unexpected(std::move(ended.error()));
+            }
         }
-        const Version newer = new_key ? cold::kOpen : record.version;
-        record = {ref.key(), ref.value(), heap_[0].next->version, newer, ref.tombstone()};
-        if (auto added = writer.add(record); !added) return std::unexpected(std::move(added.error()));
+        const Version newer = new_key ? cold::kOpen : last_.version;
+        last_ = {ref.key(), ref.value(), heap_[0].next->version, newer, ref.tombstone()};
+        if (auto added = writer.add(last_); !added) return std::unexpected(std::move(added.error()));
+        taken += last_.key.size() + last_.value.size();
     }
-    if (auto ended = end_part(std::nullopt); !ended) return std::unexpected(std::move(ended.error()));
-    return segments;
+    if (auto ended = end_part(writer, std::nullopt); !ended) return std::unexpected(std::move(ended.error()));
+    return false;
 }
 
 }  // namespace zverse::warm

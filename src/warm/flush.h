@@ -11,7 +11,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace zverse::warm {
@@ -23,8 +25,12 @@ public:
 
     [[nodiscard]] bool empty() const noexcept { return heap_.empty(); }
     [[nodiscard]] Version cut() const noexcept { return cut_; }
-    /// Writes all of it; the segments that were made. Errors: io, full.
-    [[nodiscard]] Result<std::vector<std::uint64_t>> write(cold::SlabWriter& writer);
+    /// Records in it, not yet written; about.
+    [[nodiscard]] std::uint64_t records_left() const noexcept;
+    /// Writes about `bytes` of keys and values; false when that was the last of it. Errors: io, full.
+    [[nodiscard]] Result<bool> write(cold::SlabWriter& writer, std::uint64_t bytes);
+    /// The segments that were made.
+    [[nodiscard]] const std::vector<std::uint64_t>& segments() const noexcept { return segments_; }
 
 private:
     struct Source {
@@ -36,6 +42,7 @@ private:
     [[nodiscard]] bool skip(Source& source) const noexcept;
     [[nodiscard]] bool before(const Source& a, const Source& b) const noexcept;
     void advance_top() noexcept;
+    [[nodiscard]] Result<void> end_part(cold::SlabWriter& writer, const std::optional<std::string>& range_end);
 
     hot::Tier& tier_;
     const Version s_;
@@ -43,6 +50,8 @@ private:
     std::vector<std::shared_ptr<const Run>> runs_;
     std::vector<RunEntry> tail_;
     std::vector<Source> heap_;
+    cold::Record last_{};  ///< that was written
+    std::vector<std::uint64_t> segments_;
 };
 
 }  // namespace zverse::warm

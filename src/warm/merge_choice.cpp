@@ -7,29 +7,27 @@ namespace zverse::warm {
 
 namespace {
 
+using cold::Component;
 using cold::Tree;
 
-/// The live components of one level, newest first; they are neighbours.
-Tree::Components at_level(const Tree& tree, std::uint32_t level) {
-    Tree::Components found;
-    for (const auto& component : tree.live()) {
-        if (component->level() == level) found.push_back(component);
-    }
-    return found;
+bool begun(const Component& component) noexcept { return !component.begin().empty(); }
+
+/// Whether `output` is what a merge makes of `input`.
+bool replaces(const Component& output, const Component& input) noexcept {
+    const cold::SegmentHeader& header = output.parts().back()->header();
+    const auto end = header.replaced.begin() + header.replaced_count;
+    return std::find(header.replaced.begin(), end, input.id()) != end;
 }
 
-/// Inputs that a merge has begun to replace.
-Tree::Components unfinished(const Tree& tree) {
-    Tree::Components found;
-    for (const auto& component : tree.live()) {
-        if (!component->begin().empty()) found.push_back(component);
-    }
-    return found;
+/// Whether a merge has begun it, and goes on.
+bool in_the_making(const Tree& tree, const Component& component) {
+    return std::ranges::any_of(tree.live(),
+                               [&](const auto& input) { return begun(*input) && replaces(component, *input); });
 }
 
 MergeChoice choice_of(const Tree& tree, Tree::Components inputs) {
     MergeChoice choice;
-    choice.level = inputs.front()->level() + 1;
+    for (const auto& input : inputs) choice.level = std::max(choice.level, input->level() + 1);
     choice.slab_after = inputs.back()->slab_after();
     choice.slab_upto = inputs.front()->slab_upto();
     choice.oldest = inputs.back() == tree.live().back();
@@ -41,10 +39,8 @@ MergeChoice choice_of(const Tree& tree, Tree::Components inputs) {
 /// The output of an unfinished merge: its slab is larger than that of the inputs left when some had no more keys.
 void find_output(const Tree& tree, MergeChoice& choice) {
     for (const auto& component : tree.all()) {
-        if (component->level() != choice.level || component->slab_after() > choice.inputs.back()->slab_after() ||
-            component->slab_upto() < choice.inputs.front()->slab_upto()) {
-            continue;
-        }
+        if (!replaces(*component, *choice.inputs.front())) continue;
+        choice.level = component->level();
         choice.slab_after = component->slab_after();
         choice.slab_upto = component->slab_upto();
         (component->kind() == cold::SegmentKind::live ? choice.live : choice.history) = component;
@@ -52,6 +48,38 @@ void find_output(const Tree& tree, MergeChoice& choice) {
     // The output itself is older than none of its inputs.
     choice.oldest = std::ranges::all_of(
         tree.live(), [&](const auto& component) { return component->slab_after() >= choice.slab_after; });
+}
+
+/// The inputs of the newest merge that has begun and that nobody goes on with. They stand at the same key, and one
+/// output replaces all of them, or none was needed so far.
+Tree::Components unfinished(const Tree& tree, const MergesRunning& running) {
+    Tree::Components found;
+    const auto same_merge = [&](const Component& a, const Component& b) {
+        if (a.begin() != b.begin()) return false;
+        const Tree::Components all = tree.all();
+        return std::ranges::all_of(all, [&](const auto& output) { return replaces(*output, a) == replaces(*output, b); });
+    };
+    for (const auto& component : tree.live()) {
+        if (!begun(*component) || running.inputs.contains(component->id())) continue;
+        if (found.empty() || same_merge(*found.front(), *component)) found.push_back(component);
+    }
+    return found;
+}
+
+/// The oldest `fan_in` neighbours of a level; fewer when there are not enough.
+Tree::Components neighbours(const Tree& tree, std::uint32_t level, std::size_t fan_in, const MergesRunning& running) {
+    Tree::Components found;
+    for (auto each = tree.live().rbegin(); each != tree.live().rend() && found.size() < fan_in; ++each) {
+        const Component& component = **each;
+        if (component.level() == level && !begun(component) && !running.inputs.contains(component.id()) &&
+            !in_the_making(tree, component)) {
+            found.push_back(*each);
+        } else {
+            found.clear();
+        }
+    }
+    std::ranges::reverse(found);
+    return found;
 }
 
 }  // namespace
@@ -69,21 +97,30 @@ void MergeChoice::fill(cold::SlabPlan& plan, std::uint64_t live_id, std::uint64_
     plan.history_part = history ? history->parts().back()->header().part + 1 : 0;
 }
 
-std::optional<MergeChoice> choose_merge(const Tree& tree, std::size_t fan_in) {
-    if (Tree::Components inputs = unfinished(tree); !inputs.empty()) {
+std::optional<MergeChoice> choose_merge(const Tree& tree, std::size_t fan_in, const MergesRunning& running) {
+    if (Tree::Components inputs = unfinished(tree, running); !inputs.empty()) {
         MergeChoice choice = choice_of(tree, std::move(inputs));
         find_output(tree, choice);
-        return choice;
+        if (!running.levels.contains(choice.level)) return choice;
     }
     std::uint32_t levels = 0;
     for (const auto& component : tree.live()) levels = std::max(levels, component->level() + 1);
     for (std::uint32_t level = 0; level < levels; ++level) {
-        Tree::Components inputs = at_level(tree, level);
-        if (inputs.size() < fan_in) continue;
-        inputs.erase(inputs.begin(), inputs.end() - static_cast<std::ptrdiff_t>(fan_in));
-        return choice_of(tree, std::move(inputs));
+        if (running.levels.contains(level + 1)) continue;
+        Tree::Components inputs = neighbours(tree, level, fan_in, running);
+        if (inputs.size() == fan_in) return choice_of(tree, std::move(inputs));
     }
     return std::nullopt;
+}
+
+std::optional<MergeChoice> choose_compaction(const Tree& tree) {
+    if (tree.live().size() < 2) return std::nullopt;
+    Tree::Components inputs = tree.live();
+    // As many as a segment's header can name; the rest is left to a second round.
+    if (inputs.size() > cold::kReplacedMax) {
+        inputs.erase(inputs.begin(), inputs.end() - static_cast<std::ptrdiff_t>(cold::kReplacedMax));
+    }
+    return choice_of(tree, std::move(inputs));
 }
 
 }  // namespace zverse::warm

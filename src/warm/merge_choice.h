@@ -1,8 +1,9 @@
-// MergeChoice: which merge comes next. Pure: from a tree to a decision.
+// MergeChoice: which merge comes next. Pure: from a tree, and what is being merged, to a decision.
 //
 // A merge that was interrupted goes first, and goes on where it ended: its inputs answer only for keys behind that
-// place, and its parts belong to the same components, so that a slab has one component of a kind at a level. Else the
-// oldest live components of the lowest level that has enough of them.
+// place, and its parts belong to the same components, so that a slab has one component of a kind at a level. What it
+// has made so far is no input of another merge. Else the oldest live components of the lowest level that has enough
+// neighbours. Merges of different levels go on side by side, so that a large one holds up no small one.
 #pragma once
 
 #include <cold/component.h>
@@ -10,6 +11,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace zverse::warm {
@@ -27,7 +29,17 @@ struct MergeChoice {
     void fill(cold::SlabPlan& plan, std::uint64_t live_id, std::uint64_t history_id) const;
 };
 
-/// Nothing when no level has `fan_in` live components and no merge is unfinished.
-[[nodiscard]] std::optional<MergeChoice> choose_merge(const cold::Tree& tree, std::size_t fan_in);
+/// What merges are at work on.
+struct MergesRunning {
+    std::set<std::uint64_t> inputs;  ///< components
+    std::set<std::uint32_t> levels;  ///< of outputs; each has one merge at a time
+};
+
+/// Nothing when no level has `fan_in` live components to merge and no merge is unfinished.
+[[nodiscard]] std::optional<MergeChoice> choose_merge(const cold::Tree& tree, std::size_t fan_in,
+                                                      const MergesRunning& running);
+/// All live components into one, on a level of its own; nothing when there is one at most. No merge may be running or
+/// unfinished.
+[[nodiscard]] std::optional<MergeChoice> choose_compaction(const cold::Tree& tree);
 
 }  // namespace zverse::warm

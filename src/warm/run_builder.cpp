@@ -224,25 +224,21 @@ bool RunBuilder::merge_class(unsigned classes_end) {
     return true;
 }
 
-void RunBuilder::replace_tree(std::shared_ptr<const cold::Tree> tree) {
+void RunBuilder::show(const std::function<cold::Settled()>& settled_now) {
     const std::scoped_lock lock(views_.publisher());
+    cold::Settled settled = settled_now();
     hot::WriterSlot& slot = tier_.slots().mine();
     const hot::PinGuard pin(tier_.epochs(), slot);
     auto next = std::make_unique<View>(views_.current());
-    next->tree = std::move(tree);
-    views_.publish(std::move(next), 0);
-}
-
-void RunBuilder::advance_cut(Version cut, std::shared_ptr<const cold::Tree> tree) {
-    const std::scoped_lock lock(views_.publisher());
-    hot::WriterSlot& slot = tier_.slots().mine();
-    const hot::PinGuard pin(tier_.epochs(), slot);
-    auto next = std::make_unique<View>(views_.current());
-    next->cut = cut;
-    next->tree = std::move(tree);
-    const std::uint64_t freed = bytes_of(next->runs);
-    for (auto& run : next->runs) run = run->trimmed(cut);
-    std::erase(next->runs, nullptr);
+    std::uint64_t freed = 0;
+    if (next->cut != settled.cut) {
+        freed = bytes_of(next->runs);
+        for (auto& run : next->runs) run = run->trimmed(settled.cut);
+        std::erase(next->runs, nullptr);
+    }
+    next->cut = settled.cut;
+    next->floor = settled.floor;
+    next->tree = std::move(settled.tree);
     views_.publish(std::move(next), freed);
 }
 

@@ -6,10 +6,12 @@
 // gives up its pin and merges what has become mergeable in smaller classes: scans pay for each run they find.
 #pragma once
 
+#include <cold/settled.h>
 #include <hot/tier.h>
 #include <warm/view.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -31,10 +33,9 @@ public:
     /// Merges the smallest size class that is full, whatever its size; the worker's. False when there is none.
     bool merge_step();
 
-    /// Publishes a view with the cut at `cut` and what is settled up to it: the runs keep only what is above.
-    void advance_cut(Version cut, std::shared_ptr<const cold::Tree> tree);
-    /// Publishes a view with another tree that holds the same: parts of it were merged.
-    void replace_tree(std::shared_ptr<const cold::Tree> tree);
+    /// Publishes a view of what is settled now, which is asked for when no other view can come in between: its cut, its
+    /// floor and its tree belong together. The runs keep only what is above the cut.
+    void show(const std::function<cold::Settled()>& settled_now);
 
     [[nodiscard]] std::uint64_t merged_entries() const noexcept {
         // relaxed: a figure.

@@ -26,6 +26,7 @@ public:
     [[nodiscard]] Result<std::optional<cold::SlabPart>> step(std::uint64_t bytes);
     /// The part that step() returned is about to be committed.
     void keep_part() noexcept { writer_.keep_parts(); }
+    [[nodiscard]] std::uint64_t bytes_written() const noexcept { return writer_.bytes_written(); }
     /// Whether the last part ended.
     [[nodiscard]] bool done() const noexcept { return done_; }
 

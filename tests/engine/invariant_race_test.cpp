@@ -214,7 +214,7 @@ Options full_ring_options() {
 TEST(FullRing, WaitingWritersAreWokenByAFlush) {
     const SeedScope seed;
     const TempDirectory directory;
-    Store store = must(Store::open(directory / "store", full_ring_options()));
+    Store store = must(engine::StoreAccess::open(directory / "store", full_ring_options(), {.flush_by_hand = true}));
     std::atomic<std::uint64_t> flushes{0};
     Companion flusher([&] {
         must(store.flush());
@@ -240,7 +240,7 @@ TEST(FullRing, TimedOutWritersPassTheTurnOnAndNothingIsApplied) {
     const TempDirectory directory;
     Options options = full_ring_options();
     options.write_timeout = std::chrono::milliseconds(20);
-    Store store = must(Store::open(directory / "store", options));
+    Store store = must(engine::StoreAccess::open(directory / "store", options, {.flush_by_hand = true}));
     const std::string large(100 << 10, 'x');
     std::uint64_t applied = 0;
     while (store.put("filler", large).has_value()) ++applied;
@@ -267,7 +267,7 @@ TEST(FullRing, TimedOutWritersPassTheTurnOnAndNothingIsApplied) {
 
 TEST(FullRing, CloseWakesWaitersWithClosed) {
     const TempDirectory directory;
-    Store store = must(Store::open(directory / "store", full_ring_options()));
+    Store store = must(engine::StoreAccess::open(directory / "store", full_ring_options(), {.flush_by_hand = true}));
     const std::string large(100 << 10, 'x');
     // The writer fills the ring and then waits; nothing but close() can end that.
     std::atomic<std::uint64_t> puts{0};

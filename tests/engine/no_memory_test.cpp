@@ -109,12 +109,15 @@ void expect_good_or_no_memory(const char* what, const Result<T>& result) {
     EXPECT_NE(error.message().find("no memory"), std::string::npos) << what << ": " << describe(error);
 }
 
+// Flushes run in the thread that asks, where the test decides which allocation fails.
+const engine::Internals kByHand{.flush_by_hand = true};
+
 class NoMemoryTest : public ::testing::TestWithParam<const char*> {
 protected:
     NoMemoryTest() {
         is_test_thread = true;
         options_.force_granularity = GetParam();
-        store_.emplace(must(Store::open(path_, options_)));
+        store_.emplace(must(engine::StoreAccess::open(path_, options_, kByHand)));
         for (int i = 0; i < 300; ++i) put("key" + std::to_string(i), "value of the beginning");
     }
 
@@ -147,7 +150,7 @@ protected:
         check_contents();
         const Version latest = store_->latest_version();
         must(store_->close());
-        store_.emplace(must(Store::open(path_, options_)));
+        store_.emplace(must(engine::StoreAccess::open(path_, options_, kByHand)));
         EXPECT_EQ(store_->latest_version(), latest + 1) << "a clean close takes one version, for the time";
         check_contents();
     }
@@ -447,7 +450,7 @@ TEST_P(NoMemoryTest, OpeningFailsAndLeavesTheStoreAsItWas) {
         expect_good_or_no_memory("open", opened);
         return failed;
     });
-    store_.emplace(must(Store::open(path_, options_)));
+    store_.emplace(must(engine::StoreAccess::open(path_, options_, kByHand)));
     check_all();
 }
 
@@ -459,7 +462,7 @@ TEST_P(NoMemoryTest, CreatingFailsAndIsStartedOver) {
         expect_good_or_no_memory("create", opened);
         return failed;
     });
-    Store other = must(Store::open(other_path, options_));
+    Store other = must(engine::StoreAccess::open(other_path, options_, kByHand));
     (void)must(other.put("key", "value"));
     must(other.close());
     check_all();
@@ -472,7 +475,7 @@ TEST_P(NoMemoryTest, ClosingLosesNothing) {
         auto closed = store_->close();
         disarm();
         expect_good_or_no_memory("close", closed);
-        store_.emplace(must(Store::open(path_, options_)));
+        store_.emplace(must(engine::StoreAccess::open(path_, options_, kByHand)));
         check_contents();
     }
     check_all();
@@ -506,7 +509,7 @@ TEST_P(NoMemoryTest, AStoreWhoseThreadsCantBeStartedIsNotOpened) {
     ASSERT_EQ(pthread_setattr_default_np(&usual), 0);
     expect_error(refused, ErrorCode::io, "thread");
     expect_error(refused, ErrorCode::io, "could not be started");
-    store_.emplace(must(Store::open(path_, options_)));
+    store_.emplace(must(engine::StoreAccess::open(path_, options_, kByHand)));
     check_all();
 }
 

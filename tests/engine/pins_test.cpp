@@ -241,7 +241,8 @@ TEST(PinsCrash, EveryPowerCutLeavesWhatReturned) {
         for (int cut = 0; cut < 10; ++cut) {
             const auto disk = io.crash(random.next());
             const auto after = must(cold::ColdTier::open(*disk, "/store", kStore));
-            const auto& pins = after->state().pins;
+            const auto state = after->state();
+            const auto& pins = state->pins;
             ASSERT_TRUE(pins == known || pins == wanted) << "round " << round;
         }
     }

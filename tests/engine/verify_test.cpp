@@ -322,11 +322,10 @@ TEST_F(VerifyTest, IsCleanWhileTheStoreIsUsed) {
                 if (i % 37 == 0) must(store.pin("pin" + std::to_string(i)));
                 if (i % 37 == 20 && i > 37) must(store.unpin("pin" + std::to_string(i - 20)));
             });
-            for (int i = 0; i < 15; ++i) expect_clean(store, "beside others");
+            for (int i = 0; i < 15 || number <= 10; ++i) expect_clean(store, "beside others");
             writer.finish();
             reader.finish();
             flusher.finish();
-            EXPECT_GT(number, 10);
             expect_clean(store, "afterwards");
         }
     }

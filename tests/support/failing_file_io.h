@@ -89,6 +89,11 @@ public:
         if (auto failed = failures_->count(from); !failed) return failed;
         return io_->rename(from, to);
     }
+    Result<void> link(const Path& from, const Path& to) override {
+        if (auto failed = failures_->count(from); !failed) return failed;
+        if (failures_->links_fail) return std::unexpected(platform::os_error("linking " + from.string(), EXDEV));
+        return io_->link(from, to);
+    }
     Result<void> remove(const Path& path) override {
         if (auto failed = failures_->count(path); !failed) return failed;
         return io_->remove(path);

@@ -39,7 +39,7 @@ public:
         auto tier = ColdTier::open(io_, kDirectory, kStore);
         if (!tier) return std::unexpected(tier.error());
         tier_ = std::move(*tier);
-        clock_ = std::max(clock_, tier_->state().cut);
+        clock_ = std::max(clock_, tier_->state()->cut);
         if (auto removed = tier_->remove_leftovers(); !removed) return removed;
         return tier_->start_writing();
     }
@@ -47,7 +47,7 @@ public:
     /// One flush, a whole merge when one is due, or retention.
     [[nodiscard]] Result<void> work() {
         if (random_.one_in(8)) return retain();
-        const auto choice = warm::choose_merge(*tier_->tree(), 4);
+        const auto choice = warm::choose_merge(*tier_->tree(), 4, {});
         return choice ? merge(*choice) : flush();
     }
 
@@ -63,7 +63,7 @@ private:
         plan.store[1] = kStore[1];
         plan.directory = tier_->directory();
         plan.next_id = [this] { return tier_->next_id(); };
-        plan.floor = tier_->state().floor;
+        plan.floor = tier_->state()->floor;
         plan.segment_bytes = 3000 + random_.below(3000);
         plan.waiting_bytes = 1500 + random_.below(3000);
         plan.block_bytes = 600;
@@ -72,7 +72,7 @@ private:
     }
 
     [[nodiscard]] Result<void> flush() {
-        const Version after = tier_->state().cut;
+        const Version after = tier_->state()->cut;
         std::map<std::string, std::map<Version, OwnRecord, std::greater<>>> stripe;
         // What an earlier flush that failed took comes again, as from the rings.
         for (const auto& [place, record] : written_) {
@@ -130,7 +130,7 @@ private:
             TreeChange change;
             change.segments = (*part)->segments;
             for (const auto& input : inputs) {
-                if (tier_->state().components.contains(input->id())) {
+                if (tier_->state()->components.contains(input->id())) {
                     change.begins.emplace_back(input->id(), (*part)->range_end);
                 }
             }
@@ -142,8 +142,8 @@ private:
 
     /// What is all superseded by the floor goes as a whole.
     [[nodiscard]] Result<void> retain() {
-        const Version floor = tier_->state().floor;
-        const Version raised = random_.between(floor, std::max(floor, tier_->state().cut / 2));
+        const Version floor = tier_->state()->floor;
+        const Version raised = random_.between(floor, std::max(floor, tier_->state()->cut / 2));
         TreeChange change;
         change.floor = raised;
         for (const auto& component : tier_->tree()->all()) {
@@ -164,11 +164,11 @@ private:
 void expect_whole(SimFileIo& io, const Written& written, Version before, Version after) {
     const auto tier = ColdTier::open(io, kDirectory, kStore);
     ASSERT_TRUE(tier) << describe(tier.error());
-    const Version cut = (*tier)->state().cut;
+    const Version cut = (*tier)->state()->cut;
     ASSERT_TRUE(cut == before || cut == after) << cut << " is neither " << before << " nor " << after;
     const auto tree = (*tier)->tree();
     std::vector<cold::RecordPlace> places;
-    const Version floor = (*tier)->state().floor;
+    const Version floor = (*tier)->state()->floor;
     (void)must(cold::records_of_range(*tree, {}, {floor, cut}, false, 1'000'000, places));
     std::size_t next = 0;
     for (const auto& [place, record] : written) {
@@ -209,12 +209,12 @@ TEST(ColdCrash, EveryPowerCutLeavesAWholeTree) {
         ColdWorld world(random, io);
         must(world.open());
         for (int round = 0; round < 8; ++round) {
-            const Version before = world.tier().state().cut;
+            const Version before = world.tier().state()->cut;
             io.fail_call(random.between(1, random.one_in(4) ? 40 : 600), EIO, true);
             Version reached = before;
             Result<void> worked;
             while (worked) {
-                reached = world.tier().state().cut;
+                reached = world.tier().state()->cut;
                 worked = world.work();
             }
             // The change in flight may have reached the disk or not.
@@ -254,13 +254,14 @@ TEST(ColdFailure, ACallThatFailsLosesNothingAndIsMadeUpFor) {
             io.fail_no_more();
             if (round % 10 != 0) continue;
             must(world.work());
-            expect_whole(io, world.written(), world.tier().state().cut, world.clock());
+            expect_whole(io, world.written(), world.tier().state()->cut, world.clock());
             if (::testing::Test::HasFailure()) return;
         }
         must(world.work());
         must(world.open());
         std::size_t named = 0;
-        for (const auto& [id, component] : world.tier().state().components) named += component.segments.size();
+        const auto state = world.tier().state();
+        for (const auto& [id, component] : state->components) named += component.segments.size();
         EXPECT_EQ(must(io.list(kDirectory / "cold")).size(), named);
         EXPECT_EQ(must(io.list(kDirectory)).size(), 1U) << "more than a manifest";
     }

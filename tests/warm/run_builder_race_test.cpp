@@ -26,7 +26,7 @@ public:
         EXPECT_TRUE(builder_.mergeable());
     }
     void merge() { builder_.merge_step(); }
-    void cut(Version version) { builder_.advance_cut(version, nullptr); }
+    void cut(Version version) { builder_.show([&] { return cold::Settled{version, 0, nullptr}; }); }
     void extend() {
         EXPECT_TRUE(tier_.put("late", "v"));
         builder_.extend(1);

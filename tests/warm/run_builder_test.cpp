@@ -104,7 +104,7 @@ protected:
         ASSERT_TRUE(sealed);
         cut_ = *sealed;
         tier_.host.cut_value.store(cut_);
-        builder_.advance_cut(cut_, nullptr);
+        builder_.show([&] { return cold::Settled{cut_, 0, nullptr}; });
         const auto ends = tier_->prefix_ends(cut_);
         tier_->move_dead_heads(ends);
         tier_->sweep_index();
@@ -135,7 +135,7 @@ TEST_F(RunBuilderTest, RunsAndTailsHoldEverythingOnce) {
                 // A cut in the middle of everything, before heads move.
                 if (!random.one_in(10)) break;
                 cut_ = random.one_in(2) ? tier_->clock() : std::max(cut_, random.between(1, tier_->clock() + 1) - 1);
-                builder_.advance_cut(cut_, nullptr);
+                builder_.show([&] { return cold::Settled{cut_, 0, nullptr}; });
                 break;
             }
             default:
@@ -232,7 +232,7 @@ TEST_F(RunBuilderTest, BesideWritersAndCuts) {
                 };
                 const auto sealed = tier_->sync_all();
                 if (!sealed) continue;
-                builder_.advance_cut(*sealed, nullptr);
+                builder_.show([&] { return cold::Settled{*sealed, 0, nullptr}; });
                 grace();
                 const auto ends = tier_->prefix_ends(*sealed);
                 tier_->move_dead_heads(ends);

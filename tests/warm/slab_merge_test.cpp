@@ -129,7 +129,7 @@ protected:
     /// Merges what is due; look() is called after every part. Now and then it ends before it is done.
     bool merge_once(const std::function<void()>& look) {
         const Tree before = tree();
-        const auto choice = warm::choose_merge(before, 4);
+        const auto choice = warm::choose_merge(before, 4, {});
         if (!choice) return false;
         cold::SlabPlan how = plan();
         choice->fill(how, ids_ + 1, ids_ + 2);

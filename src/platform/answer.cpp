@@ -1,11 +1,11 @@
-#include <engine/answer.h>
+#include <platform/answer.h>
 
 #include <new>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 
-namespace zverse::engine {
+namespace zverse::platform {
 
 namespace {
 
@@ -33,4 +33,4 @@ Error error_of(const std::exception& thrown, const char* what) noexcept {
     }
 }
 
-}  // namespace zverse::engine
+}  // namespace zverse::platform

@@ -7,7 +7,7 @@
 #include <exception>
 #include <expected>
 
-namespace zverse::engine {
+namespace zverse::platform {
 
 /// `full` for no memory, `io` with its errno for a failed call of the system. Allocates nothing where it can't.
 [[nodiscard, gnu::cold, gnu::noinline]] Error error_of(const std::exception& thrown, const char* what) noexcept;
@@ -23,4 +23,4 @@ template <class Call>
     }
 }
 
-}  // namespace zverse::engine
+}  // namespace zverse::platform

@@ -1,0 +1,55 @@
+// Job: work that workers do step by step; and what it needs of the store around it.
+#pragma once
+
+#include <cold/cold_tier.h>
+#include <hot/tier.h>
+#include <platform/file_io.h>
+#include <platform/kernels.h>
+#include <warm/run_builder.h>
+#include <warm/view.h>
+#include <zverse/error.h>
+
+#include <cstdint>
+#include <functional>
+
+namespace zverse::warm {
+
+/// What jobs work on. All of it outlives them.
+struct Workplace {
+    hot::Tier& tier;
+    Views& views;
+    RunBuilder& runs;
+    cold::ColdTier& cold;
+    platform::FileIo& io;
+    const platform::Kernels& kernels;
+    /// Adds the times of versions in (after, upto] to an edit.
+    std::function<void(Version after, Version upto, cold::Edit& edit)> add_times;
+    std::function<std::int64_t()> wall_clock_nanoseconds;
+
+    [[nodiscard]] Version cut() const;
+    /// Publishes what is settled now.
+    void show() const;
+    [[nodiscard]] cold::SlabPlan slab_plan() const;
+};
+
+/// How far a step got.
+enum class Progress : std::uint8_t {
+    more,   ///< there is a next step
+    wait,   ///< there is, once readers have left
+    done,
+};
+
+/// One thread at a time.
+class Job {
+public:
+    virtual ~Job() = default;
+    /// A step of some milliseconds. After an error the job is over and leaves nothing behind, unless it says
+    /// committed().
+    [[nodiscard]] virtual Result<Progress> step() = 0;
+    /// What it changed counts, and the rest must be done whatever happens: a failed step is tried again.
+    [[nodiscard]] virtual bool committed() const noexcept { return false; }
+    /// Written to files so far.
+    [[nodiscard]] virtual std::uint64_t bytes_written() const noexcept = 0;
+};
+
+}  // namespace zverse::warm

@@ -1,0 +1,35 @@
+// MergeJob: one merge of live components, part by part; each part counts as soon as it is written.
+//
+// An interrupted merge goes on from the manifest: see merge_choice.h.
+#pragma once
+
+#include <warm/job.h>
+#include <warm/merge_choice.h>
+#include <warm/slab_merge.h>
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace zverse::warm {
+
+class MergeJob final : public Job {
+public:
+    MergeJob(const Workplace& workplace, MergeChoice choice) : at_(workplace), choice_(std::move(choice)) {}
+
+    /// Ends early, and quietly, when its inputs are gone.
+    [[nodiscard]] Result<Progress> step() override;
+    [[nodiscard]] std::uint64_t bytes_written() const noexcept override { return bytes_written_; }
+
+private:
+    [[nodiscard]] Result<Progress> commit(const cold::SlabPart& part);
+
+    const Workplace& at_;
+    MergeChoice choice_;
+    std::unique_ptr<SlabMerge> merge_;
+    std::vector<std::uint64_t> left_;  ///< inputs that still answer for keys
+    std::uint64_t bytes_written_ = 0;
+};
+
+}  // namespace zverse::warm

@@ -1,0 +1,291 @@
+// Order: jobs are handed from thread to thread by the ready set (M1); all else is under mutex_.
+#include <platform/answer.h>
+#include <warm/flush_job.h>
+#include <warm/merge_job.h>
+#include <warm/mover.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+namespace zverse::warm {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint64_t kMergeStepBytes = std::uint64_t{1} << 20;  ///< about; see merge_job.cpp
+constexpr auto kGraceWait = 50us;
+constexpr std::chrono::milliseconds kAgain = 100ms, kAgainAtMost = 5s;
+
+constexpr std::uint64_t bit(unsigned place) noexcept { return std::uint64_t{1} << place; }
+
+}  // namespace
+
+void Mover::Tickets::end(std::optional<Error> why) {
+    ended = std::max(ended, running);
+    if (why) failed = running;
+    failure = std::move(why);
+}
+
+std::optional<Result<void>> Mover::Tickets::outcome(std::uint64_t ticket) const {
+    if (ended < ticket) return std::nullopt;
+    if (failure && failed >= ticket) return std::unexpected(*failure);
+    return Result<void>();
+}
+
+Mover::Mover(Workplace workplace, const MoverOptions& options) : at_(std::move(workplace)), options_(options) {}
+Mover::~Mover() = default;
+
+// ---- Deciding.
+
+FlushState Mover::flush_state(Clock::time_point now) {
+    FlushState state;
+    state.ring_bytes = at_.tier.rings()[0].bytes();
+    for (const auto& ring : at_.tier.rings()) {
+        // relaxed, all: figures to decide by.
+        const std::uint64_t end = at_.tier.stamped_end(*ring);
+        const std::uint64_t dead = ring->dead_head.load(std::memory_order_relaxed);
+        const std::uint64_t used =
+            ring->tail.load(std::memory_order_relaxed) - ring->free_head.load(std::memory_order_relaxed);
+        state.flushable_bytes = std::max(state.flushable_bytes, end > dead ? end - dead : 0);
+        state.used_bytes = std::max(state.used_bytes, used);
+        state.writers_wait = state.writers_wait || !ring->queue.empty();
+    }
+    state.index_capacity = static_cast<std::uint64_t>(at_.tier.index().capacity());
+    state.index_entries = state.index_capacity - static_cast<std::uint64_t>(at_.tier.index().credits());
+    if (state.flushable_bytes == 0) {
+        unsettled_since_.reset();
+    } else if (!unsettled_since_) {
+        unsettled_since_ = now;
+    } else {
+        state.age = std::chrono::duration_cast<std::chrono::milliseconds>(now - *unsettled_since_);
+    }
+    state.age_max = options_.flush_age;
+    state.wanted = flushes_.open();
+    const auto tree = at_.cold.tree();
+    state.stripes = static_cast<std::uint64_t>(
+        std::ranges::count_if(tree->live(), [](const auto& component) { return component->level() == 0; }));
+    state.merging = merging();
+    return state;
+}
+
+void Mover::begin(unsigned place, std::unique_ptr<Job> job, Clock::time_point now) {
+    places_[place].job = std::move(job);
+    places_[place].began = now;
+    // relaxed, both: under mutex_, or handed over by the ready set.
+    places_[place].not_before.store(0, std::memory_order_relaxed);
+    occupied_.fetch_or(bit(place), std::memory_order_relaxed);
+    ready_.post(place);
+    alarm_.ring();
+}
+
+void Mover::decide_flush(Clock::time_point now) {
+    Place& place = places_[kFlushPlace];
+    if (place.job != nullptr) return;
+    const bool wanted = flushes_.open();
+    if (!wanted && (!options_.by_itself || now < place.begin_again)) return;
+    if (!flush_due(flush_state(now))) return;
+    // What is to be forgotten must not come back as a merge's output.
+    if (forget_wanted_ && merging()) return;
+    begin(kFlushPlace, std::make_unique<FlushJob>(at_, !forget_wanted_), now);
+    flushes_.begin();
+    forget_wanted_ = false;
+}
+
+void Mover::begin_merge(MergeChoice choice, Clock::time_point now) {
+    const unsigned place = choice.level;
+    for (const auto& input : choice.inputs) running_.inputs.insert(input->id());
+    running_.levels.insert(choice.level);
+    places_[place].choice = choice;
+    begin(place, std::make_unique<MergeJob>(at_, std::move(choice)), now);
+}
+
+void Mover::decide_compaction(const cold::Tree& tree, Clock::time_point now) {
+    if (merging()) return;
+    if (auto choice = choose_compaction(tree); choice && choice->level < platform::ReadySet::kPlaces) {
+        compactions_.begin();
+        begin_merge(std::move(*choice), now);
+        return;
+    }
+    compactions_.begin();
+    compactions_.end(std::nullopt);
+    ended_.notify_all();
+}
+
+void Mover::decide_merges(Clock::time_point now) {
+    if (forget_wanted_) return;
+    const auto tree = at_.cold.tree();
+    if (!compactions_.open() && looked_at_.lock() == tree) return;
+    bool all_looked_at = true;
+    for (;;) {
+        auto choice = choose_merge(*tree, options_.fan_in, running_);
+        // While a compaction is wanted only what has begun goes on.
+        if (choice && compactions_.open() && choice->range_begin.empty()) choice.reset();
+        if (!choice) break;
+        if (choice->level >= platform::ReadySet::kPlaces || now < places_[choice->level].begin_again) {
+            all_looked_at = false;
+            break;
+        }
+        begin_merge(std::move(*choice), now);
+    }
+    if (compactions_.open()) decide_compaction(*tree, now);
+    if (all_looked_at) looked_at_ = tree;
+}
+
+void Mover::decide() {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock.owns_lock() || stopped_) return;
+    const auto now = Clock::now();
+    decide_flush(now);
+    decide_merges(now);
+}
+
+// ---- Working.
+
+std::uint64_t Mover::steppable() const noexcept {
+    const Clock::rep now = Clock::now().time_since_epoch().count();
+    std::uint64_t places = 0;
+    for (std::uint64_t left = occupied(); left != 0; left &= left - 1) {
+        const auto place = static_cast<unsigned>(std::countr_zero(left));
+        // relaxed: when to try; the job itself is handed over by the ready set.
+        if (places_[place].not_before.load(std::memory_order_relaxed) <= now) places |= bit(place);
+    }
+    return places;
+}
+
+Mover::Worked Mover::work() {
+    decide();
+    const auto place = ready_.take(steppable());
+    if (!place) return occupied() != 0 ? Worked::waiting : Worked::no;
+    auto progress = platform::answer("the movers of the store", [&] { return places_[*place].job->step(); });
+    if (progress && *progress != Progress::done) {
+        go_on(*place, *progress);
+        return *progress == Progress::wait ? Worked::waiting : Worked::yes;
+    }
+    end(*place, std::move(progress));
+    return Worked::yes;
+}
+
+void Mover::go_on(unsigned place, Progress progress) {
+    Clock::duration pause{0};
+    if (progress == Progress::wait) pause = kGraceWait;
+    if (place != kFlushPlace && options_.bytes_per_second > 0) {
+        pause = std::chrono::nanoseconds(kMergeStepBytes * 1'000'000'000 / options_.bytes_per_second);
+    }
+    // relaxed: see steppable().
+    places_[place].not_before.store((Clock::now() + pause).time_since_epoch().count(), std::memory_order_relaxed);
+    ready_.post(place);
+}
+
+/// What a flush says about how fast writers may go.
+void Mover::note_flush(const Place& place) {
+    const auto& flush = static_cast<const FlushJob&>(*place.job);
+    ++figures_.flushes;
+    figures_.flushed_bytes += flush.bytes_written();
+    unsettled_since_.reset();
+    if (flush.freed_bytes() < (std::uint64_t{64} << 10)) return;
+    const double mib = static_cast<double>(flush.freed_bytes()) / (1 << 20);
+    const auto taken = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - place.began);
+    at_.tier.pace().set_flush_time(std::chrono::nanoseconds(
+        static_cast<std::int64_t>(static_cast<double>(taken.count()) / mib)));
+}
+
+void Mover::end(unsigned number, Result<Progress> result) {
+    std::unique_ptr<Job> over;  // goes without the lock: it may remove files
+    const std::scoped_lock lock(mutex_);
+    Place& place = places_[number];
+    const auto now = Clock::now();
+    if (!result) {
+        ++figures_.failures;
+        // A store that refuses writes for good has said why.
+        if (place.job->committed() && !at_.tier.refusal()) {
+            // relaxed: see steppable().
+            place.not_before.store((now + kAgain).time_since_epoch().count(), std::memory_order_relaxed);
+            ready_.post(number);
+            return;
+        }
+        place.begin_again = now + std::min<Clock::duration>(kAgain * (1 << std::min(place.failures, 10U)), kAgainAtMost);
+        ++place.failures;
+    } else {
+        place.failures = 0;
+        place.begin_again = {};
+    }
+    std::optional<Error> failure;
+    if (!result) failure = result.error();
+    if (number == kFlushPlace) {
+        if (result) note_flush(place);
+        if (failure) failure = std::move(*failure).during("flushing");
+        flushes_.end(std::move(failure));
+    } else {
+        for (const auto& input : place.choice.inputs) running_.inputs.erase(input->id());
+        running_.levels.erase(place.choice.level);
+        figures_.merges += result ? 1 : 0;
+        figures_.merged_bytes += place.job->bytes_written();
+        if (failure && compactions_.open()) {
+            compactions_.begin();
+            compactions_.end(std::move(*failure).during("compacting"));
+        }
+        place.choice = {};
+        looked_at_.reset();
+    }
+    over = std::move(place.job);
+    occupied_.fetch_and(~bit(number), std::memory_order_relaxed);  // relaxed: under mutex_
+    ended_.notify_all();
+}
+
+// ---- Asking.
+
+Result<void> Mover::wait_for(Tickets& tickets) {
+    std::unique_lock lock(mutex_);
+    const std::uint64_t ticket = ++tickets.wanted;
+    for (;;) {
+        if (auto outcome = tickets.outcome(ticket)) return std::move(*outcome);
+        if (stopped_) return std::unexpected(*stopped_);
+        if (options_.has_workers) {
+            alarm_.ring();
+            ended_.wait(lock);
+            continue;
+        }
+        lock.unlock();
+        if (work() != Worked::yes) std::this_thread::sleep_for(kGraceWait);
+        lock.lock();
+    }
+}
+
+Result<void> Mover::flush(bool keep) {
+    if (!keep) {
+        const std::scoped_lock lock(mutex_);
+        forget_wanted_ = true;
+    }
+    if (auto flushed = wait_for(flushes_); !flushed) return flushed;
+    // Without workers nobody else would merge.
+    while (!options_.has_workers && work() != Worked::no) {}
+    return {};
+}
+
+Result<void> Mover::compact() {
+    if (auto flushed = flush(true); !flushed) return flushed;
+    return wait_for(compactions_);
+}
+
+void Mover::urge() noexcept { alarm_.ring(); }
+
+void Mover::stop(Error reason) noexcept {
+    const std::scoped_lock lock(mutex_);
+    stopped_ = std::move(reason);
+    ended_.notify_all();
+    alarm_.ring();
+}
+
+MoverFigures Mover::figures() const {
+    const std::scoped_lock lock(mutex_);
+    return figures_;
+}
+
+std::optional<Error> Mover::flush_failure() const {
+    const std::scoped_lock lock(mutex_);
+    return flushes_.failure;
+}
+
+}  // namespace zverse::warm
