@@ -276,8 +276,8 @@ public:
     ///
     /// Contents    every write that returned before the call, as of every version from floor() on; named pins, and the
     ///             times of version_at(). The copy's own writes take versions above those that this store has handed
-    ///             out, and above at least 2^20 more; what lies between is version_unknown there. Both stores have one
-    ///             identity.
+    ///             out, and above about 2^20 more at least; what lies between is version_unknown there. Both stores
+    ///             have one identity.
     /// Durability  on return it survives power loss. After a crash at any moment before, there is no store in `dir`, or
     ///             all of it; what is left of none is to be removed by hand.
     /// Cost        a flush; a hard link for each segment, or a copy where `dir` is on another file system; rings of the
