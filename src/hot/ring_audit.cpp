@@ -9,7 +9,7 @@ namespace zverse::hot {
 namespace {
 
 namespace codes = platform::codes;
-constexpr std::uint64_t kPinnedBytes = std::uint64_t{1} << 20;  // looked at under one pin
+constexpr std::uint64_t kPinnedBytes = std::uint64_t{64} << 10;  // looked at under one pin
 
 void audit_headers(const Ring& ring, platform::FileIo& io, platform::Audit& audit) {
     const auto file = audit.open(io, ring.path(), kHeaderAreaBytes + ring.bytes(), codes::kRingSize);

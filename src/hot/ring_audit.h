@@ -7,7 +7,7 @@
 
 namespace zverse::hot {
 
-/// Not pinned. Cost: reads the ring's frames once, a MiB at a time under an epoch pin.
+/// Not pinned. Cost: reads the ring's frames once, 64 KiB at a time under an epoch pin.
 void audit_ring(Tier& tier, const Ring& ring, platform::FileIo& io, platform::Audit& audit);
 
 }  // namespace zverse::hot
