@@ -10,6 +10,7 @@
 #include <support/threads.h>
 
 #include <engine/store_access.h>
+#include <engine/superblock.h>
 #include <zverse/zverse.h>
 
 #include <gtest/gtest.h>
@@ -189,7 +190,11 @@ TEST_F(CheckpointTest, KeepsClassAndLostWindows) {
     store = open(path);
     const Version written = must(store.put("key", "written"));
     must(store.checkpoint(copy));
+    const auto io = platform::make_posix_file_io();
+    const Version begin =
+        must(engine::Superblock::open(*io, copy / "SUPERBLOCK", platform::OpenMode::read)).fields().clock_limit;
     const Store other = open_copy();
+    EXPECT_EQ(other.latest_version(), begin) << "another boot: nothing of the copy is lost";
     EXPECT_EQ(must(other.get("key", kept)), "kept");
     expect_error(other.get("key", lost), ErrorCode::version_unknown);
     EXPECT_EQ(must(other.get("key", written)), "written");
