@@ -1,12 +1,15 @@
 """All that scripts/mutate.py breaks, and what it can't."""
 
 from mutation import ENVIRONMENT  # noqa: F401: part of what mutate.py takes from here
+from mutations_api import API
 from mutations_cold import COLD
 from mutations_medium import ENGINE, JUDGE, PERSIST
 from mutations_threads import INDEXED, ORDERS, SEAL, STAMP, WARM
 
 # Headers last: after each of them everything is built anew.
-ALL = sorted(PERSIST + JUDGE + SEAL + STAMP + INDEXED + WARM + COLD + ENGINE, key=lambda each: each.file.endswith(".h"))
+ALL = sorted(
+    PERSIST + JUDGE + SEAL + STAMP + INDEXED + WARM + COLD + ENGINE + API, key=lambda each: each.file.endswith(".h")
+)
 
 NOT_MODELLED = [
     ("seq_cst weakened to acq_rel in the index's insertion and rescan",

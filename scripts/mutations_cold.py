@@ -29,7 +29,7 @@ COLD = [
     *room(
         "cold/segment_checksum.cpp",
         ("piece-without-offset", "a piece of a segment may lie anywhere in it", [DAMAGE],
-         ("seed + offset * 0x9e3779b97f4a7c15", "seed + 0 * offset")),
+         ("bytes.size(), seed + offset * kOffsetFactor", "bytes.size(), seed + 0 * offset")),
     ),
     *room(
         "cold/segment_writer.cpp",

@@ -56,7 +56,7 @@ JUDGE = [
     *room(
         "hot/frame.cpp",
         ("no-stamp-check", "recovery does not compare the stamp check", [FRAME, CRASH],
-         ("    if (check.problem == nullptr &&\n        frame.stamp_check !=", "    if (false &&\n        frame.stamp_check !=")),
+         ("    if (check.problem == nullptr &&\n        stamp_check !=", "    if (false &&\n        stamp_check !=")),
         ("no-frame-checksum", "recovery does not compare the frame's checksum", [FRAME, CRASH],
          ("    if (check.problem == nullptr && frame.checksum != frame_checksum(frame, secret)) {", "    if (false) {")),
         ("no-length-bound", "a frame's length is not bounded", [FRAME],

@@ -22,6 +22,7 @@
 #include <zverse/options.h>
 #include <zverse/stats.h>
 #include <zverse/types.h>
+#include <zverse/verification.h>
 
 #include <chrono>
 #include <cstddef>
@@ -217,6 +218,28 @@ public:
     [[nodiscard]] Snapshot snapshot() const;
     [[nodiscard]] Transaction begin();
 
+    // ---- Named pins: snapshots that survive. Any thread; one change at a time. Changes not inside a visit callback
+    // (invalid_argument).
+
+    /// Holds a version against the floor under a name, until unpin(), over restarts and power cuts.
+    ///
+    /// @param name     1 .. 255 bytes, any bytes; not in use
+    /// @param version  kLatest: the newest version that reads can see
+    /// @return         the version pinned
+    ///
+    /// Durability  on return the pin survives power loss, and so does every write up to its version.
+    /// Cost        a sync of what is not durable up to the version, and a synced write of some hundred bytes.
+    /// Errors      exists (the name is in use), version_too_old (Error::version() is the floor), version_unknown,
+    ///             invalid_argument (the name), read_only, closed, io and full: not pinned, but after io and a crash it
+    ///             may be.
+    [[nodiscard]] Result<Version> pin(std::string_view name, Version version = kLatest);
+    /// Lets a pin go; on return this survives power loss.
+    /// Errors  not_found, invalid_argument (the name), read_only, closed, io and full: still pinned, but after io and a
+    ///         crash it may not be.
+    [[nodiscard]] Result<void> unpin(std::string_view name);
+    /// All named pins and their versions, by name. Waits for nobody; also of a read-only store. Errors  closed.
+    [[nodiscard]] Result<std::vector<std::pair<std::string, Version>>> pins() const;
+
     // ---- Versions.
 
     /// The newest version that reads can see. Never falls. 0 before the first open write.
@@ -246,6 +269,31 @@ public:
     /// be, too. Cost: the newest record of every key is read and written. Any thread. Not inside a visit callback
     /// (invalid_argument). Errors: as flush().
     [[nodiscard]] Result<void> compact(const KeyRange& range = {});
+
+    /// A store of its own in `dir`, with all that this one holds, while it goes on: flushes, then links the segments.
+    ///
+    /// @param dir  must not exist, or be an empty directory. Its rings lie in `dir`/hot
+    ///
+    /// Contents    every write that returned before the call, as of every version from floor() on; named pins, and the
+    ///             times of version_at(). The copy's own writes take versions above those that this store has handed
+    ///             out, and above about 2^20 more at least; what lies between is version_unknown there. Both stores
+    ///             have one identity.
+    /// Durability  on return it survives power loss. After a crash at any moment before, there is no store in `dir`, or
+    ///             all of it; what is left of none is to be removed by hand.
+    /// Cost        a flush; a hard link for each segment, or a copy where `dir` is on another file system; rings of the
+    ///             same size, written once. Linked segments share their bytes on the medium, and damage to them.
+    /// Errors      exists (`dir` holds something, or is no directory), invalid_argument (an empty path; inside a visit
+    ///             callback), locked, full, io, corrupt, read_only, closed. Then no store is left in `dir`.
+    [[nodiscard]] Result<void> checkpoint(const std::filesystem::path& dir) const;
+
+    /// Reads and checks everything, while readers and writers go on: superblock, manifest, ring headers, every frame
+    /// that was written before the call, every segment. Changes nothing.
+    ///
+    /// Cost    reads the whole store; memory for the index and the keys of one segment at a time. Files of segments
+    ///         stay until it returns, so space that merges free meanwhile comes back late.
+    /// Errors  closed (close() makes it end early), full (no memory), invalid_argument (inside a visit callback).
+    ///         Damage is a finding, and so is a file that can't be read.
+    [[nodiscard]] Result<Verification> verify() const;
 
     /// Counters, gauges and the platform report; empty without memory, or after close(). Cost: microseconds; stops
     /// nobody.

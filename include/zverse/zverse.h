@@ -6,3 +6,4 @@
 #include <zverse/stats.h>
 #include <zverse/store.h>
 #include <zverse/types.h>
+#include <zverse/verification.h>

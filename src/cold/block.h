@@ -63,8 +63,12 @@ struct StoredRecord {
 class BlockReader {
 public:
     BlockReader() = default;
-    /// Over a whole block whose checksum is right. `bound`: nothing is read from there on. It is not the block's end but
-    /// that of all blocks, so that to read a record is not to read the header, which lies in another line.
+    /// Over a whole block whose checksum is right.
+    BlockReader(const std::byte* block, Version after) noexcept : block_(block), after_(after) {
+        bound_ = block_ + end();
+    }
+    /// For a single record: nothing is read from `bound` on, which is not the block's end but that of all blocks, so
+    /// that to read a record is not to read the header, which lies in another line.
     BlockReader(const std::byte* block, const std::byte* bound, Version after) noexcept
         : block_(block), bound_(bound), after_(after) {}
 

@@ -2,6 +2,7 @@
 #include <cold/segment_checksum.h>
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 namespace zverse::cold {
@@ -73,7 +74,33 @@ Result<void> ColdTier::remove_leftovers() {
         if (named.contains(name) || name.find(".zseg") == std::string::npos) continue;
         if (auto removed = io_.remove(directory() / name); !removed) return removed;
     }
+    no_leftovers_ = true;
     return {};
+}
+
+void ColdTier::audit_manifest(platform::Audit& audit) {
+    {
+        const std::scoped_lock lock(change_mutex_);
+        manifest_.audit(audit);
+    }
+    if (!no_leftovers_) return;
+    auto names = io_.list(directory());
+    if (!names) {
+        audit.find(names.error(), directory(), 0);
+        return;
+    }
+    // relaxed: the files were listed before, and their ids drawn before that.
+    const std::uint64_t ids = ids_.load(std::memory_order_relaxed);
+    for (const std::string& name : *names) {
+        const std::size_t digits = name.find(".zseg");
+        if (digits == std::string::npos) continue;
+        std::uint64_t id = 0;
+        const auto [end, error] = std::from_chars(name.data(), name.data() + digits, id);
+        const bool numbered = error == std::errc{} && end == name.data() + digits;
+        if (numbered && id <= ids) continue;  // in the tree, or left by a merge, or in the making
+        audit.find(platform::codes::kSegmentStray, directory() / name, 0,
+                   "a segment that this store never wrote: its ids go to " + std::to_string(ids));
+    }
 }
 
 std::size_t ColdTier::Parts::below(const std::optional<std::string>& key) const noexcept {

@@ -49,6 +49,9 @@ public:
     /// Before segments are written: the directory is there, and the manifest can be appended to. Errors: io, full.
     [[nodiscard]] Result<void> start_writing();
 
+    /// Checks the manifest, and, once leftovers are removed, that no segment has an id that was never drawn.
+    void audit_manifest(platform::Audit& audit);
+
     [[nodiscard]] std::shared_ptr<const Tree> tree() const {
         const std::scoped_lock lock(shown_mutex_);
         return tree_;
@@ -56,6 +59,15 @@ public:
     [[nodiscard]] std::shared_ptr<const ManifestState> state() const {
         const std::scoped_lock lock(shown_mutex_);
         return state_;
+    }
+    /// Both, as they belong together.
+    struct Moment {
+        std::shared_ptr<const Tree> tree;
+        std::shared_ptr<const ManifestState> state;
+    };
+    [[nodiscard]] Moment moment() const {
+        const std::scoped_lock lock(shown_mutex_);
+        return {tree_, state_};
     }
     [[nodiscard]] Settled settled() const {
         const std::scoped_lock lock(shown_mutex_);
@@ -107,6 +119,7 @@ private:
     std::mutex change_mutex_;  ///< guards what follows: one change at a time
     Manifest manifest_;
     bool writing_ = false;
+    bool no_leftovers_ = false;  ///< of an earlier opening
     Components components_;
     mutable std::mutex shown_mutex_;  ///< guards what follows: the last change that counts
     std::shared_ptr<const Tree> tree_;

@@ -266,6 +266,22 @@ Result<Manifest> Manifest::open(platform::FileIo& io, const std::filesystem::pat
     return manifest;
 }
 
+Result<void> Manifest::create(platform::FileIo& io, const std::filesystem::path& directory,
+                              const std::uint64_t (&store)[2], const ManifestState& state) {
+    Manifest manifest(io, directory, store);
+    manifest.state_ = std::make_shared<const ManifestState>(state);
+    return manifest.roll();
+}
+
+void Manifest::remove_created(platform::FileIo& io, const std::filesystem::path& directory) {
+    const std::filesystem::path first = directory / (std::string(kPrefix) + "1");
+    std::filesystem::path unfinished = first;
+    unfinished += kUnfinished;
+    for (const auto& path : {first, unfinished}) {
+        if (auto there = io.exists(path); there && *there) (void)io.remove(path);
+    }
+}
+
 Result<void> Manifest::start_writing() {
     auto numbers = numbers_in(*io_, directory_);
     if (!numbers) return std::unexpected(std::move(numbers.error()));

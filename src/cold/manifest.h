@@ -11,6 +11,7 @@
 // Threads: one at a time.
 #pragma once
 
+#include <platform/audit.h>
 #include <platform/file_io.h>
 #include <zverse/error.h>
 #include <zverse/types.h>
@@ -111,6 +112,12 @@ public:
     /// Errors: corrupt (file and offset named), incompatible, io.
     [[nodiscard]] static Result<Manifest> open(platform::FileIo& io, const std::filesystem::path& directory,
                                                const std::uint64_t (&store)[2]);
+    /// Writes the first manifest of a store; its directory has none. On return it survives power loss. Errors: io,
+    /// full.
+    [[nodiscard]] static Result<void> create(platform::FileIo& io, const std::filesystem::path& directory,
+                                             const std::uint64_t (&store)[2], const ManifestState& state);
+    /// Removes what create() made, and forgets what fails.
+    static void remove_created(platform::FileIo& io, const std::filesystem::path& directory);
     /// Before the first append(): writes the state anew and removes older manifests. Errors: io, full.
     /// After a failure it may be tried again.
     [[nodiscard]] Result<void> start_writing();
@@ -121,6 +128,9 @@ public:
     /// Appends and applies; on return it survives power loss. After a failure the edit is not applied, but after a
     /// crash it may be there; the next append() begins a new file without it.
     [[nodiscard]] Result<void> append(const Edit& edit);
+
+    /// Reads both copies of every edit that counts, and whether they make state().
+    void audit(platform::Audit& audit) const;
 
 private:
     Manifest(platform::FileIo& io, std::filesystem::path directory, const std::uint64_t (&store)[2])

@@ -149,7 +149,7 @@ Result<const IndexBucket*> Segment::bucket(std::uint64_t number) const {
     return &here.buckets[number % IndexPage::kBuckets];
 }
 
-Result<BlockReader> Segment::block_at(std::uint64_t unit) const {
+Result<const std::byte*> Segment::block_bytes(std::uint64_t unit) const {
     const std::uint64_t offset = unit * header_.unit_bytes;
     const std::byte* const bytes = mapping_.bytes().data() + offset;
     if (unit / 64 >= checked_.size() || !checked(unit)) [[unlikely]] {
@@ -165,10 +165,14 @@ Result<BlockReader> Segment::block_at(std::uint64_t unit) const {
         }
         note_checked(unit);
     }
-    return BlockReader(bytes, mapping_.bytes().data() + header_.index.offset, header_.slab_after);
+    return bytes;
 }
 
-Result<BlockReader> Segment::block(std::size_t number) const { return block_at(zones_.block(number).child); }
+Result<BlockReader> Segment::block(std::size_t number) const {
+    auto bytes = block_bytes(zones_.block(number).child);
+    if (!bytes) return std::unexpected(std::move(bytes.error()));
+    return BlockReader(*bytes, header_.slab_after);
+}
 
 Result<std::string_view> Segment::value(const StoredRecord& record) const {
     if (!record.is_outside) return record.value;
@@ -212,14 +216,15 @@ Result<void> Segment::for_each_posting(std::string_view key, std::uint64_t hash,
             const std::uint64_t unit = posting >> kPostingOffsetBits;
             const auto offset =
                 static_cast<std::uint32_t>((posting & ((1U << kPostingOffsetBits) - 1)) * kRecordAlignment);
-            auto reader = block_at(unit);
-            if (!reader) return std::unexpected(std::move(reader.error()));
+            auto block = block_bytes(unit);
+            if (!block) return std::unexpected(std::move(block.error()));
+            const BlockReader reader(*block, mapping_.bytes().data() + header_.index.offset, header_.slab_after);
             StoredRecord record;
-            if (!reader->read(offset, record)) {
+            if (!reader.read(offset, record)) {
                 return std::unexpected(damaged(unit * header_.unit_bytes + offset, "no record lies there"));
             }
-            if (!reader->has_key(record, key)) continue;
-            auto more = visit(*reader, unit, offset, record);
+            if (!reader.has_key(record, key)) continue;
+            auto more = visit(reader, unit, offset, record);
             if (!more) return std::unexpected(std::move(more.error()));
             if (!*more) return {};
         }
@@ -233,7 +238,7 @@ Result<bool> Segment::walk_down(BlockReader reader, std::uint64_t unit, std::str
     Version above = record.version;
     while (record.version > as_of) {
         std::uint32_t next = record.next;
-        if (next == reader.end()) {
+        if (next >= reader.end()) {
             if (!number) {
                 auto found = block_number(unit);
                 if (!found) return std::unexpected(std::move(found.error()));

@@ -117,7 +117,8 @@ private:
         return reinterpret_cast<const IndexPage*>(mapping_.bytes().data() + header_.index.offset)[number];
     }
     [[nodiscard]] Result<const IndexBucket*> bucket(std::uint64_t number) const;
-    [[nodiscard]] Result<BlockReader> block_at(std::uint64_t unit) const;
+    /// Where a block lies, checked.
+    [[nodiscard]] Result<const std::byte*> block_bytes(std::uint64_t unit) const;
     [[nodiscard]] bool checked(std::uint64_t unit) const noexcept {
         return (checked_[unit / 64].load(std::memory_order_relaxed) >> (unit % 64) & 1) != 0;  // relaxed: see above
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cold/layout.h>
+#include <platform/file_io.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +15,9 @@ namespace zverse::cold {
 /// XXH3-64 (Y. Collet) of a piece at `offset` of the file.
 [[nodiscard]] std::uint64_t piece_checksum(std::span<const std::byte> bytes, std::uint64_t seed,
                                            std::uint64_t offset) noexcept;
+/// The same of a piece in a file, read through `buffer`. Errors: corrupt (the file ends), io.
+[[nodiscard]] Result<std::uint64_t> piece_checksum(platform::File& file, std::uint64_t bytes, std::uint64_t seed,
+                                                   std::uint64_t offset, std::span<std::byte> buffer);
 [[nodiscard]] std::uint64_t header_checksum(const SegmentHeader& header) noexcept;
 
 }  // namespace zverse::cold

@@ -15,9 +15,12 @@ constexpr std::uint64_t kWindowBytes = 256 << 10;  // of ring, walked for one re
 constexpr std::uint64_t kTailBytes = 64 << 10;
 }  // namespace
 
-ChangesCursor::ChangesCursor(std::shared_ptr<Engine> engine, Version after, Version upto, KeyRange keys,
+ChangesCursor::ChangesCursor(std::shared_ptr<Engine> engine, VersionPins::Pin pin, VersionRange versions, KeyRange keys,
                              const ScanOptions& options)
-    : BatchCursor(std::move(engine), upto, options), after_(after), upto_(upto), keys_(std::move(keys)) {
+    : BatchCursor(std::move(engine), std::move(pin), versions.upto, options),
+      after_(versions.after),
+      upto_(versions.upto),
+      keys_(std::move(keys)) {
     done_ = after_ >= upto_ || (!keys_.end.empty() && keys_.begin == keys_.end);
 }
 

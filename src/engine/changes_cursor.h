@@ -16,7 +16,7 @@ namespace zverse::engine {
 class ChangesCursor final : public BatchCursor {
 public:
     /// Versions (after, upto]; `upto` is resolved.
-    ChangesCursor(std::shared_ptr<Engine> engine, Version after, Version upto, KeyRange keys,
+    ChangesCursor(std::shared_ptr<Engine> engine, VersionPins::Pin pin, VersionRange versions, KeyRange keys,
                   const ScanOptions& options);
 
 protected:

@@ -86,6 +86,12 @@ Result<void> Creation::check_directory(platform::FileIo& io, const fs::path& dir
     if (!unfinished) return std::unexpected(std::move(unfinished.error()));
     auto finished = io.exists(dir / kSuperblockName);
     if (!finished) return std::unexpected(std::move(finished.error()));
+    const bool manifest = std::ranges::any_of(*names, [](const auto& name) { return name.starts_with("MANIFEST-"); });
+    if (*unfinished && !*finished && manifest) {
+        return std::unexpected(Error(ErrorCode::not_found, "no store in " + dir.string() +
+                                                               ": a checkpoint into it was not finished; remove what "
+                                                               "is there to try again"));
+    }
     if (*unfinished || *finished) return {};
     if (*ring) return std::unexpected(orphaned_ring(**ring, dir));
     for (const std::string& name : *names) {

@@ -35,7 +35,7 @@ public:
         : io_(io), dir_(dir), fields_(std::move(fields)), force_granularity_(std::move(force_granularity)) {}
 
     /// Looks at a directory without a superblock, which need not be locked. Errors: corrupt (rings whose superblock is
-    /// gone), not_found (other files), io.
+    /// gone), not_found (other files, or a checkpoint that was not finished), io.
     [[nodiscard]] static Result<void> check_directory(platform::FileIo& io, const std::filesystem::path& dir);
 
     /// The directory is locked and has no superblock. Errors: corrupt (as above, or the rings of an unfinished creation

@@ -84,11 +84,11 @@ private:
     std::size_t next_ = 0;
 };
 
-/// A cursor over the store that refills its batch; pins its version against the floor.
+/// A cursor over the store that refills its batch, as of a version; `pin` holds all that it shows against the floor.
 class BatchCursor : public CursorState {
 public:
-    BatchCursor(std::shared_ptr<Engine> engine, Version as_of, const ScanOptions& options)
-        : engine_(std::move(engine)), as_of_(as_of), options_(options), pin_(engine_->pins().pin(as_of)) {}
+    BatchCursor(std::shared_ptr<Engine> engine, VersionPins::Pin pin, Version as_of, const ScanOptions& options)
+        : engine_(std::move(engine)), as_of_(as_of), options_(options), pin_(std::move(pin)) {}
 
     [[nodiscard]] Result<bool> next() override;
     [[nodiscard]] Result<bool> seek(std::string_view key) override;

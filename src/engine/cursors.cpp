@@ -16,6 +16,18 @@ Result<void> Engine::check_range(const KeyRange& range) {
         Error(ErrorCode::invalid_argument, "the key range is reversed: its begin is greater than its end"));
 }
 
+Error Engine::too_old_error(Version version, Version floor) {
+    return Error(ErrorCode::version_too_old,
+                 "version " + std::to_string(version) + " is below the floor " + std::to_string(floor), 0, floor);
+}
+
+/// Pins what resolve_version() let through; the floor may have moved since.
+Result<VersionPins::Pin> Engine::pin_resolved(Version version) {
+    auto pin = pins_.try_pin(version);
+    if (!pin) return std::unexpected(too_old_error(version, pins_.floor()));
+    return std::move(*pin);
+}
+
 Result<Cursor> Engine::scan(const KeyRange& range, Version as_of, const ScanOptions& options) {
     hot::WriterSlot& slot = tier_->slots().mine();
     const hot::ActiveCall call(*tier_);
@@ -24,7 +36,10 @@ Result<Cursor> Engine::scan(const KeyRange& range, Version as_of, const ScanOpti
     const hot::PinGuard pin(tier_->epochs(), slot);
     const auto s = resolve_version(as_of, views_->current());
     if (!s) return std::unexpected(s.error());
-    return Cursor(std::make_unique<ScanCursor>(shared_from_this(), range, *s, options));
+    auto held = as_of == kLatest ? pins_.pin_from(*s) : pin_resolved(*s);
+    if (!held) return std::unexpected(std::move(held.error()));
+    const Version shown = held->version();
+    return Cursor(std::make_unique<ScanCursor>(shared_from_this(), std::move(*held), range, shown, options));
 }
 
 /// Clips (after, upto] to what there is; version_unknown when a bound lies in a lost window.
@@ -54,7 +69,9 @@ Result<Cursor> Engine::history(std::string_view key, VersionRange versions, cons
     const hot::PinGuard pin(tier_->epochs(), slot);
     const auto range = resolve_range(versions, views_->current());
     if (!range) return std::unexpected(range.error());
-    return Cursor(std::make_unique<HistoryCursor>(shared_from_this(), key, range->after, range->upto, options));
+    // What is kept now of the range stays.
+    auto held = pins_.pin_from(range->after);
+    return Cursor(std::make_unique<HistoryCursor>(shared_from_this(), std::move(held), key, *range, options));
 }
 
 Result<Cursor> Engine::changes(VersionRange versions, const KeyRange& keys, const ScanOptions& options) {
@@ -72,14 +89,17 @@ Result<Cursor> Engine::changes(VersionRange versions, const KeyRange& keys, cons
     }
     const auto range = resolve_range(versions, view);
     if (!range) return std::unexpected(range.error());
-    return Cursor(std::make_unique<ChangesCursor>(shared_from_this(), range->after, range->upto, keys, options));
+    // As of its begin: whatever a later version in the range supersedes is shown, too.
+    auto held = pin_resolved(range->after);
+    if (!held) return std::unexpected(std::move(held.error()));
+    return Cursor(std::make_unique<ChangesCursor>(shared_from_this(), std::move(*held), *range, keys, options));
 }
 
 Snapshot Engine::snapshot() {
     const Version latest = tier_->latest();
     try {
         const hot::ActiveCall call(*tier_);
-        return Snapshot(std::make_unique<SnapshotState>(shared_from_this(), tier_->latest()));
+        return Snapshot(std::make_unique<SnapshotState>(shared_from_this(), pins_.pin_from(tier_->latest())));
     } catch (const std::exception&) {
         return Snapshot(latest);
     }
@@ -88,7 +108,7 @@ Snapshot Engine::snapshot() {
 Transaction Engine::begin() {
     try {
         const hot::ActiveCall call(*tier_);
-        return Transaction(std::make_unique<TransactionState>(shared_from_this(), tier_->latest()));
+        return Transaction(std::make_unique<TransactionState>(shared_from_this(), pins_.pin_from(tier_->latest())));
     } catch (const std::exception&) {
         return Transaction(nullptr);
     }

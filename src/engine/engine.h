@@ -6,6 +6,9 @@
 //   write_path.cpp   limits and batches, then the hot tier
 //   read_path.cpp    pin, view, version; then the hot tier, then the cold one
 //   flush.cpp        from the hot tier to the cold one, and merges there: what calls ask of warm/mover.h
+//   verify.cpp       a look at every byte
+//   checkpoint.h     a copy that opens
+//   named_pins.cpp   snapshots with a name, in the manifest
 //   scan_cursor.h, history_cursor.h, changes_cursor.h   ordered reads, a batch at a time
 //   transaction.h    a write set over a snapshot
 //   upkeep.h         the background thread: clock limit, syncs, time frames, settling, runs
@@ -35,11 +38,15 @@
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace zverse::engine {
@@ -83,6 +90,14 @@ public:
     [[nodiscard]] Snapshot snapshot();
     [[nodiscard]] Transaction begin();
 
+    // ---- Named pins.
+    [[nodiscard]] Result<Version> pin(std::string_view name, Version version);
+    [[nodiscard]] Result<void> unpin(std::string_view name);
+    [[nodiscard]] Result<std::vector<std::pair<std::string, Version>>> named_pins();
+
+    [[nodiscard]] Result<Verification> verify();
+    [[nodiscard]] Result<void> checkpoint(const std::filesystem::path& directory);
+
     // ---- Versions.
     [[nodiscard]] Version latest_version() const noexcept;
     [[nodiscard]] Version durable_version();
@@ -103,6 +118,7 @@ public:
         return closed_.load(std::memory_order_acquire);
     }
     [[nodiscard]] static Error closed_error();
+    [[nodiscard]] static Error too_old_error(Version version, Version floor);
     /// Checks a version to read as of, pinned, with the view loaded: floor, latest, lost windows. Resolves kLatest.
     [[nodiscard]] Result<Version> resolve_version(Version as_of, const warm::View& view) const;
     [[nodiscard]] static bool good_key(std::string_view key) noexcept {
@@ -134,6 +150,12 @@ private:
     [[nodiscard]] Result<Version> write_prepared(const std::vector<hot::Operation>& operations,
                                                  std::optional<Version> unless_newer);
     void after_write() noexcept;
+    [[nodiscard]] Result<VersionPins::Pin> pin_resolved(Version version);
+    /// Opening: what the manifest has pinned.
+    [[nodiscard]] Result<void> load_pins(const cold::ManifestState& state, Version clock_limit);
+    [[nodiscard]] Result<void> check_pin_change(const char* call, std::string_view name) const;
+    /// What pin() is asked for, held against the floor.
+    [[nodiscard]] Result<VersionPins::Pin> hold(Version version);
     [[nodiscard]] bool is_lost(Version version) const noexcept;
     [[nodiscard]] static Result<std::optional<Entry>> find_settled(const warm::View& view, std::string_view key,
                                                                    std::uint64_t settled_hash, Version as_of);
@@ -144,6 +166,8 @@ private:
     void make_mover();
     /// Whether a call that moves data may be made here. `call` is its name.
     [[nodiscard]] Result<void> check_maintenance(const char* call) const;
+    /// closed, or invalid_argument inside a visit callback, where waiting could be for ever.
+    [[nodiscard]] Result<void> check_waiting(const char* call) const;
     [[nodiscard]] static Result<void> check_range(const KeyRange& range);
     void stop_movers() noexcept;
     [[nodiscard]] std::vector<Capability> platform_rows() const;
@@ -170,6 +194,8 @@ private:
     std::unique_ptr<warm::Views> views_;
     std::unique_ptr<warm::RunBuilder> runs_;
     VersionPins pins_;
+    std::mutex named_pins_mutex_;  ///< one change at a time; guards named_pins_
+    std::map<std::string, VersionPins::Pin, std::less<>> named_pins_;  ///< as the manifest has them
     VersionTimes times_;
     std::unique_ptr<Upkeep> upkeep_;
     const platform::Kernels* kernels_ = nullptr;

@@ -38,12 +38,17 @@ void Engine::want_space() noexcept {
     if (mover != nullptr) mover->urge();
 }
 
-Result<void> Engine::check_maintenance(const char* call) const {
+Result<void> Engine::check_waiting(const char* call) const {
     if (closed()) return std::unexpected(closed_error());
     const hot::WriterSlot* slot = tier_->slots().find_mine();
     if (slot != nullptr && slot->callbacks > 0) {
         return std::unexpected(Error(ErrorCode::invalid_argument, std::string(call) + " inside a visit callback"));
     }
+    return {};
+}
+
+Result<void> Engine::check_maintenance(const char* call) const {
+    if (auto may = check_waiting(call); !may) return may;
     if (options_.read_only) return std::unexpected(*tier_->refusal());
     return {};
 }

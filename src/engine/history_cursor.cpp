@@ -8,13 +8,13 @@
 
 namespace zverse::engine {
 
-HistoryCursor::HistoryCursor(std::shared_ptr<Engine> engine, std::string_view key, Version after, Version upto,
-                             const ScanOptions& options)
-    : BatchCursor(std::move(engine), upto, options),
+HistoryCursor::HistoryCursor(std::shared_ptr<Engine> engine, VersionPins::Pin pin, std::string_view key,
+                             VersionRange versions, const ScanOptions& options)
+    : BatchCursor(std::move(engine), std::move(pin), versions.upto, options),
       key_(key),
       hash_(engine_->tier().hash(key)),
-      after_(after),
-      upto_(upto) {
+      after_(versions.after),
+      upto_(versions.upto) {
     done_ = after_ >= upto_;
 }
 

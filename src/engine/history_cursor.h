@@ -10,7 +10,7 @@ namespace zverse::engine {
 class HistoryCursor final : public BatchCursor {
 public:
     /// Versions (after, upto]; `upto` is resolved.
-    HistoryCursor(std::shared_ptr<Engine> engine, std::string_view key, Version after, Version upto,
+    HistoryCursor(std::shared_ptr<Engine> engine, VersionPins::Pin pin, std::string_view key, VersionRange versions,
                   const ScanOptions& options);
 
 protected:

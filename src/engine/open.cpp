@@ -165,7 +165,11 @@ Result<void> Opening::find_or_create() {
     // Another process may have created it between the look and the lock.
     there = io().exists(dir_ / kSuperblockName);
     if (!there) return std::unexpected(std::move(there.error()));
-    if (!*there) return create();
+    if (!*there) {
+        // Somebody may have begun a checkpoint there meanwhile, and died.
+        if (auto free = Creation::check_directory(io(), dir_); !free) return free;
+        return create();
+    }
     // Who created it may have died before the rename was durable, and writes must not outlive it.
     return options_.read_only ? Result<void>{} : io().sync_directory(dir_);
 }
@@ -391,6 +395,7 @@ Result<void> Opening::start() {
     view->cut = settled->cut;
     view->floor = settled->floor;
     view->tree = engine_.cold_->settled().tree;
+    if (auto loaded = engine_.load_pins(*settled, fields_.clock_limit); !loaded) return loaded;
     for (const auto& ring : engine_.tier_->rings()) view->coverage.push_back(ring->marks().head);
     engine_.views_ = std::make_unique<warm::Views>(engine_.tier_->epochs(), std::move(view));
     engine_.runs_ = std::make_unique<warm::RunBuilder>(*engine_.tier_, *engine_.views_);

@@ -47,9 +47,7 @@ Result<Version> Engine::resolve_version(Version as_of, const warm::View& view) c
                   "version " + std::to_string(as_of) + " is above the latest version " + std::to_string(latest)));
     }
     if (as_of < view.floor) [[unlikely]] {
-        return std::unexpected(Error(
-            ErrorCode::version_too_old,
-            "version " + std::to_string(as_of) + " is below the floor " + std::to_string(view.floor), 0, view.floor));
+        return std::unexpected(too_old_error(as_of, view.floor));
     }
     if (!lost_.empty() && is_lost(as_of)) [[unlikely]] {
         return std::unexpected(Error(ErrorCode::version_unknown,

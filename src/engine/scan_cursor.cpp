@@ -18,8 +18,9 @@ constexpr std::size_t kScratchEntries = 1 << 16;  // a thread keeps the memory o
 
 }  // namespace
 
-ScanCursor::ScanCursor(std::shared_ptr<Engine> engine, KeyRange range, Version as_of, const ScanOptions& options)
-    : BatchCursor(std::move(engine), as_of, options),
+ScanCursor::ScanCursor(std::shared_ptr<Engine> engine, VersionPins::Pin pin, KeyRange range, Version as_of,
+                       const ScanOptions& options)
+    : BatchCursor(std::move(engine), std::move(pin), as_of, options),
       range_(std::move(range)),
       step_(options.reverse ? -1 : 1),
       place_(options.reverse ? range_.end : range_.begin),

@@ -15,7 +15,8 @@ namespace zverse::engine {
 
 class ScanCursor final : public BatchCursor {
 public:
-    ScanCursor(std::shared_ptr<Engine> engine, KeyRange range, Version as_of, const ScanOptions& options);
+    ScanCursor(std::shared_ptr<Engine> engine, VersionPins::Pin pin, KeyRange range, Version as_of,
+               const ScanOptions& options);
 
 protected:
     [[nodiscard]] Result<void> refill(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) override;

@@ -200,7 +200,7 @@ Stats Engine::stats() {
     gauge("zverse_durable_version", "Every version up to it survives power loss.",
           static_cast<double>(tier_->durable_mark()));
     gauge("zverse_clock_limit_version", "The clock is persisted up to here.", static_cast<double>(tier_->limit()));
-    gauge("zverse_pins", "Snapshots, cursors and transactions alive.", static_cast<double>(pins_.count()));
+    gauge("zverse_pins", "Snapshots, named pins, cursors and transactions alive.", static_cast<double>(pins_.count()));
     gauge("zverse_index_entries", "Hash index entries in use or reserved.",
           static_cast<double>(tier_->index().capacity() - tier_->index().credits()));
     gauge("zverse_index_capacity_entries", "Hash index entries there are.",

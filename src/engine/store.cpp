@@ -178,6 +178,16 @@ Result<Cursor> Store::changes(VersionRange versions, const KeyRange& keys, const
 Snapshot Store::snapshot() const { return engine_->snapshot(); }
 Transaction Store::begin() { return engine_->begin(); }
 
+Result<Version> Store::pin(std::string_view name, Version version) {
+    return answer("the pin", [&] { return engine_->pin(name, version); });
+}
+Result<void> Store::unpin(std::string_view name) {
+    return answer("the pin", [&] { return engine_->unpin(name); });
+}
+Result<std::vector<std::pair<std::string, Version>>> Store::pins() const {
+    return answer("the pins", [&] { return engine_->named_pins(); });
+}
+
 Version Store::latest_version() const { return engine_->latest_version(); }
 Version Store::durable_version() const {
     try {
@@ -210,6 +220,12 @@ Result<void> Store::wait_durable(Version version) {
 }
 Result<Version> Store::wait_newer(Version after, std::chrono::milliseconds timeout) const {
     return platform::answer("waiting", [&] { return engine_->wait_newer(after, timeout); });
+}
+Result<Verification> Store::verify() const {
+    return answer("the verification", [&] { return engine_->verify(); });
+}
+Result<void> Store::checkpoint(const std::filesystem::path& dir) const {
+    return answer("the checkpoint", [&] { return engine_->checkpoint(dir); });
 }
 Stats Store::stats() const {
     try {

@@ -31,10 +31,10 @@ struct Internals {
     std::optional<platform::BootId> boot_id;
     /// Data that stays in the rings is flushed at this age.
     std::chrono::milliseconds flush_age{std::chrono::minutes(10)};
-    /// Puts something between the store and its files, to fail calls.
-    std::function<std::unique_ptr<platform::FileIo>(std::unique_ptr<platform::FileIo>)> wrap_io;
     /// Pretend the machine has these nodes and CPUs (hwloc's synthetic syntax). Empty: what it has.
     std::string topology;
+    /// What the store does its files' work with, made out of what it would. Empty: that itself.
+    std::function<std::unique_ptr<platform::FileIo>(std::unique_ptr<platform::FileIo>)> wrap_io;
 };
 
 struct StoreAccess {
@@ -46,6 +46,8 @@ struct StoreAccess {
     /// As flush(), but forgets: reads answer as if no record with a version <= the returned one had ever been. So a
     /// test can go on without end on few bytes. Any thread.
     [[nodiscard]] static Result<Version> drain(Store& store);
+    /// Announces a floor, as retention does before it forgets; nothing is forgotten. Returns how far it got.
+    [[nodiscard]] static Version raise_floor(Store& store, Version wanted);
     /// Leaves as a killed process would: no sync, no settling, no clean mark; unmaps and unlocks. Later calls
     /// return `closed`. Acknowledged writes must be there after the next open.
     static void abandon(Store& store) noexcept;

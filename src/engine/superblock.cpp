@@ -143,6 +143,24 @@ Result<Superblock> Superblock::open(platform::FileIo& io, const std::filesystem:
     return Superblock(std::move(*file), decode(*best), best->sequence, 1 - best_number, torn);
 }
 
+void Superblock::audit(platform::FileIo& io, const std::filesystem::path& path, platform::Audit& audit) const {
+    namespace codes = platform::codes;
+    const auto file = audit.open(io, path, 2 * kSuperblockCopyBytes, codes::kSuperblockCopy);
+    if (file == nullptr) return;
+    for (unsigned number = 0; number < 2; ++number) {
+        const std::uint64_t offset = number * kSuperblockCopyBytes;
+        auto copy = std::make_unique<SuperblockCopy>();
+        if (!audit.read(*file, bytes_of(*copy), offset)) continue;
+        if (const auto error = check(*copy, path.string() + " offset " + std::to_string(offset))) {
+            audit.find(codes::kSuperblockCopy, path, offset, error->message());
+            continue;
+        }
+        const Copy known = encode(fields_, copy->sequence);
+        if (std::ranges::equal(bytes_of(*copy), bytes_of(*known))) continue;
+        audit.find(codes::kSuperblockDiffers, path, offset, "the copy does not say what the open store goes by");
+    }
+}
+
 /// Sectors of ours that reach the disk alone might be just what a torn copy lacks, and would bring back a superblock
 /// that the last opening decided without. Without its checksum nothing completes it.
 Result<void> Superblock::invalidate_torn_copy() {

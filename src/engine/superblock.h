@@ -5,6 +5,7 @@
 #pragma once
 
 #include <hot/layout.h>
+#include <platform/audit.h>
 #include <platform/capabilities.h>
 #include <platform/file_io.h>
 #include <zverse/error.h>
@@ -108,6 +109,8 @@ public:
                                                  platform::OpenMode mode);
 
     [[nodiscard]] const SuperblockFields& fields() const noexcept { return fields_; }
+    /// Reads both copies at `path` and whether they say what fields() does. Nobody writes meanwhile.
+    void audit(platform::FileIo& io, const std::filesystem::path& path, platform::Audit& audit) const;
     /// Persists both copies. One thread at a time. After a failure the store must not go on writing.
     [[nodiscard]] Result<void> write(const SuperblockFields& fields);
 

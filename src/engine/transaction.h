@@ -13,8 +13,8 @@ namespace zverse::engine {
 
 class SnapshotState {
 public:
-    SnapshotState(std::shared_ptr<Engine> engine, Version version)
-        : engine_(std::move(engine)), pin_(engine_->pins().pin(version)) {}
+    SnapshotState(std::shared_ptr<Engine> engine, VersionPins::Pin pin)
+        : engine_(std::move(engine)), pin_(std::move(pin)) {}
     [[nodiscard]] Version version() const noexcept { return pin_.version(); }
 
 private:
@@ -27,8 +27,8 @@ using WriteSet = std::map<std::string, std::optional<std::string>, std::less<>>;
 
 class TransactionState {
 public:
-    TransactionState(std::shared_ptr<Engine> engine, Version version)
-        : engine_(std::move(engine)), pin_(engine_->pins().pin(version)) {}
+    TransactionState(std::shared_ptr<Engine> engine, VersionPins::Pin pin)
+        : engine_(std::move(engine)), pin_(std::move(pin)) {}
 
     [[nodiscard]] Version snapshot_version() const noexcept { return pin_.version(); }
     [[nodiscard]] Result<std::optional<std::string>> get(std::string_view key);

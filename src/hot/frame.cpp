@@ -213,8 +213,8 @@ const char* check_operations(const FrameHeader& frame) noexcept {
     const auto* start = reinterpret_cast<const std::byte*>(&frame);
     for (std::uint32_t i = 0; i < frame.count(); ++i) {
         if (offset + sizeof(OperationHeader) > frame.bytes()) return "operation beyond the end of its frame";
-        OperationHeader op;
-        std::memcpy(&op, start + offset, sizeof op);
+        // Not all of it: readers of a live ring may be changing its links.
+        const auto& op = *reinterpret_cast<const OperationHeader*>(start + offset);
         const std::uint64_t length = operation_bytes(op.key_bytes, op.value_bytes);
         if (length > frame.bytes() - offset) return "key or value beyond the end of its frame";
         if (op.back_units != offset / kUnitBytes) return "operation that names another frame";
@@ -227,9 +227,11 @@ const char* check_operations(const FrameHeader& frame) noexcept {
 }  // namespace
 
 FrameCheck check_frame(const Ring& ring, std::uint64_t position, std::uint64_t limit, const Secret& secret) noexcept {
-    const FrameHeader& frame = *ring.frame_at(position);
+    FrameHeader& frame = *ring.frame_at(position);
     FrameCheck check;
-    check.stamp = {frame.stamp};
+    // relaxed, both: in a live ring somebody may clear `dirty` or store the same check again, no more.
+    check.stamp = {std::atomic_ref(frame.stamp).load(std::memory_order_relaxed)};
+    const std::uint64_t stamp_check = std::atomic_ref(frame.stamp_check).load(std::memory_order_relaxed);
     check.bytes = frame.bytes();
     const std::uint64_t until_wrap = ring.bytes() - (position & (ring.bytes() - 1));
     if (frame.lines == 0 || check.bytes > limit - position || check.bytes > until_wrap) {
@@ -245,8 +247,7 @@ FrameCheck check_frame(const Ring& ring, std::uint64_t position, std::uint64_t l
     } else {
         check.problem = check_operations(frame);
     }
-    if (check.problem == nullptr &&
-        frame.stamp_check != stamp_check_of(secret, frame.validity, check.stamp.kind_number())) {
+    if (check.problem == nullptr && stamp_check != stamp_check_of(secret, frame.validity, check.stamp.kind_number())) {
         check.problem = "stamp check mismatch";
     }
     if (check.problem == nullptr && frame.checksum != frame_checksum(frame, secret)) {

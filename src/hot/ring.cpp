@@ -225,4 +225,15 @@ RingMarks Ring::marks() const {
     return marks_;
 }
 
+Result<Ring::HeaderProblems> Ring::check_headers(platform::File& file) const {
+    HeaderArea area;
+    const std::scoped_lock lock(marks_mutex_);
+    if (auto read = file.read_exact(area, 0); !read) return std::unexpected(std::move(read.error()));
+    HeaderProblems problems;
+    for (unsigned copy = 0; copy < problems.size(); ++copy) {
+        problems[copy] = check_copy(read_copy(area, copy), identity_, bytes_, copy);
+    }
+    return problems;
+}
+
 }  // namespace zverse::hot

@@ -22,6 +22,7 @@
 
 #include <hot/layout.h>
 #include <hot/space_queue.h>
+#include <platform/file_io.h>
 #include <platform/persist_domain.h>
 #include <zverse/error.h>
 
@@ -31,6 +32,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -125,6 +127,10 @@ public:
     /// Recovery only: sets the marks, which may fall.
     [[nodiscard]] Result<void> set_marks(const RingMarks& marks);
     [[nodiscard]] RingMarks marks() const;
+    /// What is wrong with each copy of the header, read from the ring's file while nobody writes one. Errors: io,
+    /// corrupt (the file ends).
+    using HeaderProblems = std::array<std::optional<Error>, 2>;
+    [[nodiscard]] Result<HeaderProblems> check_headers(platform::File& file) const;
 
     alignas(64) std::atomic<std::uint64_t> tail{0};
     alignas(64) std::atomic<std::uint64_t> free_head{0};

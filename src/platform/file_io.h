@@ -16,8 +16,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace zverse::platform {
@@ -59,8 +61,10 @@ public:
     [[nodiscard]] virtual Result<std::unique_ptr<StreamFile>> create_stream(const std::filesystem::path& path) = 0;
     [[nodiscard]] virtual StreamMethod stream_method() const = 0;
     [[nodiscard]] virtual Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
+    /// Another name for the same file; `to` must not exist. EXDEV, EPERM, EMLINK: there can't be one.
+    [[nodiscard]] virtual Result<void> link(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
     [[nodiscard]] virtual Result<void> remove(const std::filesystem::path& path) = 0;
-    /// Makes creations, renames and removals in `directory` survive power loss.
+    /// Makes creations, links, renames and removals in `directory` survive power loss.
     [[nodiscard]] virtual Result<void> sync_directory(const std::filesystem::path& directory) = 0;
     /// The directory and its parents, each new one synced into its parent.
     [[nodiscard]] virtual Result<void> create_directories(const std::filesystem::path& directory) = 0;
@@ -71,6 +75,11 @@ public:
 
 /// Whether something that is no directory has this name. Errors: io.
 [[nodiscard]] Result<bool> names_no_directory(const std::filesystem::path& path);
+
+/// Something in a directory that is neither called `but` nor an empty directory; nothing when there is no such thing,
+/// or no such directory. Errors: io.
+[[nodiscard]] Result<std::optional<std::string>> find_content(const std::filesystem::path& directory,
+                                                              std::string_view but);
 
 /// What became of io_uring: the reason is for the capability table.
 struct FileIoChoice {

@@ -79,6 +79,30 @@ Result<void> fill_with_zeros(File& file, std::uint64_t bytes) {
     return file.sync();
 }
 
+/// Calls visit(name, whether it is a directory) for what is in a directory; for nothing when there is none. By
+/// readdir(): without memory libstdc++'s directory_iterator ends the process.
+template <class Visit>
+Result<void> for_each_entry(const std::filesystem::path& directory, Visit&& visit) {
+    const auto close = [](DIR* open) { ::closedir(open); };
+    const std::unique_ptr<DIR, decltype(close)> open(::opendir(directory.c_str()));
+    if (open == nullptr) {
+        if (errno == ENOENT) return {};
+        return failed("listing of", directory);
+    }
+    for (;;) {
+        errno = 0;
+        const dirent* entry = ::readdir(open.get());
+        if (entry == nullptr) break;
+        const std::string_view name = entry->d_name;
+        struct stat status = {};
+        // An entry that vanished meanwhile is no directory.
+        const bool known = ::fstatat(::dirfd(open.get()), entry->d_name, &status, 0) == 0;
+        if (name != "." && name != "..") visit(name, known && S_ISDIR(status.st_mode));
+    }
+    if (errno != 0) return failed("listing of", directory);
+    return {};
+}
+
 std::filesystem::path parent_of(const std::filesystem::path& path) {
     const std::filesystem::path parent = path.parent_path();
     return parent.empty() ? std::filesystem::path(".") : parent;
@@ -176,6 +200,12 @@ Result<void> PosixFileIo::rename(const std::filesystem::path& from, const std::f
     return std::unexpected(os_error("renaming " + from.string() + " to " + to.string(), number));
 }
 
+Result<void> PosixFileIo::link(const std::filesystem::path& from, const std::filesystem::path& to) {
+    if (::link(from.c_str(), to.c_str()) == 0) return {};
+    const int number = errno;
+    return std::unexpected(os_error("linking " + from.string() + " as " + to.string(), number));
+}
+
 Result<void> PosixFileIo::remove(const std::filesystem::path& path) {
     if (::unlink(path.c_str()) == 0) return {};
     return failed("removal of", path);
@@ -214,26 +244,12 @@ Result<void> PosixFileIo::create_directories(const std::filesystem::path& direct
     return sync_directory(parent);
 }
 
-/// By readdir(): without memory libstdc++'s directory_iterator ends the process.
 Result<std::vector<std::string>> PosixFileIo::list(const std::filesystem::path& directory) {
-    const auto close = [](DIR* open) { ::closedir(open); };
-    const std::unique_ptr<DIR, decltype(close)> open(::opendir(directory.c_str()));
     std::vector<std::string> names;
-    if (open == nullptr) {
-        if (errno == ENOENT) return names;
-        return failed("listing of", directory);
-    }
-    for (;;) {
-        errno = 0;
-        const dirent* entry = ::readdir(open.get());
-        if (entry == nullptr) break;
-        const std::string_view name = entry->d_name;
-        struct stat status = {};
-        // An entry that vanished meanwhile is no directory.
-        const bool known = ::fstatat(::dirfd(open.get()), entry->d_name, &status, 0) == 0;
-        if (name != "." && name != ".." && !(known && S_ISDIR(status.st_mode))) names.emplace_back(name);
-    }
-    if (errno != 0) return failed("listing of", directory);
+    auto listed = for_each_entry(directory, [&](std::string_view name, bool is_directory) {
+        if (!is_directory) names.emplace_back(name);
+    });
+    if (!listed) return std::unexpected(std::move(listed.error()));
     std::ranges::sort(names);
     return names;
 }
@@ -252,6 +268,23 @@ Result<bool> names_no_directory(const std::filesystem::path& path) {
     if (::stat(path.c_str(), &status) == 0) return !S_ISDIR(status.st_mode);
     if (errno == ENOENT || errno == ENOTDIR) return false;
     return failed("stat of", path);
+}
+
+Result<std::optional<std::string>> find_content(const std::filesystem::path& directory, std::string_view but) {
+    std::vector<std::string> directories;
+    std::optional<std::string> found;
+    auto listed = for_each_entry(directory, [&](std::string_view name, bool is_directory) {
+        if (is_directory) {
+            directories.emplace_back(name);
+        } else if (name != but) {
+            found = name;
+        }
+    });
+    for (std::size_t i = 0; listed && !found && i < directories.size(); ++i) {
+        listed = for_each_entry(directory / directories[i], [&](std::string_view, bool) { found = directories[i]; });
+    }
+    if (!listed) return std::unexpected(std::move(listed.error()));
+    return found;
 }
 
 }  // namespace zverse::platform

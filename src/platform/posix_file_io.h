@@ -34,6 +34,7 @@ public:
     [[nodiscard]] Result<std::unique_ptr<StreamFile>> create_stream(const std::filesystem::path& path) override;
     [[nodiscard]] StreamMethod stream_method() const override;
     [[nodiscard]] Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
+    [[nodiscard]] Result<void> link(const std::filesystem::path& from, const std::filesystem::path& to) override;
     [[nodiscard]] Result<void> remove(const std::filesystem::path& path) override;
     [[nodiscard]] Result<void> sync_directory(const std::filesystem::path& directory) override;
     [[nodiscard]] Result<void> create_directories(const std::filesystem::path& directory) override;

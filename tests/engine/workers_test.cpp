@@ -3,7 +3,7 @@
 // Method:  rings of 1 MiB and many times as much data; a bad disk between the store and its files, which fails one call
 //          after another, or all until it is healed.
 #include <engine/store_access.h>
-#include <support/fault_file_io.h>
+#include <support/failing_file_io.h>
 #include <support/random.h>
 #include <support/results.h>
 #include <support/seed.h>
@@ -49,18 +49,14 @@ protected:
 
     [[nodiscard]] Store open() const { return must(StoreAccess::open(path, options, internals)); }
 
-    /// A store whose changing calls of files fail as `plan` says.
-    void put_faults_in() {
-        internals.wrap_io = [faults = plan](std::unique_ptr<platform::FileIo> io) {
-            return with_faults(std::move(io), faults);
-        };
-    }
+    /// A store whose calls of files fail as `failures` says.
+    void put_faults_in() { internals.wrap_io = failing_io(failures); }
 
     TempDirectory directory;
     std::filesystem::path path = directory / "store";
     Options options = small_options();
     Internals internals;
-    std::shared_ptr<FaultPlan> plan = std::make_shared<FaultPlan>();
+    std::shared_ptr<Failures> failures = std::make_shared<Failures>();
 };
 
 TEST_F(WorkersTest, AStoreHoldsManyTimesItsRings) {
@@ -203,7 +199,7 @@ TEST_F(WorkersTest, AFullDiskIsOverWhenThereIsSpaceAgain) {
     const std::string value(1000, 'v');
     int written = 0;
     for (; written < 3000; ++written) must(store.put("key" + std::to_string(written), value));
-    plan->fail(1, ENOSPC, true);
+    failures->fail_call(1, ENOSPC, true);
     Result<Version> put = 0;
     for (int i = 0; i < 3000 && put; ++i) {
         put = store.put("key" + std::to_string(written), value);
@@ -213,7 +209,7 @@ TEST_F(WorkersTest, AFullDiskIsOverWhenThereIsSpaceAgain) {
     expect_error(store.flush(), ErrorCode::full);
     for (int i = 0; i < written; ++i) ASSERT_EQ(must(store.get("key" + std::to_string(i))), value);
     EXPECT_EQ(must(store.get("key" + std::to_string(written))), std::nullopt) << "nothing was applied";
-    plan->heal();
+    failures->fail_no_more();
     options.write_timeout = 60s;
     for (int i = 0; i < 3000; ++i) {
         while (!(put = store.put("key" + std::to_string(written), value)))
@@ -259,10 +255,10 @@ TEST_P(FailingCallTest, LosesNothing) {
             must(store.flush());
         }
         write(3);
-        const std::uint64_t failures = plan->failures;
-        plan->fail(nth, GetParam());
+        const std::uint64_t failed_before = failures->failed;
+        failures->fail_call(nth, GetParam(), false);
         const auto flushed = store.flush();  // and merges four stripes
-        const bool reached = plan->failures > failures;
+        const bool reached = failures->failed > failed_before;
         if (!flushed) {
             ++failed_flushes;
             // A sync that finds no space leaves in doubt what was written before.
@@ -270,7 +266,7 @@ TEST_P(FailingCallTest, LosesNothing) {
             EXPECT_EQ(flushed.error().code(), GetParam() == ENOSPC && !of_sync ? ErrorCode::full : ErrorCode::io)
                 << flushed.error().message();
         }
-        plan->heal();
+        failures->fail_no_more();
         check("after the failure");
         if (HasFatalFailure()) return;
         // Some failures end writing for good, others are made up for.

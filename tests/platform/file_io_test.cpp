@@ -189,6 +189,34 @@ TEST_P(FileIoTest, NamesAndDirectories) {
     expect_error(io->list(deep / "m"), ErrorCode::io);
 }
 
+TEST_P(FileIoTest, LinksAreNamesOfTheSameFile) {
+    const std::filesystem::path file = directory / "linked", other = directory / "other";
+    (void)must(io->open(file, OpenMode::create));
+    must(io->link(file, other));
+    EXPECT_EQ(std::filesystem::hard_link_count(file), 2U);
+    EXPECT_TRUE(std::filesystem::equivalent(file, other));
+    const auto taken = io->link(file, other);
+    expect_error(taken, ErrorCode::io, other.string());
+    EXPECT_EQ(taken.error().os_errno(), EEXIST);
+    must(io->remove(file));
+    EXPECT_TRUE(must(io->exists(other)));
+    const auto gone = io->link(file, directory / "third");
+    expect_error(gone, ErrorCode::io, file.string());
+    EXPECT_EQ(gone.error().os_errno(), ENOENT);
+}
+
+TEST_P(FileIoTest, FindsWhatADirectoryHolds) {
+    const std::filesystem::path place = directory / "place";
+    EXPECT_EQ(must(platform::find_content(place, "LOCK")), std::nullopt) << "there is no such directory";
+    must(io->create_directories(place / "empty"));
+    must(io->open(place / "LOCK", OpenMode::create));
+    EXPECT_EQ(must(platform::find_content(place, "LOCK")), std::nullopt);
+    EXPECT_EQ(must(platform::find_content(place, "")), "LOCK");
+    must(io->open(place / "empty" / "not", OpenMode::create));
+    EXPECT_EQ(must(platform::find_content(place, "LOCK")), "empty");
+    expect_error(platform::find_content(place / "LOCK", ""), ErrorCode::io);
+}
+
 TEST_P(FileIoTest, RelativeDirectoriesAreMade) {
     const auto before = std::filesystem::current_path();
     std::filesystem::current_path(directory);

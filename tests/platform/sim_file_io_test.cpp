@@ -139,6 +139,23 @@ TEST(SimCrash, RenameIsOldOrNewNeverNeither) {
     EXPECT_EQ(after_cuts(io, look), std::set<std::string>{"new"});
 }
 
+TEST(SimCrash, ALinkIsThereOnceItsDirectoryIsSynced) {
+    SimFileIo io;
+    must(io.create_directories("/d"));
+    auto file = must(io.open("/file", OpenMode::create));
+    must(file->write(bytes_of("content"), 0));
+    must(file->sync());
+    must(io.sync_directory("/"));
+    must(io.link("/file", "/d/other"));
+    EXPECT_FALSE(must(io.crash([](std::size_t) { return std::size_t{0}; })->exists("/d/other")));
+    must(io.sync_directory("/d"));
+    must(io.remove("/file"));
+    must(io.sync_directory("/"));
+    const auto after = io.crash([](std::size_t) { return std::size_t{0}; });
+    EXPECT_FALSE(must(after->exists("/file")));
+    EXPECT_EQ(must(must(after->open("/d/other", OpenMode::read))->size()), 7U);
+}
+
 TEST(SimCrash, DirectoriesAreDurableWhenMade) {
     SimFileIo io;
     must(io.create_directories("/a/b/c"));
@@ -258,7 +275,7 @@ public:
     }
 
     void step() {
-        switch (random_.below(12)) {
+        switch (random_.below(13)) {
             case 0:
             case 1: open(); break;
             case 2:
@@ -270,6 +287,7 @@ public:
             case 8: rename(); break;
             case 9: remove(); break;
             case 10: directories(); break;
+            case 11: link(); break;
             default: look(); break;
         }
     }
@@ -341,6 +359,12 @@ private:
         compare(real_.rename(real_root_ / from, real_root_ / to),
                 sim_.rename(std::filesystem::path(kSimRoot) / from, std::filesystem::path(kSimRoot) / to),
                 "rename " + from + " " + to);
+    }
+    void link() {
+        const std::string from = any_file(), to = any_file();
+        compare(real_.link(real_root_ / from, real_root_ / to),
+                sim_.link(std::filesystem::path(kSimRoot) / from, std::filesystem::path(kSimRoot) / to),
+                "link " + from + " " + to);
     }
     void remove() {
         const std::string name = any_file();

@@ -396,7 +396,29 @@ Result<void> SimFileIo::rename(const Path& from, const Path& to) {
     if (number == 0 && disk_->live.directories.contains(new_name)) number = EISDIR;
     if (number == 0 && found == disk_->live.files.end()) number = ENOENT;
     if (number != 0) return std::unexpected(os_error(what, number));
-    if (old_name != new_name) disk_->change({.gone = old_name, .made = new_name, .file = found->second});
+    // Two names of one file stay both.
+    const auto taken = disk_->live.files.find(new_name);
+    const bool same = taken != disk_->live.files.end() && taken->second == found->second;
+    if (!same) disk_->change({.gone = old_name, .made = new_name, .file = found->second});
+    return {};
+}
+
+Result<void> SimFileIo::link(const Path& from, const Path& to) {
+    const std::lock_guard lock(disk_->mutex);
+    int number = disk_->count_call();
+    const Path old_name = normal(from), new_name = normal(to);
+    const auto found = disk_->live.files.find(old_name);
+    const bool directory = disk_->live.directories.contains(old_name);
+    if (number == 0) number = disk_->parent_trouble(old_name);
+    if (number == 0 && found == disk_->live.files.end() && !directory) number = ENOENT;
+    if (number == 0) number = disk_->parent_trouble(new_name);
+    const bool taken = disk_->live.directories.contains(new_name) || disk_->live.files.contains(new_name);
+    if (number == 0 && taken) number = EEXIST;
+    if (number == 0 && directory) number = EPERM;
+    if (number != 0) {
+        return std::unexpected(os_error("linking " + from.string() + " as " + to.string(), number));
+    }
+    disk_->change({.gone = {}, .made = new_name, .file = found->second});
     return {};
 }
 

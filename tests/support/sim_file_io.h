@@ -1,7 +1,7 @@
 // SimFileIo: files in memory that forget, tear and fail, as disks and file systems may.
 //
 // Nouns
-//   live       what reads see: every write, creation, rename and removal so far
+//   live       what reads see: every write, creation, link, rename and removal so far
 //   durable    what certainly survives a power cut: what was synced, names through sync_directory()
 //   candidate  what may survive besides: each content that a 512-byte sector had since it was last synced, each size
 //              of the file, each change of a name. After a cut every sector, size and name is chosen independently, so
@@ -67,6 +67,7 @@ public:
         const std::filesystem::path& path) override;
     [[nodiscard]] platform::StreamMethod stream_method() const override { return {"simulated", ""}; }
     [[nodiscard]] Result<void> rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
+    [[nodiscard]] Result<void> link(const std::filesystem::path& from, const std::filesystem::path& to) override;
     [[nodiscard]] Result<void> remove(const std::filesystem::path& path) override;
     [[nodiscard]] Result<void> sync_directory(const std::filesystem::path& directory) override;
     [[nodiscard]] Result<void> create_directories(const std::filesystem::path& directory) override;

@@ -1,0 +1,17 @@
+// Checks a segment's file, all of it that means something: both headers, sections, every page of the index, every
+// block, record and outside value; and that they agree with each other.
+#pragma once
+
+#include <cold/segment.h>
+#include <platform/audit.h>
+
+#include <cstdint>
+
+namespace zverse::cold {
+
+/// Reads the file through FileIo; of the open segment it believes the header alone, which was checked when it was
+/// opened. Memory: the index, the keys and the zones, one block, a MiB of an outside value.
+void audit_segment(platform::FileIo& io, const Segment& segment, const std::uint64_t (&store)[2],
+                   platform::Audit& audit);
+
+}  // namespace zverse::cold
