@@ -10,6 +10,7 @@
 #include <cold/curve.h>
 #include <cold/key_index.h>
 #include <cold/zone_map.h>
+#include <platform/prefetch.h>
 #include <platform/read_mapping.h>
 
 #include <atomic>
@@ -57,7 +58,7 @@ public:
     /// Starts loading the index line of a key.
     void prefetch(std::uint64_t hash) const noexcept {
         const std::uint64_t home = home_of(hash, home_buckets_);
-        __builtin_prefetch(&page(home / IndexPage::kBuckets).buckets[home % IndexPage::kBuckets]);
+        platform::prefetch(&page(home / IndexPage::kBuckets).buckets[home % IndexPage::kBuckets]);
     }
     /// Starts loading the records that the index line names for it.
     void prefetch_records(std::uint64_t hash) const noexcept {
@@ -132,7 +133,7 @@ private:
         const std::uint64_t record = block + (posting & ((1U << kPostingOffsetBits) - 1)) * kRecordAlignment;
         if (record + 3 * kCacheLine > mapping_.bytes().size()) return;  // nothing is trusted, not even for an address
         const std::byte* const bytes = mapping_.bytes().data();
-        for (std::uint64_t line = 0; line < 3; ++line) __builtin_prefetch(bytes + record + line * kCacheLine);
+        for (std::uint64_t line = 0; line < 3; ++line) platform::prefetch(bytes + record + line * kCacheLine);
     }
     /// Calls visit(block reader, unit, record) for each posting of the key; it returns false to end.
     template <class Visit>

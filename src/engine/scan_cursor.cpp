@@ -3,6 +3,7 @@
 #include <hot/walk.h>
 #include <platform/merge_heap.h>
 #include <platform/per_thread.h>
+#include <platform/prefetch.h>
 
 #include <algorithm>
 #include <utility>
@@ -154,9 +155,9 @@ void ScanCursor::pick(const warm::View& view, std::size_t entries) {
             chosen = true;
             const hot::Ring& ring = rings[entry.shard()];
             const std::byte* op = ring.at((entry.place & warm::RunEntry::kUnitMask) * hot::kUnitBytes);
-            __builtin_prefetch(op);
-            __builtin_prefetch(op + hot::kLineBytes);
-            __builtin_prefetch(op + 2 * hot::kLineBytes);
+            platform::prefetch(op);
+            platform::prefetch(op + hot::kLineBytes);
+            platform::prefetch(op + 2 * hot::kLineBytes);
         }
         advance_top();
     }

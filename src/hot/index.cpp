@@ -1,5 +1,6 @@
 // Invariants and orders: see index.h.
 #include <hot/index.h>
+#include <platform/prefetch.h>
 
 #include <algorithm>
 #include <new>
@@ -41,10 +42,10 @@ void Index::prefetch_operation(std::uint64_t hash, Lines lines) const noexcept {
         bucket.entries[static_cast<unsigned>(std::countr_zero(hits))].load(std::memory_order_relaxed);
     const Ring& ring = ring_of(entry);
     const std::byte* op = ring.at((entry & unit_mask_) * kUnitBytes);
-    __builtin_prefetch(op);
+    platform::prefetch(op);
     if (lines == Lines::links) return;
-    __builtin_prefetch(op + kLineBytes);
-    __builtin_prefetch(op + 2 * kLineBytes);
+    platform::prefetch(op + kLineBytes);
+    platform::prefetch(op + 2 * kLineBytes);
 }
 
 Index::Probe Index::probe(std::uint64_t hash) const noexcept {

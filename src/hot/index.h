@@ -25,6 +25,7 @@
 #include <hot/ring_set.h>
 #include <platform/mapping.h>
 #include <platform/match_tags.h>
+#include <platform/prefetch.h>
 #include <zverse/error.h>
 
 #include <array>
@@ -47,7 +48,7 @@ public:
     [[nodiscard]] static Result<std::unique_ptr<Index>> create(const RingSet& rings, const Options& options);
 
     /// Starts loading the bucket of a hash.
-    void prefetch(std::uint64_t hash) const noexcept { __builtin_prefetch(&buckets_[bucket_of(hash)]); }
+    void prefetch(std::uint64_t hash) const noexcept { platform::prefetch(&buckets_[bucket_of(hash)]); }
     /// Starts loading the operation that the hash's first bucket names, without reading it: for writers the line of
     /// its stamp and links, for readers also what most records have behind it.
     enum class Lines : std::uint8_t { links, record };

@@ -3,6 +3,7 @@
 // Orders: the announcement is stored with release before the release CAS on the tail (slot.h A1); its length after
 // (A2). free_head is acquired, so that stores into reused space come after the last reads of what was there.
 #include <hot/tier.h>
+#include <platform/prefetch.h>
 #include <platform/topology.h>
 
 #include <algorithm>
@@ -70,7 +71,7 @@ bool Tier::take_space(WriterSlot& slot, Ring& ring, std::uint64_t bytes, Reserva
             slot.paced_bytes += bytes;
             // The next frames' lines: fetched now, they are there when the next write fills them.
             for (std::uint64_t line = 0; line < 3; ++line) {
-                __builtin_prefetch(ring.at(end + (kLinesAhead + line) * kLineBytes), 1);
+                platform::prefetch_to_write(ring.at(end + (kLinesAhead + line) * kLineBytes));
             }
             return true;
         }

@@ -7,6 +7,7 @@
 #include <hot/layout.h>
 #include <hot/ring.h>
 #include <hot/stamp.h>
+#include <platform/prefetch.h>
 
 #include <algorithm>
 #include <array>
@@ -116,7 +117,7 @@ public:
     void prefetch_previous(const OperationRef& ref) const noexcept {
         // relaxed: as in previous(); only a place to prefetch.
         const Address address = std::atomic_ref(ref.op->previous).load(std::memory_order_relaxed);
-        __builtin_prefetch(rings_[shard_of(address)]->at(unit_of(address) * kUnitBytes));
+        platform::prefetch(rings_[shard_of(address)]->at(unit_of(address) * kUnitBytes));
     }
     [[nodiscard]] OperationRef jump_target(JumpLink link) const noexcept {
         if (link.word == 0 || link.is_unknown()) return {};

@@ -1,4 +1,5 @@
 // Invariants: see run.h.
+#include <platform/prefetch.h>
 #include <warm/run.h>
 
 #include <algorithm>
@@ -62,7 +63,7 @@ std::span<const RunEntry> Run::near(const Probe& probe) const noexcept {
     const std::size_t begin = first == 0 ? 0 : (first - 1) * kSampled + 1;
     const std::size_t end = std::min(static_cast<std::size_t>(upper - samples_.begin()) * kSampled, entries_.size());
     const RunEntry* entry = entries_.data() + begin;
-    for (std::size_t i = 0; i < std::min(end - begin, kSampled); i += 2) __builtin_prefetch(entry + i);
+    for (std::size_t i = 0; i < std::min(end - begin, kSampled); i += 2) platform::prefetch(entry + i);
     return {entry, end - begin};
 }
 
