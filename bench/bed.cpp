@@ -108,6 +108,7 @@ void Bed::open() {
     options.write_timeout = std::chrono::milliseconds(1);  // a full ring is a mistake of the benchmark
     engine::Internals internals;
     internals.stepped_worker = shape_.worker == Worker::stepped;
+    internals.flush_by_hand = true;  // what is measured here lies in the rings
     // The worker's threads inherit the policy of who opens, and must not hold up what is measured.
     std::optional<FairScheduling> fair;
     if (shape_.worker == Worker::free) fair.emplace();

@@ -29,8 +29,9 @@ enum class Sharding {
     by_key,   ///< The ring of the key's hash; all versions of a key in one ring (a batch: of its first key).
 };
 
-/// What history may be forgotten. Neither set: every version is kept for ever. Checked, but without effect before the
-/// cold tier exists: until then every version is kept.
+/// What history may be forgotten: what was superseded before either limit, unless a snapshot or a named pin holds it.
+/// Neither set: every version is kept for ever. The floor moves in the background, about once a second, and concerns
+/// what has settled in the cold tier; the newest version of every key is always kept.
 struct Retention {
     std::optional<std::chrono::seconds> max_age;
     std::optional<std::uint64_t> max_versions_behind;

@@ -164,6 +164,7 @@ private:
     [[nodiscard]] Result<void> note_last_time();
     [[nodiscard]] Result<void> leave_clean();
     void make_mover();
+    [[nodiscard]] Version wanted_floor() const;
     /// Whether a call that moves data may be made here. `call` is its name.
     [[nodiscard]] Result<void> check_maintenance(const char* call) const;
     /// closed, or invalid_argument inside a visit callback, where waiting could be for ever.

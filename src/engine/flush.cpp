@@ -3,10 +3,18 @@
 // Order: mover_to_wake_ is stored with release once the mover is whole, and loaded with acquire by writers.
 #include <engine/engine.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
 namespace zverse::engine {
+
+namespace {
+
+/// No store is older, and its nanoseconds fit 64 bits.
+constexpr std::chrono::seconds kAgeMax = std::chrono::years(200);
+
+}  // namespace
 
 void Engine::make_mover() {
     warm::Workplace workplace{.tier = *tier_,
@@ -21,7 +29,9 @@ void Engine::make_mover() {
                                           edit.add_time(version, nanoseconds);
                                       }
                                   },
-                              .wall_clock_nanoseconds = wall_clock_nanoseconds};
+                              .wall_clock_nanoseconds = wall_clock_nanoseconds,
+                              .wanted_floor = [this] { return wanted_floor(); },
+                              .raise_floor = [this](Version wanted) { return pins_.raise_floor(wanted); }};
     warm::MoverOptions options;
     options.flush_age = internals_.flush_age;
     options.bytes_per_second = options_.background_bytes_per_second;
@@ -30,6 +40,19 @@ void Engine::make_mover() {
     mover_ = std::make_unique<warm::Mover>(std::move(workplace), options);
     // release: nothing below is needed before; see want_space().
     mover_to_wake_.store(mover_.get(), std::memory_order_release);
+}
+
+/// What may be forgotten is older than either limit of the policy. At most the cut: the rings forget nothing.
+Version Engine::wanted_floor() const {
+    const Retention& keep = options_.retention;
+    const Version cut = cold_->state()->cut, latest = tier_->latest();
+    Version wanted = 0;
+    if (keep.max_versions_behind && *keep.max_versions_behind < latest) wanted = latest - *keep.max_versions_behind;
+    if (keep.max_age && *keep.max_age < kAgeMax) {
+        const auto age = std::chrono::nanoseconds(*keep.max_age).count();
+        wanted = std::max(wanted, times_.at(wall_clock_nanoseconds() - age).value_or(0));
+    }
+    return std::min(wanted, cut);
 }
 
 void Engine::want_space() noexcept {

@@ -25,6 +25,10 @@ struct Workplace {
     /// Adds the times of versions in (after, upto] to an edit.
     std::function<void(Version after, Version upto, cold::Edit& edit)> add_times;
     std::function<std::int64_t()> wall_clock_nanoseconds;
+    /// The floor that the policy of retention asks for; 0: none. At most the cut.
+    std::function<Version()> wanted_floor;
+    /// Asks the pins: the floor that is reached.
+    std::function<Version(Version)> raise_floor;
 
     [[nodiscard]] Version cut() const;
     /// Publishes what is settled now.

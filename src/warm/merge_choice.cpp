@@ -19,12 +19,6 @@ bool replaces(const Component& output, const Component& input) noexcept {
     return std::find(header.replaced.begin(), end, input.id()) != end;
 }
 
-/// Whether a merge has begun it, and goes on.
-bool in_the_making(const Tree& tree, const Component& component) {
-    return std::ranges::any_of(tree.live(),
-                               [&](const auto& input) { return begun(*input) && replaces(component, *input); });
-}
-
 MergeChoice choice_of(const Tree& tree, Tree::Components inputs) {
     MergeChoice choice;
     for (const auto& input : inputs) choice.level = std::max(choice.level, input->level() + 1);
@@ -85,6 +79,11 @@ Tree::Components neighbours(const Tree& tree, std::uint32_t level, std::size_t f
 
 }  // namespace
 
+bool in_the_making(const Tree& tree, const Component& component) {
+    return std::ranges::any_of(tree.live(),
+                               [&](const auto& input) { return begun(*input) && replaces(component, *input); });
+}
+
 void MergeChoice::fill(cold::SlabPlan& plan, std::uint64_t live_id, std::uint64_t history_id) const {
     plan.level = level;
     plan.slab_after = slab_after;
@@ -114,14 +113,17 @@ std::optional<MergeChoice> choose_merge(const Tree& tree, std::size_t fan_in, co
     return std::nullopt;
 }
 
-std::optional<MergeChoice> choose_compaction(const Tree& tree) {
-    if (tree.live().size() < 2) return std::nullopt;
+std::optional<MergeChoice> choose_compaction(const Tree& tree, Version upto) {
     Tree::Components inputs = tree.live();
+    std::erase_if(inputs, [upto](const auto& component) { return component->slab_upto() > upto; });
+    if (inputs.size() < 2) return std::nullopt;
     // As many as a segment's header can name; the rest is left to a second round.
     if (inputs.size() > cold::kReplacedMax) {
         inputs.erase(inputs.begin(), inputs.end() - static_cast<std::ptrdiff_t>(cold::kReplacedMax));
     }
-    return choice_of(tree, std::move(inputs));
+    MergeChoice choice = choice_of(tree, std::move(inputs));
+    choice.compacts = true;
+    return choice;
 }
 
 }  // namespace zverse::warm

@@ -21,6 +21,7 @@ struct MergeChoice {
     std::uint32_t level = 0;  ///< of the output
     Version slab_after = 0, slab_upto = 0;
     std::string range_begin;
+    bool compacts = false;  ///< chosen by choose_compaction()
     bool oldest = false;  ///< no older live component is left: tombstones below the floor cover nothing
     /// The output's components so far; null: none yet.
     std::shared_ptr<const cold::Component> live, history;
@@ -38,8 +39,10 @@ struct MergesRunning {
 /// Nothing when no level has `fan_in` live components to merge and no merge is unfinished.
 [[nodiscard]] std::optional<MergeChoice> choose_merge(const cold::Tree& tree, std::size_t fan_in,
                                                       const MergesRunning& running);
-/// All live components into one, on a level of its own; nothing when there is one at most. No merge may be running or
-/// unfinished.
-[[nodiscard]] std::optional<MergeChoice> choose_compaction(const cold::Tree& tree);
+/// All live components of versions <= `upto` into one, on a level of its own; nothing when there is one at most. None
+/// of them may be in a merge.
+[[nodiscard]] std::optional<MergeChoice> choose_compaction(const cold::Tree& tree, Version upto);
+/// Whether the component is what an unfinished merge has made so far.
+[[nodiscard]] bool in_the_making(const cold::Tree& tree, const cold::Component& component);
 
 }  // namespace zverse::warm

@@ -1,8 +1,10 @@
 // Order: jobs are handed from thread to thread by the ready set (M1); all else is under mutex_.
 #include <platform/answer.h>
+#include <warm/expiry_job.h>
 #include <warm/flush_job.h>
 #include <warm/merge_job.h>
 #include <warm/mover.h>
+#include <warm/retention_job.h>
 
 #include <algorithm>
 #include <utility>
@@ -15,6 +17,7 @@ using namespace std::chrono_literals;
 
 constexpr std::uint64_t kMergeStepBytes = std::uint64_t{1} << 20;  ///< about; see merge_job.cpp
 constexpr auto kGraceWait = 50us;
+constexpr auto kRetentionPause = 1s;
 constexpr std::chrono::milliseconds kAgain = 100ms, kAgainAtMost = 5s;
 
 constexpr std::uint64_t bit(unsigned place) noexcept { return std::uint64_t{1} << place; }
@@ -100,14 +103,25 @@ void Mover::begin_merge(MergeChoice choice, Clock::time_point now) {
     begin(place, std::make_unique<MergeJob>(at_, std::move(choice)), now);
 }
 
+/// One merge of everything up to the cut of its beginning, then the histories one by one.
 void Mover::decide_compaction(const cold::Tree& tree, Clock::time_point now) {
-    if (merging()) return;
-    if (auto choice = choose_compaction(tree); choice && choice->level < platform::ReadySet::kPlaces) {
+    if (!compaction_) {
+        if (!compactions_.open() || merging()) return;
         compactions_.begin();
+        compaction_ = Compaction{.upto = at_.cold.state()->cut};
+    }
+    if (compaction_->merging || places_[kExpiryPlace].job != nullptr) return;
+    if (auto choice = choose_compaction(tree, compaction_->upto); choice && choice->level <= kMergePlaces) {
+        compaction_->merging = true;
         begin_merge(std::move(*choice), now);
         return;
     }
-    compactions_.begin();
+    if (auto component = choose_expired(tree, at_.cold.state()->floor, compaction_->looked_at)) {
+        compaction_->looked_at = component->id();
+        begin(kExpiryPlace, std::make_unique<ExpiryJob>(at_, std::move(component)), now);
+        return;
+    }
+    compaction_.reset();
     compactions_.end(std::nullopt);
     ended_.notify_all();
 }
@@ -115,21 +129,30 @@ void Mover::decide_compaction(const cold::Tree& tree, Clock::time_point now) {
 void Mover::decide_merges(Clock::time_point now) {
     if (forget_wanted_) return;
     const auto tree = at_.cold.tree();
-    if (!compactions_.open() && looked_at_.lock() == tree) return;
+    const bool compacting = compactions_.open() || compaction_.has_value();
+    if (!compacting && looked_at_.lock() == tree) return;
     bool all_looked_at = true;
-    for (;;) {
-        auto choice = choose_merge(*tree, options_.fan_in, running_);
-        // While a compaction is wanted only what has begun goes on.
-        if (choice && compactions_.open() && choice->range_begin.empty()) choice.reset();
-        if (!choice) break;
-        if (choice->level >= platform::ReadySet::kPlaces || now < places_[choice->level].begin_again) {
+    // Before a compaction has its inputs only what has begun goes on.
+    const bool only_begun = compacting && !(compaction_ && compaction_->merging);
+    while (auto choice = choose_merge(*tree, options_.fan_in, running_)) {
+        if (only_begun && choice->range_begin.empty()) break;
+        if (choice->level > kMergePlaces || now < places_[choice->level].begin_again) {
             all_looked_at = false;
             break;
         }
         begin_merge(std::move(*choice), now);
     }
-    if (compactions_.open()) decide_compaction(*tree, now);
+    if (compacting) decide_compaction(*tree, now);
     if (all_looked_at) looked_at_ = tree;
+}
+
+void Mover::decide_retention(Clock::time_point now) {
+    Place& place = places_[kRetentionPlace];
+    if (place.job != nullptr || now < next_retention_ || now < place.begin_again || forget_wanted_) return;
+    next_retention_ = now + kRetentionPause;
+    const Version wanted = at_.wanted_floor();
+    if (wanted <= at_.cold.state()->floor) return;
+    begin(kRetentionPlace, std::make_unique<RetentionJob>(at_, wanted), now);
 }
 
 void Mover::decide() {
@@ -137,6 +160,7 @@ void Mover::decide() {
     if (!lock.owns_lock() || stopped_) return;
     const auto now = Clock::now();
     decide_flush(now);
+    decide_retention(now);
     decide_merges(now);
 }
 
@@ -191,6 +215,25 @@ void Mover::note_flush(const Place& place) {
         std::chrono::nanoseconds(static_cast<std::int64_t>(static_cast<double>(taken.count()) / mib)));
 }
 
+/// A merge, or what retention asked for, is over.
+void Mover::end_background(unsigned number, std::optional<Error> failure) {
+    Place& place = places_[number];
+    figures_.merged_bytes += place.job->bytes_written();
+    looked_at_.reset();
+    if (number == kRetentionPlace) return;
+    for (const auto& input : place.choice.inputs) running_.inputs.erase(input->id());
+    running_.levels.erase(place.choice.level);
+    if (number != kExpiryPlace && !failure) ++figures_.merges;
+    if (compaction_ && (number == kExpiryPlace || place.choice.compacts)) {
+        compaction_->merging = false;
+        if (failure) {
+            compaction_.reset();
+            compactions_.end(std::move(*failure).during("compacting"));
+        }
+    }
+    place.choice = {};
+}
+
 void Mover::end(unsigned number, Result<Progress> result) {
     std::unique_ptr<Job> over;  // goes without the lock: it may remove files
     const std::scoped_lock lock(mutex_);
@@ -219,16 +262,7 @@ void Mover::end(unsigned number, Result<Progress> result) {
         if (failure) failure = std::move(*failure).during("flushing");
         flushes_.end(std::move(failure));
     } else {
-        for (const auto& input : place.choice.inputs) running_.inputs.erase(input->id());
-        running_.levels.erase(place.choice.level);
-        figures_.merges += result ? 1 : 0;
-        figures_.merged_bytes += place.job->bytes_written();
-        if (failure && compactions_.open()) {
-            compactions_.begin();
-            compactions_.end(std::move(*failure).during("compacting"));
-        }
-        place.choice = {};
-        looked_at_.reset();
+        end_background(number, std::move(failure));
     }
     over = std::move(place.job);
     occupied_.fetch_and(~bit(number), std::memory_order_relaxed);  // relaxed: under mutex_

@@ -1,7 +1,7 @@
 // Mover: decides what is to be moved between the tiers, and does it one step at a time.
 //
-// Nouns: a job is a flush or a merge; its place in the ready set is how urgent it is: the flush first, then merges from
-// the smallest level up. decide() fills free places, work() does one step of the most urgent job that nobody works on.
+// Nouns: a job is a flush, a merge, or what retention asks for; its place in the ready set is how urgent it is: the
+// flush first, then merges from the smallest level up. decide() fills free places, work() does one step of the most urgent job that nobody works on.
 // Workers loop over work(); without workers, as in a test, whoever asks for a flush does the steps itself.
 //
 // Invariant M1: a place has one job at most, and a job one thread at a time (ready_set.h W1). Places are filled and
@@ -70,6 +70,8 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
     static constexpr unsigned kFlushPlace = 0;  ///< merges: by the level of their output, 1 ..
+    static constexpr unsigned kRetentionPlace = 61, kExpiryPlace = 62;
+    static constexpr unsigned kMergePlaces = 60;
 
     struct Place {
         std::unique_ptr<Job> job;
@@ -99,16 +101,18 @@ private:
     void decide_merges(Clock::time_point now);
     void begin_merge(MergeChoice choice, Clock::time_point now);
     void decide_compaction(const cold::Tree& tree, Clock::time_point now);
+    void decide_retention(Clock::time_point now);
     [[nodiscard]] FlushState flush_state(Clock::time_point now);
     void begin(unsigned place, std::unique_ptr<Job> job, Clock::time_point now);
     [[nodiscard]] std::uint64_t steppable() const noexcept;
-    [[nodiscard]] bool merging() const noexcept { return (occupied() & ~std::uint64_t{1}) != 0; }
+    [[nodiscard]] bool merging() const noexcept { return !running_.levels.empty(); }
     [[nodiscard]] std::uint64_t occupied() const noexcept {
         // relaxed: changed under mutex_; elsewhere a hint.
         return occupied_.load(std::memory_order_relaxed);
     }
     void go_on(unsigned place, Progress progress);
     void end(unsigned place, Result<Progress> result);
+    void end_background(unsigned place, std::optional<Error> failure);
     void note_flush(const Place& place);
     /// Draws a ticket and waits until it was served, or does the steps itself.
     [[nodiscard]] Result<void> wait_for(Tickets& tickets);
@@ -126,6 +130,14 @@ private:
     MergesRunning running_;
     Tickets flushes_, compactions_;
     bool forget_wanted_ = false;
+    /// A compaction at work: what it compacts up to, and which histories it has looked at.
+    struct Compaction {
+        Version upto;
+        bool merging = false;
+        std::uint64_t looked_at = 0;
+    };
+    std::optional<Compaction> compaction_;
+    Clock::time_point next_retention_{};
     std::optional<Error> stopped_;
     std::optional<Clock::time_point> unsettled_since_;
     std::weak_ptr<const cold::Tree> looked_at_;  ///< in it there was nothing to merge

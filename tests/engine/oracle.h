@@ -95,6 +95,7 @@ private:
     void check_step(HeldCursor& held, const Result<bool>& moved, const ModelEntry* expected);
     [[nodiscard]] KeyRange any_range();
     [[nodiscard]] ScanOptions any_scan_options();
+    [[nodiscard]] Version oldest_version();
     /// kLatest, a version that was handed out, or any number up to the latest; never one lost to a power cut.
     [[nodiscard]] Version any_version();
     /// Any bounds in order, both outside lost windows.

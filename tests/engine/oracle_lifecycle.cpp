@@ -213,7 +213,7 @@ void Oracle::check_closed() {
 }
 
 void Oracle::accept_power_cut(Version durable_before, Version latest_before) {
-    Cursor newest = must(store_->changes({}, {}, {.reverse = true, .limit = 1}));
+    Cursor newest = must(store_->changes({oldest_version()}, {}, {.reverse = true, .limit = 1}));
     const Version survived = must(newest.next()) ? newest.entry().version : 0;
     const Version oldest_lost = model_.cut_off_above(survived);
     // Without a lost record there may still be a window of versions that were handed out to nothing that lasts.
@@ -239,12 +239,14 @@ void Oracle::check_lost_versions() {
     const LostWindow& window = lost_[random_.below(lost_.size())];
     if (window.first > window.last) return;
     for (const Version version : {window.first, random_.between(window.first, window.last), window.last}) {
-        expect_error(store_->get(pool_.any(random_), version), ErrorCode::version_unknown);
+        const ErrorCode code = version < store_->floor() ? ErrorCode::version_too_old : ErrorCode::version_unknown;
+        expect_error(store_->get(pool_.any(random_), version), code);
     }
 }
 
 void Oracle::compare_everything() {
-    check_cursor(store_->changes({}), model_.changes({}, {}, false));
+    const VersionRange kept{oldest_version()};
+    check_cursor(store_->changes(kept), model_.changes(kept, {}, false));
     check_cursor(store_->scan({}), model_.scan({}, kLatest, false));
     for (const std::string& key : pool_.keys()) check_get(key, kLatest);
 }

@@ -16,12 +16,21 @@ std::string at(Version version) { return " as of " + (version == kLatest ? "late
 
 }  // namespace
 
+/// What may be asked for when retention forgets the rest; the floor moves in steps that the oracle takes itself.
+Version Oracle::oldest_version() {
+    if (!config_.options.retention.max_versions_behind) return 0;
+    const Version floor = store_->floor();
+    if (floor > 0) count("floors");
+    return lost_window_of(floor) == nullptr ? floor : store_->latest_version();
+}
+
 Version Oracle::any_version() {
     Version version = kLatest;
     const std::uint64_t die = random_.below(8);
     if (die < 5 && !versions_.empty()) version = versions_[random_.below(versions_.size())] - random_.below(2);
     if (die == 5) version = random_.below(store_->latest_version() + 1);
     if (die == 6) version = store_->latest_version();
+    if (version != kLatest) version = std::max(version, oldest_version());
     return version == kLatest || lost_window_of(version) == nullptr ? version : kLatest;
 }
 
@@ -32,6 +41,7 @@ VersionRange Oracle::any_versions() {
         versions.after = latest - std::min<Version>(latest, random_.below(20));
     }
     if (lost_window_of(versions.after) != nullptr) versions.after = 0;
+    versions.after = std::max(versions.after, oldest_version());
     if (versions.after > versions.upto) std::swap(versions.after, versions.upto);
     return versions;
 }
@@ -150,6 +160,7 @@ void Oracle::changes() {
         versions.after = versions_[versions_.size() - 1 - random_.below(std::min<std::size_t>(40, versions_.size()))];
         versions.upto = kLatest;
         if (lost_window_of(versions.after) != nullptr) versions.after = 0;
+        versions.after = std::max(versions.after, oldest_version());
     }
     const KeyRange range = random_.one_in(2) ? KeyRange{} : any_range();
     const ScanOptions options = any_scan_options();

@@ -136,7 +136,7 @@ protected:
         for (;;) {
             const Tree now = tree();
             auto choice = warm::choose_merge(now, 4, running_);
-            if (!choice && merging_.empty() && random_.one_in(8)) choice = warm::choose_compaction(now);
+            if (!choice && merging_.empty() && random_.one_in(8)) choice = warm::choose_compaction(now, clock_);
             if (!choice) return;
             for (const auto& input : choice->inputs) {
                 ASSERT_TRUE(running_.inputs.insert(input->id()).second) << "in two merges";

@@ -1,0 +1,183 @@
+// Goal:    Retention forgets what the policy allows, keeps what it must, stops at snapshots and named pins, and says so:
+//          reads below the floor fail with it, reads from the floor on answer as ever.
+// Method:  a worker stepped by the test, so that the floor moves when it asks; a map of versions as the model.
+#include <engine/store_access.h>
+#include <support/random.h>
+#include <support/results.h>
+#include <support/seed.h>
+#include <support/temp_store.h>
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <thread>
+
+namespace zverse::test {
+namespace {
+
+using namespace std::chrono_literals;
+using engine::StoreAccess;
+
+class RetentionTest : public ::testing::Test {
+protected:
+    void open() { store.emplace(must(StoreAccess::open(path, options, internals))); }
+
+    /// Random writes to few keys, some of them erasing, noted in the model.
+    void write(int count) {
+        for (int i = 0; i < count; ++i) {
+            const std::string key = "key" + std::to_string(random.below(20));
+            if (random.one_in(6)) {
+                model[key][must(store->erase(key))] = std::nullopt;
+            } else {
+                const std::string value = random.bytes(random.below(100));
+                model[key][must(store->put(key, value))] = value;
+            }
+        }
+    }
+
+    /// Steps until a second passed, in which retention looks once.
+    void look() {
+        const auto end = std::chrono::steady_clock::now() + 1100ms;
+        while (std::chrono::steady_clock::now() < end) {
+            if (!must(StoreAccess::step(*store))) std::this_thread::sleep_for(5ms);
+        }
+    }
+
+    void check() {
+        const Version floor = store->floor(), latest = store->latest_version();
+        for (Version v = floor; v <= latest; v += 1 + random.below(7)) {
+            for (const auto& [key, versions] : model) {
+                auto behind = versions.upper_bound(v);
+                const auto expected = behind == versions.begin() ? std::nullopt : std::prev(behind)->second;
+                ASSERT_EQ(must(store->get(key, v)), expected) << key << " as of " << v << ", floor " << floor;
+            }
+        }
+        if (floor == 0) return;
+        const auto below = store->get("key1", floor - 1);
+        expect_error(below, ErrorCode::version_too_old);
+        EXPECT_EQ(below.error().version(), floor);
+        expect_error(store->scan({}, floor - 1), ErrorCode::version_too_old);
+        expect_error(store->changes({floor - 1, kLatest}), ErrorCode::version_too_old);
+        must(store->changes({floor, kLatest}));
+    }
+
+    [[nodiscard]] double kept() const { return store->stats().value("zverse_settled_records").value_or(-1); }
+
+    const SeedScope seed;
+    Random random{seed.seed()};
+    TempDirectory directory;
+    std::filesystem::path path = directory / "store";
+    Options options = small_options();
+    engine::Internals internals{.stepped_worker = true};
+    std::optional<Store> store;
+    std::map<std::string, std::map<Version, std::optional<std::string>>> model;
+};
+
+TEST_F(RetentionTest, ForgetsVersionsThatAreFarBehind) {
+    options.retention.max_versions_behind = 100;
+    open();
+    for (int round = 0; round < 9; ++round) {
+        write(300);
+        must(store->flush());
+    }
+    EXPECT_EQ(store->floor(), 0U) << "nobody looked yet";
+    look();
+    const Version floor = store->floor();
+    EXPECT_GE(floor + 110, store->latest_version());
+    EXPECT_LE(floor + 100, store->latest_version());
+    check();
+    must(store->close());
+    open();
+    EXPECT_GE(store->floor(), floor) << "the floor survives";
+    check();
+    must(store->compact());
+    check();
+    // What is alive at the floor, what came after it, and no more.
+    std::size_t needed = 0;
+    for (const auto& [key, versions] : model) {
+        for (auto each = versions.begin(); each != versions.end(); ++each) {
+            const auto next = std::next(each);
+            const bool superseded = next != versions.end() && next->first <= store->floor();
+            const bool covers_nothing = !each->second && each->first <= store->floor() && next == versions.end();
+            if (!superseded && !covers_nothing) ++needed;
+        }
+    }
+    EXPECT_GE(kept(), static_cast<double>(needed));
+    // A merge takes for the end of a record the newest version above it: of each key one more may be kept.
+    EXPECT_LE(kept(), static_cast<double>(needed + model.size()));
+}
+
+TEST_F(RetentionTest, WholeComponentsGoAtOnce) {
+    options.retention.max_versions_behind = 50;
+    open();
+    write(1000);
+    must(store->flush());
+    write(100);
+    must(store->flush());
+    const double before = kept();
+    look();
+    EXPECT_LT(kept(), before / 2) << "the first stripe's history is expired, and no merge came";
+    check();
+}
+
+TEST_F(RetentionTest, StopsAtSnapshotsAndNamedPins) {
+    options.retention.max_versions_behind = 10;
+    open();
+    write(100);
+    must(store->pin("kept", store->latest_version()));
+    const Version pinned = store->latest_version();
+    write(100);
+    std::optional<Snapshot> snapshot(store->snapshot());
+    const Version held = snapshot->version();
+    write(300);
+    must(store->flush());
+    look();
+    EXPECT_EQ(store->floor(), pinned);
+    check();
+    must(store->unpin("kept"));
+    look();
+    EXPECT_EQ(store->floor(), held);
+    check();
+    snapshot.reset();
+    look();
+    EXPECT_GT(store->floor(), held);
+    check();
+}
+
+TEST_F(RetentionTest, ForgetsWhatIsOld) {
+    options.retention.max_age = 2s;
+    open();
+    write(200);
+    const Version old = store->latest_version();
+    must(store->flush());
+    look();
+    EXPECT_LT(store->floor(), old);
+    look();
+    write(200);
+    look();
+    look();
+    must(store->flush());
+    look();
+    EXPECT_GE(store->floor(), old);
+    check();
+}
+
+TEST_F(RetentionTest, WithoutAPolicyEverythingStays) {
+    open();
+    write(500);
+    must(store->flush());
+    write(500);
+    must(store->compact());
+    look();
+    EXPECT_EQ(store->floor(), 0U);
+    std::size_t written = 0;
+    for (const auto& [key, versions] : model) written += versions.size();
+    EXPECT_EQ(kept(), static_cast<double>(written));
+    check();
+}
+
+}  // namespace
+}  // namespace zverse::test
