@@ -39,12 +39,19 @@ public:
             auto moved = reverse_ ? step_back() : step();
             if (!moved) return std::unexpected(std::move(moved.error()));
             if (!*moved) return {};
-        } while (record_.version > upto_ || key_ < begin_ || (end_ && key_ >= *end_));
+        } while (record_.version > upto_ || before_begin() || (end_ && key_ >= *end_));
         segment_ = component_.parts()[part_].get();
         return {};
     }
 
 private:
+    /// Forward only the first records may be; then nothing is compared any more.
+    [[nodiscard]] bool before_begin() noexcept {
+        if (!reverse_ && behind_begin_) return false;
+        behind_begin_ = key_ >= begin_;
+        return !behind_begin_;
+    }
+
     [[nodiscard]] Error damaged() const {
         const Segment& segment = *component_.parts()[part_];
         return segment.damaged(segment.offset_of(block_), "a block's records make no sense");
@@ -117,6 +124,7 @@ private:
     std::optional<std::string> end_;
     const Version upto_;
     const bool reverse_;
+    bool behind_begin_ = false;
     std::size_t part_ = 0, block_ = 0;
     BlockReader reader_;
     std::uint32_t at_ = 0;                ///< forward: of the next record

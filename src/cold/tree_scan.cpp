@@ -40,27 +40,29 @@ Result<void> TreeScan::advance_top() {
 /// Passes tombstones and what they and newer versions cover.
 Result<void> TreeScan::settle() {
     current_ = nullptr;
-    std::string erased;
     while (!heap_.empty()) {
         ComponentCursor& top = *heap_[0];
         if (!top.record().tombstone) {
             current_ = &top;
             return {};
         }
-        erased = top.key();
-        while (!heap_.empty() && heap_[0]->key() == erased) {
-            if (auto moved = advance_top(); !moved) return moved;
-        }
+        if (auto passed = pass_key(); !passed) return passed;
+    }
+    return {};
+}
+
+/// Passes the first key: in the other components older versions of it are passed, too.
+Result<void> TreeScan::pass_key() {
+    if (heap_.size() == 1) return advance_top();  // a component has a key once
+    passed_ = heap_[0]->key();
+    while (!heap_.empty() && heap_[0]->key() == passed_) {
+        if (auto moved = advance_top(); !moved) return moved;
     }
     return {};
 }
 
 Result<void> TreeScan::next() {
-    // The other components' older versions of the same key are passed too.
-    const std::string shown(current_->key());
-    while (!heap_.empty() && heap_[0]->key() == shown) {
-        if (auto moved = advance_top(); !moved) return moved;
-    }
+    if (auto passed = pass_key(); !passed) return passed;
     return settle();
 }
 

@@ -67,7 +67,9 @@ private:
         return [this](const auto& a, const auto& b) { return before(*a, *b); };
     }
     [[nodiscard]] Result<void> advance_top();
+    [[nodiscard]] Result<void> pass_key();
 
+    std::string passed_;  ///< keeps its memory
     bool reverse_;
     std::vector<std::unique_ptr<ComponentCursor>> heap_;  ///< by key, of one key the newest version first
     ComponentCursor* current_ = nullptr;                  ///< the heap's top

@@ -197,7 +197,6 @@ Result<void> ScanCursor::refill(hot::WriterSlot& slot, const warm::View& view, s
     if (!settled) return std::unexpected(std::move(settled.error()));
     const hot::RingSet& rings = engine_->tier().rings();
     std::string_view last;
-    std::string settled_last;  // a key of the tree does not stay
     std::size_t taken = 0, moved = 0;
     const auto settled_left = [&] { return *settled && (*settled)->valid(); };
     for (; moved < entries && batch_.bytes() < kBatchBytes; ++moved) {
@@ -211,18 +210,19 @@ Result<void> ScanCursor::refill(hot::WriterSlot& slot, const warm::View& view, s
         if (first <= 0) {
             add_picked(scratch.picked[taken++], last);
         } else {
-            settled_last = (*settled)->key();
-            last = settled_last;
+            last = {};  // a key of the tree does not stay, but in the batch
             auto value = options_.keys_only ? Result<std::string_view>{} : (*settled)->value();
             if (!value) return std::unexpected(std::move(value.error()));
-            batch_.add(last, *value, (*settled)->version(), false);
+            const std::string_view key = (*settled)->key();
+            if (batch_.empty()) batch_.reserve(entries, key.size() + value->size());
+            batch_.add(key, *value, (*settled)->version(), false);
         }
         if (first >= 0 && settled_left()) {
             if (auto next = (*settled)->next(); !next) return next;
         }
     }
     if (moved > 0) {
-        place_.assign(last);
+        place_.assign(last.empty() ? batch_.last().key : last);
         inclusive_ = false;
         unbounded_ = false;
     }

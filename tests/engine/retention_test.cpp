@@ -1,5 +1,5 @@
-// Goal:    Retention forgets what the policy allows, keeps what it must, stops at snapshots and named pins, and says so:
-//          reads below the floor fail with it, reads from the floor on answer as ever.
+// Goal:    Retention forgets what the policy allows, keeps what it must, stops at snapshots and named pins, and says
+//          so: reads below the floor fail with it, reads from the floor on answer as ever.
 // Method:  a worker stepped by the test, so that the floor moves when it asks; a map of versions as the model.
 #include <engine/store_access.h>
 #include <support/random.h>
