@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PROGRAMS = ("kernel_bench", "hot_bench", "page_bench")
+PROGRAMS = ("kernel_bench", "hot_bench", "page_bench", "cold_bench", "stream_bench")
 
 # Counters that have a column of their own, or repeat one.
 HIDDEN = {"ns", "raw_ns", "ratio_to_raw", "real_time", "items_per_second", "bytes_per_second"}
@@ -54,6 +54,16 @@ GOALS = (
     Goal("hot/two_threads/get/stepped", "times_one_thread", 1.6, at_least=True, scaled=False),
     Goal("hot/recovery/one_core", "ns", 1e3 / 10, note="10 M records/s"),
     Goal("hot/scan100/writing", "ns", 1e4, note="100,000/s"),
+    Goal("cold/get_into", "ns", 1e3 / 2, note="2 M/s"),
+    Goal("cold/get_missing", "ns", 1e3 / 4, note="4 M/s"),
+    Goal("cold/multi_get16", "ns", 1e3 / 4, note="4 M/s"),
+    Goal("cold/scan100", "ns", 1e6 / 200, note="200,000/s"),
+    Goal("cold/levels/scan100", "ns", 1e6 / 100, note="100,000/s"),
+    Goal("cold/get_as_of8", "ns", 1e3, note="1 M/s"),
+    Goal("cold/fill/fresh", "ns", 1e3, note="1 M/s"),
+    Goal("cold/fill/fresh", "p999_ns", 1e6),
+    Goal("cold/fill/fresh", "amplification", 3.0, scaled=False),
+    Goal("cold/fill/updates", "amplification", 1.8, scaled=False),
 )
 
 
