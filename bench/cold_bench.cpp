@@ -25,6 +25,15 @@ constexpr std::int64_t kGroup = 16;
 
 enum class Layout { compacted, levels };
 
+/// Waits until no merge is due any more.
+void wait_for_merges(const Store& store) {
+    for (double merged = -1, still = 0; still < 10; std::this_thread::sleep_for(std::chrono::milliseconds(100))) {
+        const double now = store.stats().value("zverse_merged_segment_bytes_total").value_or(0);
+        still = now == merged ? still + 1 : 0;
+        merged = now;
+    }
+}
+
 /// A store of which the rings hold nothing any more; one at a time, kept while its contents stay.
 class Settled {
 public:
@@ -56,7 +65,11 @@ public:
             round_ends_.push_back(store_->latest_version());
         }
         must(store_->flush());
-        if (layout == Layout::compacted) must(store_->compact());
+        if (layout == Layout::compacted) {
+            must(store_->compact());
+        } else {
+            wait_for_merges(*store_);
+        }
     }
     ~Settled() {
         store_.reset();
@@ -212,12 +225,7 @@ void fill(benchmark::State& state, std::uint64_t keys) {
         state.SetIterationTime(seconds);
         must(store.flush());
         std::ranges::sort(nanoseconds);
-        // Until no merge is due any more.
-        for (double merges = -1, still = 0; still < 10; std::this_thread::sleep_for(std::chrono::milliseconds(100))) {
-            const double now = store.stats().value("zverse_merged_segment_bytes_total").value_or(0);
-            still = now == merges ? still + 1 : 0;
-            merges = now;
-        }
+        wait_for_merges(store);
         const Stats stats = store.stats();
         const auto value = [&](const char* name) { return stats.value(name).value_or(0); };
         state.counters["ns"] = seconds * 1e9 / static_cast<double>(records);

@@ -1,6 +1,7 @@
 #include <cold/component.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace zverse::cold {
@@ -81,21 +82,34 @@ void Tree::prefetch_records(std::string_view key, std::uint64_t hash) const noex
 }
 
 Result<Tree::Hit> Tree::find(std::string_view key, std::uint64_t hash, Version as_of) const {
+    // Rounds over a group of candidates, so that their misses are in flight together: index lines, records, answers.
+    constexpr std::size_t kGroup = 16;
+    std::array<const Segment*, kGroup> group{};
+    std::size_t count = 0;
     Hit best;
+    const auto ask_group = [&]() -> Result<void> {
+        for (std::size_t i = 0; count > 1 && i < count; ++i) group[i]->prefetch_records(hash);
+        for (std::size_t i = 0; i < count; ++i) {
+            // A hit is no end: in a newer slab, whose live record came after `as_of`, an older one may be history.
+            if (group[i]->header().version_max <= best.record.version) continue;
+            auto found = group[i]->find(key, hash, as_of);
+            if (!found) return std::unexpected(std::move(found.error()));
+            if (*found && found->record.version > best.record.version) best = {group[i], found->record};
+        }
+        count = 0;
+        return {};
+    };
     Result<void> result;
     for_each_at(as_of, [&](const Component& component) {
-        // A hit is no end: in a newer slab, whose live record came after `as_of`, an older one may be history.
         if (component.version_max() <= best.record.version) return true;
         const Segment* part = component.part_of(key);
         if (part == nullptr || part->header().version_min > as_of) return true;
-        auto found = part->find(key, hash, as_of);
-        if (!found) {
-            result = std::unexpected(std::move(found.error()));
-            return false;
-        }
-        if (*found && found->record.version > best.record.version) best = {part, found->record};
-        return true;
+        part->prefetch(hash);
+        group[count++] = part;
+        if (count == kGroup) result = ask_group();
+        return result.has_value();
     });
+    if (result) result = ask_group();
     if (!result) return std::unexpected(std::move(result.error()));
     if (best && best.record.superseded <= as_of) return Hit{};
     return best;

@@ -104,7 +104,7 @@ void expect_one_of(SimFileIo& disk, const std::vector<ManifestState>& allowed) {
 TEST(ManifestCrash, PowerCutsTakeAtMostTheEditInFlight) {
     const SeedScope seed;
     Random random(seed.seed());
-    const std::uint64_t cuts = environment_number("ZVERSE_CRASH_STATES", kSanitized ? 300 : 20'000);
+    const std::uint64_t cuts = environment_number("ZVERSE_CRASH_STATES", kSanitized ? 300 : 40'000);
     for (std::uint64_t tried = 0; tried < cuts;) {
         SimFileIo io;
         must(io.create_directories(kDirectory));

@@ -106,7 +106,7 @@ protected:
 };
 
 TEST_P(SegmentDamage, AFlippedBitIsFoundOrHarmless) {
-    const std::uint64_t flips = environment_number("ZVERSE_FLIPS", kSanitized ? 300 : 6'000);
+    const std::uint64_t flips = environment_number("ZVERSE_FLIPS", kSanitized ? 300 : 33'000);
     for (std::uint64_t i = 0; i < flips; ++i) {
         std::string bytes = good_;
         const std::uint64_t bit = random_.below(8 * bytes.size());

@@ -200,7 +200,7 @@ void expect_whole(SimFileIo& io, const Written& written, Version before, Version
 TEST(ColdCrash, EveryPowerCutLeavesAWholeTree) {
     const SeedScope seed;
     Random random(seed.seed());
-    const std::uint64_t cuts = environment_number("ZVERSE_CRASH_STATES", kSanitized ? 300 : 4'000);
+    const std::uint64_t cuts = environment_number("ZVERSE_CRASH_STATES", kSanitized ? 300 : 60'000);
     std::uint64_t merged = 0, flushed = 0, retained = 0;
     for (std::uint64_t tried = 0; tried < cuts;) {
         SimFileIo io;
