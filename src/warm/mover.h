@@ -126,6 +126,7 @@ private:
     MergesRunning running_;
     Tickets flushes_, compactions_;
     bool forget_wanted_ = false;
+    bool forgetting_ = false;  ///< the flush at work forgets
     std::optional<Error> stopped_;
     std::optional<Clock::time_point> unsettled_since_;
     std::weak_ptr<const cold::Tree> looked_at_;  ///< in it there was nothing to merge
