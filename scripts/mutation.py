@@ -31,6 +31,8 @@ ENVIRONMENT = {"ZVERSE_CRASH_STATES": "12000", "ZVERSE_INTERLEAVINGS": "3000"}
 
 # Survivors that are right to survive, and why.
 EXPLAINED = {
+    "space-wanted-untold": "workers look by themselves every 200 ms at least: slower",
+    "refusal-holds-on": "writers are held back for a millisecond at most",
     "walk-down-over-newer": "what it meets in the next stretch is found by that stretch's own posting, too",
     "append-after-failure": "belt and braces: the failed edit is overwritten in place; a new file leaves no doubt",
     "persist-all-lines": "the same durability, only slower",

@@ -72,18 +72,6 @@ COLD = [
          ("    if (!begin_.empty() && key < begin_) return nullptr;\n", "")),
     ),
     *room(
-        "warm/merge_choice.cpp",
-        ("unfinished-forgotten", "a merge that ended early is begun anew", [MERGE, COLD_CRASH],
-         ("        find_output(tree, choice);\n", "")),
-    ),
-    *room(
-        "engine/flush.cpp",
-        ("settles-twice", "a flush does not look whether the one before was shown", ["engine/no_memory_test"],
-         ("    show_settled();\n    auto sealed", "    auto sealed")),
-        ("heads-before-view", "heads move before the view has what they leave", ["engine/flush_test", "engine/invariant_race_test"],
-         ("    show_settled();\n    grace();", "    grace();")),
-    ),
-    *room(
         "platform/stream_writer.cpp",
         ("segment-not-synced", "a segment counts before it is durable", [COLD_CRASH],
          ("    if (auto synced = file_->sync(file_bytes); !synced) return synced;\n", "")),

@@ -360,7 +360,7 @@ ENGINE += room(
     ("close-mark-not-spread", "a clean close leaves the durable mark in one header copy", [POWER_CUT],
      ("    if (auto spread = tier_->spread_mark(); !spread) return std::unexpected(std::move(spread.error()));\n", "")),
     ("close-without-time", "a clean close leaves no time", ["engine/api_test"],
-     ("    static_cast<void>(answer(\"noting the time\", [this] { return note_last_time(); }));\n", "")),
+     ("    static_cast<void>(platform::answer(\"noting the time\", [this] { return note_last_time(); }));\n", "")),
 )
 ENGINE += room(
     "engine/open.cpp",

@@ -92,7 +92,7 @@ void Mover::decide_flush(Clock::time_point now) {
     if (forget_wanted_ && merging()) return;
     begin(kFlushPlace, std::make_unique<FlushJob>(at_, !forget_wanted_), now);
     flushes_.begin();
-    forget_wanted_ = false;
+    forgetting_ = std::exchange(forget_wanted_, false);
 }
 
 void Mover::begin_merge(MergeChoice choice, Clock::time_point now) {
@@ -127,7 +127,7 @@ void Mover::decide_compaction(const cold::Tree& tree, Clock::time_point now) {
 }
 
 void Mover::decide_merges(Clock::time_point now) {
-    if (forget_wanted_) return;
+    if (forget_wanted_ || forgetting_) return;
     const auto tree = at_.cold.tree();
     const bool compacting = compactions_.open() || compaction_.has_value();
     if (!compacting && looked_at_.lock() == tree) return;
@@ -258,6 +258,7 @@ void Mover::end(unsigned number, Result<Progress> result) {
     std::optional<Error> failure;
     if (!result) failure = result.error();
     if (number == kFlushPlace) {
+        forgetting_ = false;
         if (result) note_flush(place);
         if (failure) failure = std::move(*failure).during("flushing");
         flushes_.end(std::move(failure));

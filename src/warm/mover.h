@@ -131,6 +131,7 @@ private:
     MergesRunning running_;
     Tickets flushes_, compactions_;
     bool forget_wanted_ = false;
+    bool forgetting_ = false;  ///< the flush at work forgets
     /// A compaction at work: what it compacts up to, and which histories it has looked at.
     struct Compaction {
         Version upto;

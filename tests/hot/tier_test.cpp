@@ -23,6 +23,7 @@ public:
     std::atomic<Version> cut_value{0};
     hot::Tier* tier = nullptr;
     int extended = 0;
+    std::atomic<int> space_wanted{0};
 
     [[nodiscard]] Version cut() const noexcept override { return cut_value.load(std::memory_order_acquire); }
     [[nodiscard]] Result<Newest> newest_below(std::string_view) const override { return Newest{}; }
@@ -31,6 +32,7 @@ public:
         tier->raise_limit(wanted);
         return {};
     }
+    void want_space() noexcept override { ++space_wanted; }
 };
 
 class TierTest : public ::testing::Test {
@@ -226,6 +228,61 @@ TEST_F(TierTest, NobodyOvertakesWhoWaitsForMoreSpace) {
     while (ring().queue.size() != 2 && !overtook.load()) std::this_thread::yield();
     EXPECT_FALSE(overtook.load()) << "a stream of small writes would starve a large one";
     drain(true, true);
+}
+
+TEST_F(TierTest, WhoWaitsForSpaceSaysSo) {
+    open();
+    fill();
+    const int before = host_.space_wanted;
+    std::jthread waiter([&] { EXPECT_TRUE(put("key", 8000)); });
+    await_waiters(1);
+    EXPECT_EQ(host_.space_wanted - before, 2) << "because the ring is tight, and because it waits";
+    drain(true, false);
+}
+
+/// With a margin of 64 each write looks at the rings.
+TEST_F(TierTest, WritersAreHeldBackForWhatTheyWroteToTightRings) {
+    open({.write_timeout = kPatience, .clock_margin = 64});
+    tier_->raise_limit(Version{1} << 40);
+    const std::chrono::nanoseconds flush_time = std::chrono::seconds(1);
+    tier_->pace().set_flush_time(flush_time);
+    std::uint64_t paced = 0;
+    std::uint64_t held = 0;
+    int times = 0;
+    while (ring().tail.load() < 2 * kRingBytes - 2048) {
+        const std::uint64_t tail = ring().tail.load(), used = tail - ring().free_head.load();
+        const int wanted = host_.space_wanted;
+        ASSERT_TRUE(put("key", 900));
+        EXPECT_EQ(host_.space_wanted - wanted, used >= kRingBytes / 2 ? 1 : 0) << used;
+        const auto per_mib = hot::delay_per_mib(used, kRingBytes, flush_time);
+        if (per_mib.count() == 0) paced = 0;
+        const auto delay =
+            static_cast<std::uint64_t>(static_cast<double>(per_mib.count()) * static_cast<double>(paced) / (1 << 20));
+        if (delay >= 100'000) {
+            held += std::min<std::uint64_t>(delay, 1'000'000);
+            paced = 0;
+            ++times;
+        }
+        paced += ring().tail.load() - tail;
+        ASSERT_EQ(tier_->pace().delayed_nanoseconds(), held) << "with " << used << " bytes used";
+    }
+    EXPECT_GT(times, 5);
+    EXPECT_GE(held, 3'000'000U) << "some are as long as they may be";
+    // A callback never waits.
+    const hot::PinGuard pin(tier_->epochs(), tier_->slots().mine());
+    ASSERT_TRUE(put("key", 900));
+    EXPECT_EQ(tier_->pace().delayed_nanoseconds(), held);
+}
+
+TEST_F(TierTest, TightRingsAreLookedAtOften) {
+    open();
+    tier_->pace().set_flush_time(std::chrono::microseconds(10));
+    while (ring().tail.load() < 2 * kRingBytes - kRingBytes / 5) ASSERT_TRUE(put("key", 900));
+    const int before = host_.space_wanted;
+    std::jthread([&] {
+        for (int i = 0; i < 40; ++i) ASSERT_TRUE(put("key"));
+    }).join();
+    EXPECT_EQ(host_.space_wanted - before, 3) << "at the first write, and after sixteen each";
 }
 
 TEST(Tier, TheWeakestMediumDecides) {

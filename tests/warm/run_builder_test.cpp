@@ -10,7 +10,9 @@
 #include <support/threads.h>
 
 #include <map>
+#include <mutex>
 #include <set>
+#include <thread>
 
 namespace zverse::test {
 namespace {
@@ -197,6 +199,21 @@ TEST_F(RunBuilderTest, WhatIsNotStampedIsNotCovered) {
         EXPECT_EQ(views_.current().coverage[0], live);
     }
     EXPECT_EQ(held(), wanted());
+}
+
+/// Else an older state could be shown over a newer one.
+TEST_F(RunBuilderTest, WhatIsSettledIsAskedForWhenNoOtherViewCanComeBetween) {
+    builder_.show([&] {
+        bool free = false;
+        std::thread([&] {
+            const std::unique_lock lock(views_.publisher(), std::try_to_lock);
+            free = lock.owns_lock();
+        }).join();
+        EXPECT_FALSE(free);
+        return cold::Settled{.cut = 0, .floor = 3, .tree = nullptr};
+    });
+    const hot::PinGuard pin(tier_->epochs(), tier_->slots().mine());
+    EXPECT_EQ(views_.current().floor, 3U);
 }
 
 /// Writers, an extender, a merger and a drainer at once; what comes out at the end must be all there is.
