@@ -51,7 +51,9 @@ public:
                 .io = io_,
                 .kernels = platform::kernels_for(platform::best_kernel_level()),
                 .add_times = [this](Version, Version upto, cold::Edit& edit) { edit.add_time(upto, ++times); },
-                .wall_clock_nanoseconds = [] { return std::int64_t{1}; }};
+                .wall_clock_nanoseconds = [] { return std::int64_t{1}; },
+                .wanted_floor = [] { return Version{0}; },
+                .raise_floor = [](Version wanted) { return wanted; }};
     }
 
     Version put(std::string_view key, std::string_view value) {
