@@ -22,8 +22,8 @@ public:
     /// Errors: io, full (ENOMEM).
     [[nodiscard]] static Result<ReadMapping> map(File& file);
 
-    /// Asks the system to have these bytes read soon, without waiting: several such reads are in flight together. Clipped
-    /// to what there is.
+    /// Asks the system to have these bytes read soon, without waiting: several such reads are in flight together.
+    /// Clipped to what there is.
     void will_need(std::uint64_t offset, std::uint64_t bytes) const noexcept;
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return bytes_; }
 
