@@ -31,6 +31,7 @@ ENVIRONMENT = {"ZVERSE_CRASH_STATES": "12000", "ZVERSE_INTERLEAVINGS": "3000"}
 
 # Survivors that are right to survive, and why.
 EXPLAINED = {
+    "merge-names-what-is-gone": "the merge ends early and goes on as an unfinished one: slower",
     "space-wanted-untold": "workers look by themselves every 200 ms at least: slower",
     "refusal-holds-on": "writers are held back for a millisecond at most",
     "walk-down-over-newer": "what it meets in the next stretch is found by that stretch's own posting, too",

@@ -163,18 +163,6 @@ TEST_F(WorkersTest, ARateLimitSlowsMergesDown) {
     EXPECT_GE(std::chrono::steady_clock::now() - begin, 2s);
 }
 
-TEST_F(WorkersTest, ClosingEndsACallThatWaitsForAMerge) {
-    options.background_bytes_per_second = 1;  // after its first step a merge never goes on
-    Store store = open();
-    const std::string value(1000, 'v');
-    for (int i = 0; i < 4000; ++i) must(store.put("key" + std::to_string(i), value));
-    const auto last = static_cast<double>(store.latest_version());
-    std::jthread compacts([&] { expect_error(store.compact(), ErrorCode::closed); });
-    wait_until([&] { return metric(store, "zverse_cut_version") >= last; });
-    must(store.close());
-    compacts.join();
-}
-
 TEST_F(WorkersTest, AreWhereThePlatformReportSaysThatTheyAre) {
     options.workers = 2;
     const Store store = open();

@@ -87,6 +87,13 @@ public:
         for (const auto& component : cold_->tree()->all()) records += component->records();
         return records;
     }
+    /// As the next opening would find them.
+    [[nodiscard]] std::uint64_t records_on_disk() {
+        const auto again = must(cold::ColdTier::open(io_, directory_.path(), kTestStore));
+        std::uint64_t records = 0;
+        for (const auto& component : again->tree()->all()) records += component->records();
+        return records;
+    }
     [[nodiscard]] bool has_settled(const std::string& key) const {
         const auto tree = cold_->tree();
         const auto hit = must(tree->find(key, tree->hash(key), kVersionMax));
