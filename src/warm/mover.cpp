@@ -25,14 +25,17 @@ constexpr std::uint64_t bit(unsigned place) noexcept { return std::uint64_t{1} <
 }  // namespace
 
 void Mover::Tickets::end(std::optional<Error> why) {
+    if (why) {
+        failed_after = ended;
+        failed = running;
+    }
     ended = std::max(ended, running);
-    if (why) failed = running;
     failure = std::move(why);
 }
 
 std::optional<Result<void>> Mover::Tickets::outcome(std::uint64_t ticket) const {
     if (ended < ticket) return std::nullopt;
-    if (failure && failed >= ticket) return std::unexpected(*failure);
+    if (failure && ticket > failed_after && ticket <= failed) return std::unexpected(*failure);
     return Result<void>();
 }
 

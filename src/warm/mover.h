@@ -88,7 +88,7 @@ private:
         std::uint64_t wanted = 0;  ///< the last one drawn
         std::uint64_t running = 0;  ///< the job at work serves up to it
         std::uint64_t ended = 0;
-        std::uint64_t failed = 0;
+        std::uint64_t failed_after = 0, failed = 0;  ///< what the last job failed for: tickets in between
         std::optional<Error> failure;  ///< of the last job
         [[nodiscard]] bool open() const noexcept { return wanted > ended; }
         void begin() noexcept { running = wanted; }
