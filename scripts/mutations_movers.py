@@ -137,7 +137,7 @@ DECISIONS = [
         ("flush-serves-latecomers", "a flush counts for calls that came while it ran", [MOVER],
          ("    ended = std::max(ended, running);\n", "    ended = wanted;\n")),
         ("failed-flush-reported-done", "a flush that failed is reported as done", [MOVER],
-         ("    if (why) failed = running;\n", "")),
+         ("        failed = running;\n", "")),
         ("age-begins-anew", "what stays in the rings never gets old", [MOVER, WORKERS],
          ("    } else if (!unsettled_since_) {\n        unsettled_since_ = now;", "    } else if (true) {\n        unsettled_since_ = now;")),
         ("age-for-ever", "what was flushed long ago makes what is new old", [MOVER],
