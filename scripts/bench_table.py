@@ -156,7 +156,7 @@ def goal_rows(runs, factor):
         spread = " .. ".join(number(v) for v in runs.spread(goal.benchmark, goal.counter)) if value else "-"
         bound = f"{'>=' if goal.at_least else '<='} {number(goal.bound)}"
         scaled = number(goal.bound * factor) if goal.scaled and factor else "-"
-        unit = {"ns": "ns", "ratio_to_raw": "x raw", "times_one_thread": "x one"}[goal.counter]
+        unit = {"ratio_to_raw": "x raw", "times_one_thread": "x one", "p999_ns": "ns, p99.9"}.get(goal.counter, goal.counter)
         word = {True: "green", False: "RED", None: "not measured"}[verdict]
         if goal.benchmark in runs.failures:
             word = "FAILED: " + runs.failures[goal.benchmark]

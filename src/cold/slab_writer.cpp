@@ -1,4 +1,5 @@
 #include <cold/slab_writer.h>
+#include <platform/answer.h>
 
 #include <algorithm>
 #include <cassert>
@@ -29,8 +30,12 @@ SlabWriter::SlabWriter(platform::FileIo& io, SlabPlan plan)
 
 SlabWriter::~SlabWriter() {
     live_.reset();
-    for (const std::uint64_t segment : unfinished_) (void)io_.remove(unfinished_path(segment));
-    for (const std::uint64_t segment : finished_) (void)io_.remove(segment_path(plan_.directory, segment));
+    // Without memory for a path they stay, until the store is opened again.
+    (void)platform::answer("removing what was begun", [this]() -> Result<void> {
+        for (const std::uint64_t segment : unfinished_) (void)io_.remove(unfinished_path(segment));
+        for (const std::uint64_t segment : finished_) (void)io_.remove(segment_path(plan_.directory, segment));
+        return {};
+    });
 }
 
 std::filesystem::path SlabWriter::unfinished_path(std::uint64_t segment) const {

@@ -135,6 +135,7 @@ public:
     [[nodiscard]] Result<Newest> newest_below(std::string_view key) const override;
     [[nodiscard]] Result<void> extend_limit(Version wanted) override;
     void want_space() noexcept override;
+    [[nodiscard]] std::string why_no_space() const override;
 
     // ---- UpkeepWork.
     [[nodiscard]] UpkeepState upkeep_state() override;

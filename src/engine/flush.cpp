@@ -61,6 +61,11 @@ void Engine::want_space() noexcept {
     if (mover != nullptr) mover->urge();
 }
 
+std::string Engine::why_no_space() const {
+    const std::optional<Error> failure = mover_ != nullptr ? mover_->flush_failure() : std::nullopt;
+    return failure ? ", and the last flush failed: " + failure->message() : std::string();
+}
+
 Result<void> Engine::check_waiting(const char* call) const {
     if (closed()) return std::unexpected(closed_error());
     const hot::WriterSlot* slot = tier_->slots().find_mine();

@@ -124,7 +124,8 @@ Error Tier::full_error(const Ring& ring) const {
                                       std::to_string(ring.bytes()) + " bytes, " + std::to_string(index_->credits()) +
                                       " of " + std::to_string(index_->capacity()) +
                                       " index entries left) within the write_timeout of " +
-                                      std::to_string(options_.write_timeout.count()) + " ms; nothing was applied");
+                                      std::to_string(options_.write_timeout.count()) + " ms; nothing was applied" +
+                                      host_.why_no_space());
 }
 
 std::uint64_t Tier::used_bytes() const noexcept {

@@ -55,6 +55,8 @@ public:
     [[nodiscard]] virtual Result<void> extend_limit(Version wanted) = 0;
     /// Rings fill up, or a writer waits for space. Returns at once.
     virtual void want_space() noexcept {}
+    /// Why they are not emptied, when that is known: the end of a sentence.
+    [[nodiscard]] virtual std::string why_no_space() const { return {}; }
 };
 
 struct TierOptions {

@@ -100,28 +100,40 @@ void Mover::decide_flush(Clock::time_point now) {
 
 void Mover::begin_merge(MergeChoice choice, Clock::time_point now) {
     const unsigned place = choice.level;
-    for (const auto& input : choice.inputs) running_.inputs.insert(input->id());
-    running_.levels.insert(choice.level);
-    places_[place].choice = choice;
-    begin(place, std::make_unique<MergeJob>(at_, std::move(choice)), now);
+    MergesRunning running = running_;
+    for (const auto& input : choice.inputs) running.inputs.insert(input->id());
+    running.levels.insert(choice.level);
+    auto job = std::make_unique<MergeJob>(at_, choice);
+    // From here on nothing needs memory.
+    std::swap(running_, running);
+    places_[place].choice = std::move(choice);
+    begin(place, std::move(job), now);
 }
 
 /// One merge of everything up to the cut of its beginning, then the histories one by one.
 void Mover::decide_compaction(const cold::Tree& tree, Clock::time_point now) {
     if (!compaction_) {
         if (!compactions_.open() || merging()) return;
+        // What a merge has begun must come to its end first; where that fails, so does the compaction.
+        if (std::ranges::any_of(tree.live(), [](const auto& component) { return !component->begin().empty(); })) {
+            if (!merge_failure_) return;
+            compactions_.begin();
+            compactions_.end(std::exchange(merge_failure_, std::nullopt));
+            ended_.notify_all();
+            return;
+        }
         compactions_.begin();
         compaction_ = Compaction{.upto = at_.cold.state()->cut};
     }
     if (compaction_->merging || places_[kExpiryPlace].job != nullptr) return;
     if (auto choice = choose_compaction(tree, compaction_->upto); choice && choice->level <= kMergePlaces) {
-        compaction_->merging = true;
         begin_merge(std::move(*choice), now);
+        compaction_->merging = true;
         return;
     }
     if (auto component = choose_expired(tree, at_.cold.state()->floor, compaction_->looked_at)) {
+        begin(kExpiryPlace, std::make_unique<ExpiryJob>(at_, component), now);
         compaction_->looked_at = component->id();
-        begin(kExpiryPlace, std::make_unique<ExpiryJob>(at_, std::move(component)), now);
         return;
     }
     compaction_.reset();
@@ -181,7 +193,11 @@ std::uint64_t Mover::steppable() const noexcept {
 }
 
 Mover::Worked Mover::work() {
-    decide();
+    // Without memory nothing is decided; the next look may find some.
+    static_cast<void>(platform::answer("deciding what to move", [this]() -> Result<void> {
+        decide();
+        return {};
+    }));
     const auto place = ready_.take(steppable());
     if (!place) return occupied() != 0 ? Worked::waiting : Worked::no;
     auto progress = platform::answer("the movers of the store", [&] { return places_[*place].job->step(); });
@@ -227,12 +243,13 @@ void Mover::end_background(unsigned number, std::optional<Error> failure) {
     for (const auto& input : place.choice.inputs) running_.inputs.erase(input->id());
     running_.levels.erase(place.choice.level);
     if (number != kExpiryPlace && !failure) ++figures_.merges;
-    if (compaction_ && (number == kExpiryPlace || place.choice.compacts)) {
-        compaction_->merging = false;
-        if (failure) {
-            compaction_.reset();
-            compactions_.end(std::move(*failure).during("compacting"));
-        }
+    const bool compacts = compaction_ && (number == kExpiryPlace || place.choice.compacts);
+    if (compacts) compaction_->merging = false;
+    if (compacts && failure) {
+        compaction_.reset();
+        compactions_.end(std::move(failure));
+    } else if (number != kExpiryPlace) {
+        merge_failure_ = std::move(failure);
     }
     place.choice = {};
 }
@@ -259,11 +276,10 @@ void Mover::end(unsigned number, Result<Progress> result) {
         place.begin_again = {};
     }
     std::optional<Error> failure;
-    if (!result) failure = result.error();
+    if (!result) failure = std::move(result.error());
     if (number == kFlushPlace) {
         forgetting_ = false;
-        if (result) note_flush(place);
-        if (failure) failure = std::move(*failure).during("flushing");
+        if (!failure) note_flush(place);
         flushes_.end(std::move(failure));
     } else {
         end_background(number, std::move(failure));
@@ -275,11 +291,14 @@ void Mover::end(unsigned number, Result<Progress> result) {
 
 // ---- Asking.
 
-Result<void> Mover::wait_for(Tickets& tickets) {
+Result<void> Mover::wait_for(Tickets& tickets, const char* what) {
     std::unique_lock lock(mutex_);
     const std::uint64_t ticket = ++tickets.wanted;
     for (;;) {
-        if (auto outcome = tickets.outcome(ticket)) return std::move(*outcome);
+        if (auto outcome = tickets.outcome(ticket)) {
+            if (!*outcome) return std::unexpected(std::move(outcome->error()).during(what));
+            return {};
+        }
         if (stopped_) return std::unexpected(*stopped_);
         if (options_.has_workers) {
             alarm_.ring();
@@ -298,7 +317,7 @@ Result<void> Mover::flush(bool keep) {
         const std::scoped_lock lock(mutex_);
         forget_wanted_ = true;
     }
-    if (auto flushed = wait_for(flushes_); !flushed) return flushed;
+    if (auto flushed = wait_for(flushes_, "flushing"); !flushed) return flushed;
     // Without workers nobody else would merge.
     while (!options_.has_workers && work() != Worked::no) {}
     return {};
@@ -306,7 +325,7 @@ Result<void> Mover::flush(bool keep) {
 
 Result<void> Mover::compact() {
     if (auto flushed = flush(true); !flushed) return flushed;
-    return wait_for(compactions_);
+    return wait_for(compactions_, "compacting");
 }
 
 void Mover::urge() noexcept { alarm_.ring(); }
@@ -325,7 +344,8 @@ MoverFigures Mover::figures() const {
 
 std::optional<Error> Mover::flush_failure() const {
     const std::scoped_lock lock(mutex_);
-    return flushes_.failure;
+    if (!flushes_.failure) return std::nullopt;
+    return Error(*flushes_.failure).during("flushing");
 }
 
 }  // namespace zverse::warm

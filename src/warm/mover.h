@@ -8,6 +8,8 @@
 // Invariant M1: a place has one job at most, and a job one thread at a time (ready_set.h W1). Places are filled and
 // freed under mutex_.
 //
+// Workers survive without memory: a decision that finds none changes nothing, and what ends a job needs none.
+//
 // A job that fails is over, and its place stays free for a while that doubles. What has been committed is not given
 // up: that step is tried again.
 #pragma once
@@ -116,13 +118,12 @@ private:
     void end_background(unsigned place, std::optional<Error> failure);
     void note_flush(const Place& place);
     /// Draws a ticket and waits until it was served, or does the steps itself.
-    [[nodiscard]] Result<void> wait_for(Tickets& tickets);
+    [[nodiscard]] Result<void> wait_for(Tickets& tickets, const char* what);
 
     const Workplace at_;
     const MoverOptions options_;
     platform::ReadySet ready_;
     platform::Alarm alarm_;
-    std::atomic<bool> urged_{false};
 
     mutable std::mutex mutex_;  ///< guards what follows
     std::condition_variable ended_;
@@ -140,6 +141,7 @@ private:
     };
     std::optional<Compaction> compaction_;
     Clock::time_point next_retention_{};
+    std::optional<Error> merge_failure_;  ///< of the last merge, when it failed
     std::optional<Error> stopped_;
     std::optional<Clock::time_point> unsettled_since_;
     std::weak_ptr<const cold::Tree> looked_at_;  ///< in it there was nothing to merge

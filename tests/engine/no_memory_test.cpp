@@ -482,6 +482,8 @@ TEST_P(NoMemoryTest, ClosingLosesNothing) {
 }
 
 TEST_P(NoMemoryTest, TheStoresOwnThreadsGoOn) {
+    must(store_->close());
+    store_.emplace(must(Store::open(path_, options_)));  // with workers
     others_fail.store(true);
     const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(1500);
     for (int i = 0; std::chrono::steady_clock::now() < until; ++i) {

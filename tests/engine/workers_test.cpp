@@ -163,6 +163,18 @@ TEST_F(WorkersTest, ARateLimitSlowsMergesDown) {
     EXPECT_GE(std::chrono::steady_clock::now() - begin, 2s);
 }
 
+TEST_F(WorkersTest, ClosingEndsACallThatWaitsForAMerge) {
+    options.background_bytes_per_second = 1;  // after its first step a merge never goes on
+    Store store = open();
+    const std::string value(1000, 'v');
+    for (int i = 0; i < 4000; ++i) must(store.put("key" + std::to_string(i), value));
+    const auto last = static_cast<double>(store.latest_version());
+    std::jthread compacts([&] { expect_error(store.compact(), ErrorCode::closed); });
+    wait_until([&] { return metric(store, "zverse_cut_version") >= last; });
+    must(store.close());
+    compacts.join();
+}
+
 TEST_F(WorkersTest, AreWhereThePlatformReportSaysThatTheyAre) {
     options.workers = 2;
     const Store store = open();
@@ -205,7 +217,7 @@ TEST_F(WorkersTest, AFullDiskIsOverWhenThereIsSpaceAgain) {
         put = store.put("key" + std::to_string(written), value);
         if (put) ++written;
     }
-    expect_error(put, ErrorCode::full);
+    expect_error(put, ErrorCode::full, "the last flush failed");
     expect_error(store.flush(), ErrorCode::full);
     for (int i = 0; i < written; ++i) ASSERT_EQ(must(store.get("key" + std::to_string(i))), value);
     EXPECT_EQ(must(store.get("key" + std::to_string(written))), std::nullopt) << "nothing was applied";
