@@ -67,7 +67,7 @@ local_cross_file() {
 if [[ ! -f $build/build.ninja ]]; then
     local_cross_file >"$root/local.ini"
     meson setup "$build" --cross-file cross/aarch64-linux-gnu.ini --cross-file "$root/local.ini" \
-        --wrap-mode=nofallback -Dwerror=true -Doptimization=1 -Dbench=false -Dpmem=disabled -Dnuma=disabled -During=disabled
+        --wrap-mode=nofallback -Dwerror=true -Doptimization=1 -Dbench=false -Dpmem=disabled -Dnuma=disabled -During=disabled -Dzstd=disabled
 fi
 ninja -C "$build"
 

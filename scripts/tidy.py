@@ -39,12 +39,12 @@ ROOMS = {
 ROOM_PREFIXES = set().union(*ROOMS.values())
 # Headers of the system that only the platform room may name; what they offer has a seam there.
 SEAM_HEADERS = re.compile(
-    r"(liburing|libpmem2|hwloc|numa|numaif|fcntl|sys/mman|sys/stat|sys/file|sys/uio|immintrin|arm_neon)(\.h|/.*)"
+    r"(liburing|libpmem2|hwloc|numa|numaif|zstd|zdict|fcntl|sys/mman|sys/stat|sys/file|sys/uio|immintrin|arm_neon)(\.h|/.*)"
 )
 
 SEAM_CALLS = re.compile(
     r"(?<![\w.:>])(?:::)?(msync|fsync|fdatasync|syncfs|sync_file_range|pwritev?2?|preadv?2?|mmap|munmap|mremap|madvise"
-    r"|ftruncate|fallocate|posix_fallocate|flock|fopen|io_uring_\w+|pmem2_\w+|numa_\w+|hwloc_\w+|membarrier"
+    r"|ftruncate|fallocate|posix_fallocate|flock|fopen|io_uring_\w+|pmem2_\w+|numa_\w+|hwloc_\w+|ZSTD_\w+|ZDICT_\w+|membarrier"
     r"|_mm_clwb|_mm_clflush|_mm_clflushopt|_mm_sfence|_mm_mfence|_mm\d*_stream_\w+)\s*\("
     r"|(?<![\w>:])::(open|openat|close|write|read|rename|unlink|mkdir|stat|fstat|lseek)\s*\("
     r"|\bstd::(?:basic_)?[io]?fstream\b"

@@ -98,7 +98,7 @@ class RuleTest(unittest.TestCase):
                 self.check(name, f"// A.\n#pragma once\n#include <{included}>\n", None)
 
     def test_system_headers_of_the_platform(self):
-        for header in ("liburing.h", "libpmem2.h", "hwloc.h", "sys/mman.h", "zverse_config.h"):
+        for header in ("liburing.h", "libpmem2.h", "hwloc.h", "zstd.h", "sys/mman.h", "zverse_config.h"):
             with self.subTest(header=header):
                 self.check("src/hot/a.h", f"// A.\n#pragma once\n#include <{header}>\n", "platform room")
                 self.check("src/platform/a.h", f"// A.\n#pragma once\n#include <{header}>\n", None)
