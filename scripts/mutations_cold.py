@@ -4,6 +4,7 @@ from mutation import room
 
 SEGMENT = "cold/segment_test"
 DAMAGE = "cold/segment_damage_test"
+AUDIT = "cold/segment_audit_test"
 MANIFEST = "cold/manifest_test"
 SLAB = "cold/slab_writer_test"
 MERGE = "warm/slab_merge_test"
@@ -17,6 +18,17 @@ COLD = [
         "cold/segment.cpp",
         ("block-unchecked", "a block's checksum is not looked at", [DAMAGE],
          ("if (piece_checksum(all.subspan(sizeof(header.checksum)), seed_, offset) != header.checksum) {", "if (false) {")),
+        ("raw-size-unchecked", "a block may decompress to another size than it says", [DAMAGE],
+         ("    if (!*done) {\n        return std::unexpected(damaged(unit * header_.unit_bytes, \"a block does not decompress",
+          "    if (false) {\n        return std::unexpected(damaged(unit * header_.unit_bytes, \"a block does not decompress")),
+        ("compressed-unannounced", "a compressed block is read though the header has no feature for it", [DAMAGE],
+         ("if (header.raw_bytes != 0 && !decompressor_) {", "if (false) {")),
+        ("compressed-live", "a live segment may be compressed, whose values merges keep by address", [DAMAGE],
+         ("    if (compressed && h.kind == SegmentKind::live) return refuse(\"a live segment that is compressed\");\n", "")),
+        ("features-unknown", "features that nobody knows are passed over", [DAMAGE],
+         ("if ((wanted & ~features::kZstd) != 0) {", "if (false) {")),
+        ("hold-dropped", "what find() found in a compressed block is not held", [SEGMENT],
+         ("                best.hold = reader.hold();\n", "")),
         ("index-unchecked", "a page of the key index is not checked", [DAMAGE],
          ("if (piece_checksum(bytes, seed_, offset) != here.checksum) {", "if (false) {")),
         ("value-unchecked", "a value outside its block is not checked", [DAMAGE],
@@ -25,6 +37,39 @@ COLD = [
          (" || record.version > above) return false;", ") return false;")),
         ("find-first-stretch", "a search of history ends with the first stretch of a key", [SEGMENT],
          ("return header_.kind == SegmentKind::history;", "return false;")),
+    ),
+    *room(
+        "cold/block.cpp",
+        ("raw-size-unbounded", "a block may say that it decompresses to any size", [DAMAGE, AUDIT],
+         ("(!compressed || (shrunk && raw <= kBlockBytesMax))", "(!compressed || shrunk)")),
+    ),
+    *room(
+        "cold/block_cache.cpp",
+        ("cache-other-unit", "the cache answers with another block of the segment", [SEGMENT],
+         ("place.segment == segment && place.unit == unit;", "place.segment == segment;")),
+        ("cache-other-segment", "the cache answers with a block of another segment", [SEGMENT],
+         ("place.segment == segment && place.unit == unit;", "place.unit == unit;")),
+    ),
+    *room(
+        "cold/compressed_block.cpp",
+        ("compress-what-grows", "a block is compressed though that saves no unit", [SEGMENT],
+         ("(block.size() - 1) / unit_bytes_ * unit_bytes_;", "2 * block.size();")),
+    ),
+    *room(
+        "cold/history_cursor.cpp",
+        ("scan-holds-nothing", "a scan's matches are not held", [MERGE],
+         ("if (matches_.size() > before && block->hold() != nullptr) held_.push_back(block->hold());", "(void)before;")),
+    ),
+    *room(
+        "cold/tree_records.cpp",
+        ("record-not-held", "a record that was read is not held", [MERGE],
+         ("    record.hold = block->hold();\n", "")),
+    ),
+    *room(
+        "cold/segment_audit.cpp",
+        ("audit-any-size", "verification does not mind what a block decompresses to", [AUDIT],
+         ("    return *done;\n", "    return true;\n"),
+         ("    if (!*done) find(codes::kBlockCompression,", "    if (false) find(codes::kBlockCompression,")),
     ),
     *room(
         "cold/segment_checksum.cpp",
@@ -59,6 +104,8 @@ COLD = [
          ("plan_.drop_tombstones && record.tombstone", "record.tombstone")),
         ("parts-left-behind", "a slab that failed leaves its parts", [SLAB],
          ("    for (const std::uint64_t segment : finished_) (void)io_.remove(segment_path(plan_.directory, segment));\n", "")),
+        ("compressed-too-early", "what a flush writes is compressed too", [SLAB],
+         ("&& plan_.level >= kCompressedLevelMin;", ";")),
         ("floor-off-by-one", "what the floor still shows is dropped", [SLAB],
          ("record.superseded <= plan_.floor;", "record.superseded <= plan_.floor + 1;")),
     ),

@@ -37,6 +37,12 @@ struct Retention {
     std::optional<std::uint64_t> max_versions_behind;
 };
 
+/// What of the settled versions is stored compressed, by zstd. What is there already stays as it is.
+enum class Compression {
+    none,     ///< Nothing: every read is of bytes as they lie on the medium, and every build can read them.
+    history,  ///< Superseded versions that a merge, not a flush, moves; values above 4 KiB are not.
+};
+
 /// Options of Store::open(). Fields marked "fixed at creation" are remembered by the store; opening with
 /// another non-zero value is invalid_argument.
 struct Options {
@@ -61,6 +67,9 @@ struct Options {
     /// Workers that flush and compact into the cold tier, at most 256. 0: one per NUMA node. Two threads
     /// of every store open for writing are not among them: for syncs and limits, and for sorting.
     unsigned workers = 0;
+    /// How segments are written from now on; may differ from open to open. A build without libzstd refuses `history`
+    /// with invalid_argument, and a store that has compressed segments with incompatible.
+    Compression compression = Compression::none;
     Retention retention;  ///< No effect before the cold tier exists.
 
     /// Largest value accepted, in bytes. 0: what a frame holds (nearly a quarter of a ring, at most 4 GiB - 1).
@@ -74,8 +83,8 @@ struct Options {
 
     // Force a fallback, for tests and support. Empty: the best this machine has. Unknown or unavailable
     // names are invalid_argument, never ignored.
-    std::string force_kernel;       ///< "avx512", "avx2", "neon", "scalar"
-    std::string force_io;           ///< "uring", "posix"
+    std::string force_kernel;  ///< "avx512", "avx2", "neon", "scalar"
+    std::string force_io;  ///< "uring", "posix"
     std::string force_granularity;  ///< "byte", "cache_line", "page"
 };
 

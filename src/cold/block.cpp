@@ -83,9 +83,12 @@ std::span<std::byte> BlockBuilder::finish() {
 }
 
 bool BlockReader::plausible(const BlockHeader& header, std::uint64_t bytes_max) noexcept {
-    return header.bytes <= bytes_max && header.records > 0 && header.restarts > 0 &&
-           header.restarts <= header.records && header.reserved == 0 &&
-           header.bytes > sizeof(BlockHeader) + std::uint64_t{header.restarts} * sizeof(std::uint16_t);
+    const bool compressed = header.raw_bytes != 0;
+    const bool shrunk = header.bytes > sizeof(BlockHeader) && header.bytes < header.raw_bytes;
+    const std::uint64_t raw = compressed ? header.raw_bytes : header.bytes;
+    return header.bytes <= bytes_max && (!compressed || (shrunk && raw <= kBlockBytesMax)) && header.records > 0 &&
+           header.restarts > 0 && header.restarts <= header.records &&
+           raw > sizeof(BlockHeader) + std::uint64_t{header.restarts} * sizeof(std::uint16_t);
 }
 
 std::uint32_t BlockReader::restart(std::uint32_t i) const noexcept {

@@ -8,11 +8,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace zverse::cold {
+
+/// Keeps a decompressed block, and with it what was read from it; null for a block that lies in a mapping.
+using BlockHold = std::shared_ptr<const std::byte[]>;
 
 /// Where a value lies outside its block.
 struct OutsideValue {
@@ -45,7 +50,7 @@ private:
     std::uint32_t records_ = 0;
 };
 
-/// A record as it lies in a block.
+/// A record as it lies in a block, which must stay: see BlockReader::hold().
 struct StoredRecord {
     std::string_view suffix;  ///< of the key, behind what it shares
     std::string_view value;  ///< empty when outside
@@ -63,8 +68,9 @@ struct StoredRecord {
 class BlockReader {
 public:
     BlockReader() = default;
-    /// Over a whole block whose checksum is right.
-    BlockReader(const std::byte* block, Version after) noexcept : block_(block), after_(after) {
+    /// Over a whole block whose checksum is right, and which is not compressed.
+    BlockReader(const std::byte* block, Version after, BlockHold hold = {}) noexcept
+        : block_(block), after_(after), hold_(std::move(hold)) {
         bound_ = block_ + end();
     }
     /// For a single record: nothing is read from `bound` on, which is not the block's end but that of all blocks, so
@@ -72,7 +78,9 @@ public:
     BlockReader(const std::byte* block, const std::byte* bound, Version after) noexcept
         : block_(block), bound_(bound), after_(after) {}
 
-    /// Whether the header makes sense for a block of at most `bytes_max` bytes.
+    /// Who keeps a record's key and value must keep this too.
+    [[nodiscard]] const BlockHold& hold() const noexcept { return hold_; }
+    /// Whether the header makes sense for a block that is stored in at most `bytes_max` bytes.
     [[nodiscard]] static bool plausible(const BlockHeader& header, std::uint64_t bytes_max) noexcept;
     [[nodiscard]] const BlockHeader& header() const noexcept { return *reinterpret_cast<const BlockHeader*>(block_); }
     [[nodiscard]] std::uint32_t begin() const noexcept { return sizeof(BlockHeader); }
@@ -98,6 +106,7 @@ private:
     const std::byte* block_ = nullptr;
     const std::byte* bound_ = nullptr;
     Version after_ = 0;
+    BlockHold hold_;
 };
 
 }  // namespace zverse::cold

@@ -40,10 +40,12 @@ struct TreeChange {
 
 class ColdTier {
 public:
-    /// Reads what is there; changes nothing. Errors: corrupt, incompatible, io, full.
+    /// Reads what is there; changes nothing. `cache_bytes`: at most, for decompressed blocks. Errors: corrupt,
+    /// incompatible, io, full.
     [[nodiscard]] static Result<std::unique_ptr<ColdTier>> open(platform::FileIo& io,
                                                                 const std::filesystem::path& store,
-                                                                const std::uint64_t (&uuid)[2]);
+                                                                const std::uint64_t (&uuid)[2],
+                                                                std::uint64_t cache_bytes = BlockCache::kBytesUsual);
     /// Removes what the manifest does not name; before the first change. Needs no space.
     [[nodiscard]] Result<void> remove_leftovers();
     /// Before segments are written: the directory is there, and the manifest can be appended to. Errors: io, full.
@@ -86,8 +88,13 @@ public:
     [[nodiscard]] Result<void> commit(const TreeChange& change);
 
 private:
-    ColdTier(platform::FileIo& io, std::filesystem::path store, const std::uint64_t (&uuid)[2], Manifest manifest)
-        : io_(io), store_(std::move(store)), uuid_{uuid[0], uuid[1]}, manifest_(std::move(manifest)) {}
+    ColdTier(platform::FileIo& io, std::filesystem::path store, const std::uint64_t (&uuid)[2], Manifest manifest,
+             std::uint64_t cache_bytes)
+        : io_(io),
+          store_(std::move(store)),
+          uuid_{uuid[0], uuid[1]},
+          cache_(std::make_shared<BlockCache>(cache_bytes)),
+          manifest_(std::move(manifest)) {}
     [[nodiscard]] Result<std::shared_ptr<Segment>> open_segment(std::uint64_t segment) const;
     [[nodiscard]] Result<void> open_components();
     [[nodiscard]] Result<void> check_part(std::uint64_t component, const Segment& part) const;
@@ -115,6 +122,7 @@ private:
     platform::FileIo& io_;
     const std::filesystem::path store_;
     const std::uint64_t uuid_[2];
+    const std::shared_ptr<BlockCache> cache_;
     std::atomic<std::uint64_t> ids_{0};
     std::mutex change_mutex_;  ///< guards what follows: one change at a time
     Manifest manifest_;

@@ -94,7 +94,9 @@ Result<Tree::Hit> Tree::find(std::string_view key, std::uint64_t hash, Version a
             if (group[i]->header().version_max <= best.record.version) continue;
             auto found = group[i]->find(key, hash, as_of);
             if (!found) return std::unexpected(std::move(found.error()));
-            if (*found && found->record.version > best.record.version) best = {group[i], found->record};
+            if (*found && found->record.version > best.record.version) {
+                best = {group[i], found->record, std::move(found->hold)};
+            }
         }
         count = 0;
         return {};

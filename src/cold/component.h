@@ -93,10 +93,12 @@ public:
     void prefetch(std::string_view key, std::uint64_t hash) const noexcept;
     void prefetch_records(std::string_view key, std::uint64_t hash) const noexcept;
 
-    /// A record found, and the segment that its value is asked of. The version is 0 when there is none.
+    /// A record found, the segment that its value is asked of, and what holds both key and value. The version is 0 when
+    /// there is none.
     struct Hit {
         const Segment* segment = nullptr;
         StoredRecord record;
+        BlockHold hold;
         explicit operator bool() const noexcept { return segment != nullptr; }
     };
     /// The newest record of `key` with a version <= `as_of`, tombstones too; nothing when its life ended before.

@@ -98,6 +98,7 @@ private:
 
     [[nodiscard]] Result<void> collect_window() {
         matches_.clear();
+        held_.clear();
         keys_.clear();
         next_ = 0;
         std::size_t first = 0, last = 0;
@@ -129,6 +130,7 @@ private:
     [[nodiscard]] Result<void> take_block(const Segment& segment, std::size_t number, const Box& box) {
         auto block = segment.block(number);
         if (!block) return std::unexpected(std::move(block.error()));
+        const std::size_t before = matches_.size();
         StoredRecord record;
         for (std::uint32_t at = block->begin(); at != block->end(); at = record.next) {
             if (!block->read(at, record)) {
@@ -142,6 +144,7 @@ private:
             matches_.push_back({keys_.size(), key_bytes_.size(), record});
             keys_ += key_bytes_;
         }
+        if (matches_.size() > before && block->hold() != nullptr) held_.push_back(block->hold());
         return {};
     }
 
@@ -168,6 +171,7 @@ private:
     std::size_t column_ = 0;  ///< forward: the next one; reversed: one behind the next one
     std::size_t width_ = 1;  ///< of the next window, in columns
     std::vector<Match> matches_;
+    std::vector<BlockHold> held_;  ///< where they are
     std::size_t next_ = 0;  ///< of matches_
     const Segment* matched_ = nullptr;
     std::string keys_, key_bytes_;

@@ -6,9 +6,10 @@
 // Everything lies on a unit of unit_bytes (256, more in a segment that holds one huge value). Everything has a checksum
 // that is seeded with the store, the segment and the offset, so that a misdirected or stale piece is found.
 //
-//   block      BlockHeader, records, restart points; up to 16 KiB and a record
+//   block      BlockHeader, records, restart points; up to 16 KiB and a record; history blocks may be compressed
 //   outside value   a value above 4 KiB, in one piece; its record holds offset and checksum
-//   sections   index (pages of buckets), zones, columns, keys (the heap of keys that header and zones name)
+//   sections   index (pages of buckets), zones, columns, keys (the heap of keys that header and zones name), and the
+//              dictionary of compressed blocks
 //
 // Nouns
 //   record        one (key, version): a value or a tombstone, and when it was superseded
@@ -38,12 +39,20 @@ inline constexpr std::uint64_t kBlockUnitsMax = std::uint64_t{1} << (32 - kPosti
 inline constexpr std::uint64_t kRecordAlignment = 4;
 /// Records of a block begin below it, so that a posting reaches them.
 inline constexpr std::uint64_t kRecordsBeginMax = kRecordAlignment << kPostingOffsetBits;
+/// No block has more, compressed or not: 16 KiB and the largest record.
+inline constexpr std::uint64_t kBlockBytesMax = std::uint64_t{128} << 10;
 inline constexpr std::uint64_t kOutsideValueBytes = 4096;  ///< larger values lie outside of their block
 inline constexpr unsigned kRestartInterval = 16;
 inline constexpr Version kOpen = ~Version{0};
 inline constexpr std::size_t kReplacedMax = 64;
 inline constexpr std::uint32_t kNoKey = 0xffff'ffff;
 inline constexpr std::size_t kCurveBytes = 48;
+inline constexpr std::size_t kDictionaryBytesMax = std::size_t{64} << 10;
+
+/// What a reader must know of, a bit each.
+namespace features {
+inline constexpr std::uint64_t kZstd = 1;  ///< history blocks may be compressed by zstd, with the dictionary if any
+}  // namespace features
 
 enum class SegmentKind : std::uint32_t {
     live = 1,  ///< records that nothing in the slab supersedes, in key order
@@ -61,7 +70,7 @@ struct Section {
 ///
 ///   offset  size  field
 ///        0     8  magic            "ZZVSEG01"; the last two characters are the format version
-///        8     8  features         bits this build must know; 0
+///        8     8  features         bits this build must know: features::
 ///       16    16  store            the store's uuid
 ///       32     8  segment          id, and name of the file
 ///       40     8  component        id; the parts of a component cover consecutive key ranges
@@ -93,7 +102,8 @@ struct Section {
 ///      776    24  zones
 ///      800    24  columns
 ///      824    24  keys
-///      848  3240  reserved         zero
+///      848    24  dictionary       of compressed blocks; 0 bytes: they have none
+///      872  3216  reserved         zero
 ///     4088     8  checksum         XXH3-64 of bytes [0, 4088)
 struct SegmentHeader {
     std::uint64_t magic;
@@ -129,7 +139,8 @@ struct SegmentHeader {
     Section zones;
     Section columns;
     Section keys;
-    std::array<std::byte, 3240> reserved;
+    Section dictionary;
+    std::array<std::byte, 3216> reserved;
     std::uint64_t checksum;
 };
 static_assert(sizeof(SegmentHeader) == kSegmentHeaderBytes);
@@ -137,6 +148,7 @@ static_assert(offsetof(SegmentHeader, slab_after) == 64);
 static_assert(offsetof(SegmentHeader, range_begin) == 176);
 static_assert(offsetof(SegmentHeader, replaced) == 240);
 static_assert(offsetof(SegmentHeader, index) == 752);
+static_assert(offsetof(SegmentHeader, dictionary) == 848);
 static_assert(offsetof(SegmentHeader, checksum) == 4088);
 static_assert(std::has_unique_object_representations_v<SegmentHeader>, "no hidden padding");
 
@@ -144,10 +156,10 @@ static_assert(std::has_unique_object_representations_v<SegmentHeader>, "no hidde
 ///
 ///   offset  size  field
 ///        0     8  checksum    of the bytes behind it, up to `bytes`
-///        8     4  bytes       of the block, this header included
+///        8     4  bytes       of the block as it is stored, this header included
 ///       12     4  records
 ///       16     4  restarts    restart points: 16-bit offsets / 4 from the block's begin, at its end
-///       20     4  reserved    zero
+///       20     4  raw_bytes   0: stored as it is; else what `bytes` were before all behind this header was compressed
 ///
 /// A record, on a multiple of 4 bytes; numbers are LEB128:
 ///
@@ -160,9 +172,10 @@ struct BlockHeader {
     std::uint32_t bytes;
     std::uint32_t records;
     std::uint32_t restarts;
-    std::uint32_t reserved;
+    std::uint32_t raw_bytes;
 };
 static_assert(sizeof(BlockHeader) == 24);
+static_assert(offsetof(BlockHeader, raw_bytes) == 20);
 static_assert(std::has_unique_object_representations_v<BlockHeader>, "no hidden padding");
 
 namespace record_flags {

@@ -1,4 +1,5 @@
 // Orders: see segment.h.
+#include <cold/compressed_block.h>
 #include <cold/segment.h>
 #include <cold/segment_checksum.h>
 
@@ -25,6 +26,23 @@ bool Segment::inside(std::uint64_t offset, std::uint64_t bytes) const noexcept {
     return offset >= kSegmentHeaderBytes && offset <= end && bytes <= end - offset;
 }
 
+namespace {
+
+Result<void> check_features(const std::filesystem::path& path, std::uint64_t wanted) {
+    if ((wanted & ~features::kZstd) != 0) {
+        return std::unexpected(
+            Error(ErrorCode::incompatible,
+                  path.string() + " needs features " + std::to_string(wanted) + " that this build does not have"));
+    }
+    if (wanted != 0 && !platform::has_compression()) {
+        return std::unexpected(
+            Error(ErrorCode::incompatible, path.string() + " is compressed by zstd, and this build has no libzstd"));
+    }
+    return {};
+}
+
+}  // namespace
+
 /// The front header, or the one at the end when that is damaged.
 Result<void> Segment::read_header(const std::uint64_t (&store)[2], std::uint64_t segment) {
     const std::span<const std::byte> bytes = mapping_.bytes();
@@ -34,11 +52,7 @@ Result<void> Segment::read_header(const std::uint64_t (&store)[2], std::uint64_t
     for (const std::uint64_t at : {std::uint64_t{0}, bytes.size() - kSegmentHeaderBytes}) {
         std::memcpy(&header_, bytes.data() + at, sizeof(header_));
         if (header_.magic != kSegmentMagic || header_.checksum != header_checksum(header_)) continue;
-        if (header_.features != 0) {
-            return std::unexpected(Error(ErrorCode::incompatible, path_.string() + " needs features " +
-                                                                      std::to_string(header_.features) +
-                                                                      " that this build does not have"));
-        }
+        if (auto known = check_features(path_, header_.features); !known) return known;
         if (header_.store[0] != store[0] || header_.store[1] != store[1] || header_.segment != segment) {
             return std::unexpected(damaged(at, "it is a segment of another name or store"));
         }
@@ -72,6 +86,10 @@ Result<void> Segment::check_header() const {
         h.columns.offset % alignof(std::uint32_t) != 0) {
         return refuse("impossible sections");
     }
+    const bool compressed = (h.features & features::kZstd) != 0;
+    if (h.dictionary.bytes > (compressed ? kDictionaryBytesMax : 0)) return refuse("an impossible dictionary");
+    // Merges keep values of live segments where they lie.
+    if (compressed && h.kind == SegmentKind::live) return refuse("a live segment that is compressed");
     return {};
 }
 
@@ -115,18 +133,34 @@ Result<void> Segment::read_sections() {
             return std::unexpected(damaged(header_.columns.offset, "impossible columns"));
         }
     }
+    if (auto done = read_dictionary(); !done) return done;
     home_buckets_ = home_buckets_for(header_.postings);
     checked_ = std::vector<std::atomic<std::uint64_t>>(header_.file_bytes / header_.unit_bytes / 64 + 1);
     return {};
 }
 
+Result<void> Segment::read_dictionary() {
+    if ((header_.features & features::kZstd) == 0) return {};
+    std::span<const std::byte> dictionary;
+    if (header_.dictionary.bytes != 0) {
+        auto bytes = section(header_.dictionary, "the dictionary's checksum is wrong");
+        if (!bytes) return std::unexpected(std::move(bytes.error()));
+        dictionary = *bytes;
+    }
+    auto decompressor = platform::Decompressor::create(dictionary);
+    if (!decompressor) return std::unexpected(std::move(decompressor.error()).during("opening " + path_.string()));
+    decompressor_ = std::move(*decompressor);
+    return {};
+}
+
 Result<std::shared_ptr<Segment>> Segment::open(platform::FileIo& io, const std::filesystem::path& path,
-                                               const std::uint64_t (&store)[2], std::uint64_t id) {
+                                               const std::uint64_t (&store)[2], std::uint64_t id,
+                                               std::shared_ptr<BlockCache> cache) {
     auto file = io.open(path, platform::OpenMode::read);
     if (!file) return std::unexpected(std::move(file.error()));
     auto mapping = platform::ReadMapping::map(**file);
     if (!mapping) return std::unexpected(std::move(mapping.error()));
-    std::shared_ptr<Segment> segment(new Segment(path, std::move(*mapping)));
+    std::shared_ptr<Segment> segment(new Segment(path, std::move(*mapping), std::move(cache)));
     if (auto done = segment->read_header(store, id); !done) return std::unexpected(std::move(done.error()));
     if (auto done = segment->read_sections(); !done) return std::unexpected(std::move(done.error()));
     return segment;
@@ -159,6 +193,9 @@ Result<const std::byte*> Segment::block_bytes(std::uint64_t unit) const {
         if (!BlockReader::plausible(header, header_.index.offset - offset)) {
             return std::unexpected(damaged(offset, "no block lies there"));
         }
+        if (header.raw_bytes != 0 && !decompressor_) {
+            return std::unexpected(damaged(offset, "a compressed block, and the segment says that it has none"));
+        }
         const std::span<const std::byte> all(bytes, header.bytes);
         if (piece_checksum(all.subspan(sizeof(header.checksum)), seed_, offset) != header.checksum) {
             return std::unexpected(damaged(offset, "a block's checksum is wrong"));
@@ -169,9 +206,35 @@ Result<const std::byte*> Segment::block_bytes(std::uint64_t unit) const {
 }
 
 Result<BlockReader> Segment::block(std::size_t number) const {
-    auto bytes = block_bytes(zones_.block(number).child);
+    const std::uint64_t unit = zones_.block(number).child;
+    auto bytes = block_bytes(unit);
     if (!bytes) return std::unexpected(std::move(bytes.error()));
-    return BlockReader(*bytes, header_.slab_after);
+    return read_block(unit, *bytes);
+}
+
+Result<BlockReader> Segment::read_block(std::uint64_t unit, const std::byte* stored) const {
+    if (!decompressor_) return BlockReader(stored, header_.slab_after);
+    BlockHeader header{};
+    std::memcpy(&header, stored, sizeof(header));
+    if (header.raw_bytes == 0) return BlockReader(stored, header_.slab_after);
+    auto raw = decompressed(unit, stored, header);
+    if (!raw) return std::unexpected(std::move(raw.error()));
+    const std::byte* const bytes = raw->get();
+    return BlockReader(bytes, header_.slab_after, std::move(*raw));
+}
+
+Result<BlockHold> Segment::decompressed(std::uint64_t unit, const std::byte* stored, const BlockHeader& header) const {
+    if (cache_ != nullptr) {
+        if (BlockHold kept = cache_->find(header_.segment, unit)) return kept;
+    }
+    const std::shared_ptr<std::byte[]> raw(new std::byte[header.raw_bytes]);
+    auto done = decompress_block(*decompressor_, {stored, header.bytes}, {raw.get(), header.raw_bytes});
+    if (!done) return std::unexpected(std::move(done.error()));
+    if (!*done) {
+        return std::unexpected(damaged(unit * header_.unit_bytes, "a block does not decompress to what it says"));
+    }
+    if (cache_ != nullptr) cache_->keep(header_.segment, unit, header.raw_bytes, raw);
+    return BlockHold(raw);
 }
 
 Result<std::string_view> Segment::value(const StoredRecord& record) const {
@@ -212,13 +275,18 @@ Result<void> Segment::for_each_posting(std::string_view key, std::uint64_t hash,
         const IndexBucket& bucket = **found;
         for (unsigned matches = match_tags(bucket, tag_of(hash)); matches != 0; matches &= matches - 1) {
             const std::uint32_t posting = bucket.postings[std::countr_zero(matches)];
-            prefetch_record(posting);
+            if (!decompressor_) prefetch_record(posting);
             const std::uint64_t unit = posting >> kPostingOffsetBits;
             const auto offset =
                 static_cast<std::uint32_t>((posting & ((1U << kPostingOffsetBits) - 1)) * kRecordAlignment);
             auto block = block_bytes(unit);
             if (!block) return std::unexpected(std::move(block.error()));
-            const BlockReader reader(*block, mapping_.bytes().data() + header_.index.offset, header_.slab_after);
+            BlockReader reader(*block, mapping_.bytes().data() + header_.index.offset, header_.slab_after);
+            if (decompressor_) [[unlikely]] {
+                auto raw = read_block(unit, *block);
+                if (!raw) return std::unexpected(std::move(raw.error()));
+                reader = std::move(*raw);
+            }
             StoredRecord record;
             if (!reader.read(offset, record)) {
                 return std::unexpected(damaged(unit * header_.unit_bytes + offset, "no record lies there"));
@@ -232,7 +300,7 @@ Result<void> Segment::for_each_posting(std::string_view key, std::uint64_t hash,
     }
 }
 
-Result<bool> Segment::walk_down(BlockReader reader, std::uint64_t unit, std::string_view key, Version as_of,
+Result<bool> Segment::walk_down(BlockReader& reader, std::uint64_t unit, std::string_view key, Version as_of,
                                 StoredRecord& record) const {
     std::optional<std::size_t> number;
     Version above = record.version;
@@ -247,7 +315,7 @@ Result<bool> Segment::walk_down(BlockReader reader, std::uint64_t unit, std::str
             if (++*number == zones_.blocks()) return false;
             auto behind = block(*number);
             if (!behind) return std::unexpected(std::move(behind.error()));
-            reader = *behind;
+            reader = std::move(*behind);
             next = reader.begin();
             unit = zones_.block(*number).child;
         }
@@ -263,11 +331,13 @@ Result<bool> Segment::walk_down(BlockReader reader, std::uint64_t unit, std::str
 Result<Segment::Found> Segment::find(std::string_view key, std::uint64_t hash, Version as_of) const {
     Found best;
     auto done = for_each_posting(
-        key, hash,
-        [&](const BlockReader& reader, std::uint64_t unit, std::uint32_t, StoredRecord& record) -> Result<bool> {
+        key, hash, [&](BlockReader& reader, std::uint64_t unit, std::uint32_t, StoredRecord& record) -> Result<bool> {
             auto found = walk_down(reader, unit, key, as_of, record);
             if (!found) return std::unexpected(std::move(found.error()));
-            if (*found && record.version > best.record.version) best.record = record;
+            if (*found && record.version > best.record.version) {
+                best.record = record;
+                best.hold = reader.hold();
+            }
             return header_.kind == SegmentKind::history;  // a live segment has each key once
         });
     if (!done) return std::unexpected(std::move(done.error()));

@@ -3,13 +3,18 @@
 // Everything is read where it lies in the mapping. Header, zones and keys are checked when the segment is opened;
 // blocks, pages of the index and outside values when they are first touched, and remembered as good by a bit each.
 //
+// Compressed blocks, which only history segments have, are decompressed into memory that readers hold (BlockHold), and
+// that the cache of the store may hold for the next one. Their checksum is that of the stored bytes, so nothing is
+// decompressed that was not written so.
+//
 // Orders: the bits are relaxed. What they vouch for never changes, so a thread that misses one only checks again.
 #pragma once
 
-#include <cold/block.h>
+#include <cold/block_cache.h>
 #include <cold/curve.h>
 #include <cold/key_index.h>
 #include <cold/zone_map.h>
+#include <platform/compression.h>
 #include <platform/prefetch.h>
 #include <platform/read_mapping.h>
 
@@ -25,9 +30,11 @@ namespace zverse::cold {
 
 class Segment {
 public:
-    /// Errors: corrupt (file and offset named), incompatible (features), io, full.
+    /// `cache`: for decompressed blocks; without one each look at a block decompresses it. Errors: corrupt (file and
+    /// offset named), incompatible (features), io, full.
     [[nodiscard]] static Result<std::shared_ptr<Segment>> open(platform::FileIo& io, const std::filesystem::path& path,
-                                                               const std::uint64_t (&store)[2], std::uint64_t segment);
+                                                               const std::uint64_t (&store)[2], std::uint64_t segment,
+                                                               std::shared_ptr<BlockCache> cache = nullptr);
 
     ~Segment();
     Segment(const Segment&) = delete;
@@ -77,9 +84,10 @@ public:
         }
     }
     /// The newest record of `key` with a version <= `as_of`; nothing when there is none. The value is not loaded if it
-    /// lies outside: see value(). Errors: corrupt.
+    /// lies outside: see value(). Errors: corrupt, full (memory).
     struct Found {
         StoredRecord record;
+        BlockHold hold;
         explicit operator bool() const noexcept { return record.version != 0; }
     };
     [[nodiscard]] Result<Found> find(std::string_view key, std::uint64_t hash, Version as_of) const;
@@ -92,7 +100,7 @@ public:
     /// descending; it ends where the next record is of another key or newer.
     [[nodiscard]] Result<void> postings(std::string_view key, std::uint64_t hash, std::vector<Place>& places) const;
 
-    /// A block, checked. Errors: corrupt.
+    /// A block, checked. Errors: corrupt, full (memory).
     [[nodiscard]] Result<BlockReader> block(std::size_t number) const;
     /// The value of a record, checked when it lies outside. Errors: corrupt.
     [[nodiscard]] Result<std::string_view> value(const StoredRecord& record) const;
@@ -106,11 +114,12 @@ private:
     static constexpr std::uint64_t kCacheLine = 64;
     static constexpr std::uint64_t kBlockBytesUsual = std::uint64_t{16} << 10;
 
-    Segment(std::filesystem::path path, platform::ReadMapping mapping) noexcept
-        : path_(std::move(path)), mapping_(std::move(mapping)) {}
+    Segment(std::filesystem::path path, platform::ReadMapping mapping, std::shared_ptr<BlockCache> cache) noexcept
+        : path_(std::move(path)), mapping_(std::move(mapping)), cache_(std::move(cache)) {}
     [[nodiscard]] Result<void> read_header(const std::uint64_t (&store)[2], std::uint64_t segment);
     [[nodiscard]] Result<void> check_header() const;
     [[nodiscard]] Result<void> read_sections();
+    [[nodiscard]] Result<void> read_dictionary();
     [[nodiscard]] Result<std::span<const std::byte>> section(const Section& section, const char* what) const;
     [[nodiscard]] bool inside(std::uint64_t offset, std::uint64_t bytes) const noexcept;
 
@@ -118,8 +127,12 @@ private:
         return reinterpret_cast<const IndexPage*>(mapping_.bytes().data() + header_.index.offset)[number];
     }
     [[nodiscard]] Result<const IndexBucket*> bucket(std::uint64_t number) const;
-    /// Where a block lies, checked.
+    /// Where a block lies, as it is stored, checked.
     [[nodiscard]] Result<const std::byte*> block_bytes(std::uint64_t unit) const;
+    /// The block that is stored there, decompressed if need be.
+    [[nodiscard]] Result<BlockReader> read_block(std::uint64_t unit, const std::byte* stored) const;
+    [[nodiscard]] Result<BlockHold> decompressed(std::uint64_t unit, const std::byte* stored,
+                                                 const BlockHeader& header) const;
     [[nodiscard]] bool checked(std::uint64_t unit) const noexcept {
         return (checked_[unit / 64].load(std::memory_order_relaxed) >> (unit % 64) & 1) != 0;  // relaxed: see above
     }
@@ -139,8 +152,8 @@ private:
     template <class Visit>
     [[nodiscard]] Result<void> for_each_posting(std::string_view key, std::uint64_t hash, Visit&& visit) const;
     [[nodiscard]] Result<std::size_t> block_number(std::uint64_t unit) const;
-    /// Walks down a stretch of the key to its newest record <= as_of.
-    [[nodiscard]] Result<bool> walk_down(BlockReader reader, std::uint64_t unit, std::string_view key, Version as_of,
+    /// Walks down a stretch of the key to its newest record <= as_of, which is `reader`'s then.
+    [[nodiscard]] Result<bool> walk_down(BlockReader& reader, std::uint64_t unit, std::string_view key, Version as_of,
                                          StoredRecord& record) const;
 
     std::filesystem::path path_;
@@ -154,6 +167,8 @@ private:
     std::span<const std::uint32_t> columns_;
     std::span<const std::byte> keys_;
     std::uint64_t home_buckets_ = 0;
+    std::optional<platform::Decompressor> decompressor_;  ///< where blocks may be compressed
+    std::shared_ptr<BlockCache> cache_;
     std::atomic<platform::FileIo*> remove_by_{nullptr};
     mutable std::vector<std::atomic<std::uint64_t>> checked_;  ///< a bit for each unit that something begins at
 };

@@ -1,5 +1,6 @@
 // Order: sizes and headers, sections, index, then the blocks in file order, each against its zone, each record against
 // its neighbours and the index; at the end the sums against the header.
+#include <cold/compressed_block.h>
 #include <cold/curve_order.h>
 #include <cold/segment_audit.h>
 #include <cold/segment_checksum.h>
@@ -15,7 +16,6 @@ namespace zverse::cold {
 namespace {
 
 namespace codes = platform::codes;
-constexpr std::uint64_t kBlockBytesMax = std::uint64_t{128} << 10;  // more than 16 KiB and the largest record
 constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 
 /// The index as it lies in the file.
@@ -93,12 +93,14 @@ private:
 
     void check_headers();
     [[nodiscard]] bool read_sections();
+    [[nodiscard]] bool read_dictionary();
     template <class T>
     [[nodiscard]] bool read_section(const Section& section, const char* name, std::vector<T>& into);
     [[nodiscard]] bool check_columns(const std::vector<std::uint32_t>& columns);
     void read_index();
     void check_zone_tree();
     void check_block(const Zone& zone);
+    [[nodiscard]] bool decompress(const BlockHeader& header, std::uint64_t offset);
     [[nodiscard]] bool check_records(const BlockReader& reader, const Zone& zone, std::uint64_t offset);
     void check_record(const StoredRecord& record, const Zone& zone, std::uint32_t at);
     void check_place(const StoredRecord& record, std::uint64_t offset);
@@ -116,7 +118,8 @@ private:
     IndexAudit index_;
     std::unique_ptr<platform::File> file_;
     std::vector<Zone> zones_;
-    std::vector<std::byte> keys_, block_, piece_;
+    std::vector<std::byte> keys_, block_, raw_block_, piece_;
+    std::optional<platform::Decompressor> decompressor_;  ///< where blocks may be compressed
 
     /// Of the records so far: what the header says of all of them.
     struct Sums {
@@ -173,7 +176,21 @@ bool SegmentAudit::read_sections() {
         find(codes::kSegmentSection, header_.zones.offset, "the zones make no sense");
         return false;
     }
-    return have_columns && check_columns(columns);
+    return have_columns && check_columns(columns) && read_dictionary();
+}
+
+/// Without it no block says anything.
+bool SegmentAudit::read_dictionary() {
+    if ((header_.features & features::kZstd) == 0) return true;
+    std::vector<std::byte> dictionary;
+    if (header_.dictionary.bytes != 0 && !read_section(header_.dictionary, "dictionary", dictionary)) return false;
+    auto made = platform::Decompressor::create(dictionary);
+    if (!made) {
+        audit_.find(made.error(), segment_.path(), header_.dictionary.offset);
+        return false;
+    }
+    decompressor_ = std::move(*made);
+    return true;
 }
 
 bool SegmentAudit::check_columns(const std::vector<std::uint32_t>& columns) {
@@ -241,12 +258,26 @@ void SegmentAudit::check_block(const Zone& zone) {
         find(codes::kBlockChecksum, offset, "a block's checksum is wrong, or it belongs elsewhere");
         return;
     }
-    if (header.bytes != zone.bytes || !BlockReader::plausible(header, zone.bytes)) {
+    if (header.bytes != zone.bytes || !BlockReader::plausible(header, zone.bytes) ||
+        (header.raw_bytes != 0 && !decompressor_)) {
         find(codes::kBlockPlace, offset, "the block's sizes make no sense");
         return;
     }
+    if (header.raw_bytes != 0 && !decompress(header, offset)) return;
+    const std::byte* const bytes = header.raw_bytes != 0 ? raw_block_.data() : block_.data();
     block_sums_ = {};
-    if (check_records(BlockReader(block_.data(), header_.slab_after), zone, offset)) check_zone(zone, offset);
+    if (check_records(BlockReader(bytes, header_.slab_after), zone, offset)) check_zone(zone, offset);
+}
+
+bool SegmentAudit::decompress(const BlockHeader& header, std::uint64_t offset) {
+    raw_block_.resize(header.raw_bytes);
+    const auto done = decompress_block(*decompressor_, block_, raw_block_);
+    if (!done) {
+        audit_.find(done.error(), segment_.path(), offset);
+        return false;
+    }
+    if (!*done) find(codes::kBlockCompression, offset, "a block does not decompress to what it says");
+    return *done;
 }
 
 /// All records of a block; false when one of them can't be read.

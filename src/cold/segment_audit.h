@@ -10,7 +10,8 @@
 namespace zverse::cold {
 
 /// Reads the file through FileIo; of the open segment it believes the header alone, which was checked when it was
-/// opened. Memory: the index, the keys and the zones, one block, a MiB of an outside value.
+/// opened. Memory: the index, the keys, the zones and the dictionary, one block and what it decompresses to, a MiB of
+/// an outside value.
 void audit_segment(platform::FileIo& io, const Segment& segment, const std::uint64_t (&store)[2],
                    platform::Audit& audit);
 

@@ -22,21 +22,29 @@ std::uint64_t unit_bytes_for(std::uint64_t value_bytes) noexcept {
     return std::max(kUnitBytes, std::bit_ceil(2 * value_bytes / kBlockUnitsMax));
 }
 
-SegmentWriter::SegmentWriter(platform::StreamWriter stream, SegmentPlan plan)
+SegmentWriter::SegmentWriter(platform::StreamWriter stream, SegmentPlan plan, std::optional<BlockCompressor> compressor)
     : stream_(std::move(stream)),
       plan_(std::move(plan)),
       seed_(segment_seed(plan_.store, plan_.segment)),
       hash_seed_(segment_seed(plan_.store, 0)),
-      block_(plan_.slab_after, plan_.block_bytes) {
+      block_(plan_.slab_after, plan_.block_bytes),
+      compressor_(std::move(compressor)) {
     header_.magic = kSegmentMagic;
     header_.version_min = kOpen;
 }
 
 Result<SegmentWriter> SegmentWriter::create(platform::FileIo& io, const std::filesystem::path& path, SegmentPlan plan) {
     assert(plan.replaced.size() <= kReplacedMax);
+    assert(!plan.compress || plan.kind == SegmentKind::history);
+    std::optional<BlockCompressor> compressor;
+    if (plan.compress) {
+        auto made = BlockCompressor::create(plan.dictionary, plan.unit_bytes);
+        if (!made) return std::unexpected(std::move(made.error()));
+        compressor = std::move(*made);
+    }
     auto stream = platform::StreamWriter::create(io, path, kSegmentHeaderBytes);
     if (!stream) return std::unexpected(std::move(stream.error()));
-    return SegmentWriter(std::move(*stream), std::move(plan));
+    return SegmentWriter(std::move(*stream), std::move(plan), std::move(compressor));
 }
 
 void SegmentWriter::note(const Record& record) {
@@ -88,7 +96,9 @@ Result<void> SegmentWriter::end_block() {
         return std::unexpected(Error(ErrorCode::full, stream_.path().string() + " has outgrown the " +
                                                           std::to_string(kBlockUnitsMax) + " units of a segment"));
     }
-    const std::span<std::byte> bytes = block_.finish();
+    const std::span<std::byte> raw = block_.finish();
+    const std::span<std::byte> bytes = compressor_ ? compressor_->compress(raw) : raw;
+    if (bytes.data() != raw.data()) header_.features |= features::kZstd;
     const std::uint64_t checksum = piece_checksum(bytes.subspan(sizeof(std::uint64_t)), seed_, offset);
     std::memcpy(bytes.data(), &checksum, sizeof(checksum));
     if (auto done = stream_.append(bytes); !done) return done;
@@ -158,6 +168,9 @@ Result<SegmentHeader> SegmentWriter::finish(const std::optional<std::string>& ra
     if (auto done = write_section(header_.zones, bytes_of(zones)); !done) return failed(done);
     if (auto done = write_section(header_.columns, bytes_of(columns)); !done) return failed(done);
     if (auto done = write_section(header_.keys, zones_.keys().bytes()); !done) return failed(done);
+    if (header_.features != 0 && !plan_.dictionary.empty()) {
+        if (auto done = write_section(header_.dictionary, plan_.dictionary); !done) return failed(done);
+    }
     if (auto done = stream_.pad(kSegmentHeaderBytes); !done) return failed(done);
     header_.file_bytes = stream_.position() + kSegmentHeaderBytes;
     header_.checksum = header_checksum(header_);

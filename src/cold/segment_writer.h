@@ -7,7 +7,7 @@
 // File order: live segments by key, each once; history segments by (code of the curve, key, version descending).
 #pragma once
 
-#include <cold/block.h>
+#include <cold/compressed_block.h>
 #include <cold/curve.h>
 #include <cold/key_index.h>
 #include <cold/zone_map.h>
@@ -38,6 +38,8 @@ struct SegmentPlan {
     std::int64_t created = 0;
     std::size_t block_bytes = kRecordsBeginMax;
     std::uint64_t unit_bytes = kUnitBytes;  ///< see unit_bytes_for()
+    bool compress = false;  ///< blocks of a history segment, not its outside values
+    std::vector<std::byte> dictionary;  ///< for that; may be empty
 };
 
 /// The unit of a segment whose largest value has `value_bytes`: with the usual one a block behind a huge value would
@@ -58,7 +60,7 @@ public:
     [[nodiscard]] Result<SegmentHeader> finish(const std::optional<std::string>& range_end);
 
 private:
-    SegmentWriter(platform::StreamWriter stream, SegmentPlan plan);
+    SegmentWriter(platform::StreamWriter stream, SegmentPlan plan, std::optional<BlockCompressor> compressor);
     [[nodiscard]] Result<OutsideValue> write_outside(std::string_view value);
     [[nodiscard]] Result<void> end_block();
     [[nodiscard]] Result<void> write_index();
@@ -78,6 +80,7 @@ private:
     std::uint64_t seed_;
     std::uint64_t hash_seed_;
     BlockBuilder block_;
+    std::optional<BlockCompressor> compressor_;
     std::uint64_t builder_bytes_ = 0;
     std::vector<Begun> begun_;  ///< of the block being built
     KeyIndexBuilder index_;

@@ -1,3 +1,4 @@
+#include <cold/dictionary.h>
 #include <cold/slab_writer.h>
 #include <platform/answer.h>
 
@@ -120,11 +121,18 @@ Result<void> SlabWriter::end_segment(SegmentWriter& writer, std::uint64_t id,
 Result<void> SlabWriter::write_history(const std::optional<std::string>& range_end, SlabPart& part) {
     const std::uint64_t id = plan_.next_id();
     SegmentPlan plan = segment_plan(SegmentKind::history, id);
-    plan.curve = plan_.curve ? *plan_.curve : slab_curve(waiting_file_bytes_, plan_.block_bytes, plan_.rows);
+    plan.compress = plan_.compression == Compression::history && plan_.level >= kCompressedLevelMin;
+    if (plan.compress) plan.block_bytes = std::min(plan.block_bytes, kCompressedBlockBytes);
+    plan.curve = plan_.curve ? *plan_.curve : slab_curve(waiting_file_bytes_, plan.block_bytes, plan_.rows);
     plan.columns = even_columns(waiting_, plan.curve);
     plan.unit_bytes = unit_bytes_for(waiting_file_bytes_);
     const CurveGrid grid(plan.curve, plan.slab_after, plan.slab_upto, plan.columns);
     const std::vector<std::uint32_t> order = curve_order(waiting_, grid, *plan_.kernels);
+    if (plan.compress) {
+        auto made = dictionary_for(waiting_, order, {plan.slab_after, plan.block_bytes, plan.unit_bytes});
+        if (!made) return std::unexpected(std::move(made.error()));
+        plan.dictionary = std::move(*made);
+    }
     unfinished_.push_back(id);
     auto writer = SegmentWriter::create(io_, unfinished_path(id), std::move(plan));
     if (!writer) return std::unexpected(std::move(writer.error()));

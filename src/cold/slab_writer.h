@@ -5,11 +5,15 @@
 // between two keys when a segment has its size or what waits has its memory, so a merge can be published and its inputs
 // released range by range.
 //
+// Compression: history segments from kCompressedLevelMin on, with a dictionary where one pays. What a flush writes is
+// read often, and soon: it stays as it is.
+//
 // Retention: what was superseded at or before the floor is left out.
 #pragma once
 
 #include <cold/curve_order.h>
 #include <cold/segment_writer.h>
+#include <zverse/options.h>
 
 #include <cstdint>
 #include <deque>
@@ -21,6 +25,9 @@
 #include <vector>
 
 namespace zverse::cold {
+
+/// The lowest level whose history is compressed.
+inline constexpr std::uint32_t kCompressedLevelMin = 1;
 
 /// The file of a segment in the directory of segments.
 [[nodiscard]] std::filesystem::path segment_path(const std::filesystem::path& directory, std::uint64_t segment);
@@ -46,6 +53,7 @@ struct SlabPlan {
     std::size_t block_bytes = kRecordsBeginMax;
     unsigned rows = 2;  ///< leading version bits of the default curve
     std::optional<Curve> curve;  ///< in its place
+    Compression compression = Compression::none;
     const platform::Kernels* kernels = nullptr;
 };
 

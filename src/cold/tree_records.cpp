@@ -5,13 +5,14 @@
 
 namespace zverse::cold {
 
-Result<StoredRecord> read_record(const RecordPlace& place, std::string& key) {
+Result<HeldRecord> read_record(const RecordPlace& place, std::string& key) {
     auto block = place.segment->block(place.block);
     if (!block) return std::unexpected(std::move(block.error()));
-    StoredRecord record;
+    HeldRecord record;
     if (!block->read(place.offset, record) || !block->read_key(record, key)) {
         return std::unexpected(place.segment->damaged(place.segment->offset_of(place.block), "no record lies there"));
     }
+    record.hold = block->hold();
     return record;
 }
 

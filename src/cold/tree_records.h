@@ -22,8 +22,13 @@ struct RecordPlace {
     std::uint32_t offset;
 };
 
-/// Reads what lies at a place. `key` owns the key. Errors: corrupt.
-[[nodiscard]] Result<StoredRecord> read_record(const RecordPlace& place, std::string& key);
+/// A record, and what holds it.
+struct HeldRecord : StoredRecord {
+    BlockHold hold;
+};
+
+/// Reads what lies at a place. `key` owns the key. Errors: corrupt, full (memory).
+[[nodiscard]] Result<HeldRecord> read_record(const RecordPlace& place, std::string& key);
 
 /// A stretch of versions, whole.
 struct VersionStretch {

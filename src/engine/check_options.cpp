@@ -1,6 +1,7 @@
 #include <engine/check_options.h>
 
 #include <hot/layout.h>
+#include <platform/compression.h>
 
 #include <bit>
 #include <chrono>
@@ -55,6 +56,12 @@ Result<void> check_options(const Options& options) {
     }
     if (options.sharding != Sharding::by_core && options.sharding != Sharding::by_key) {
         return std::unexpected(bad_option("sharding is not a known kind"));
+    }
+    if (options.compression != Compression::none && options.compression != Compression::history) {
+        return std::unexpected(bad_option("compression is not a known kind"));
+    }
+    if (options.compression != Compression::none && !platform::has_compression()) {
+        return std::unexpected(bad_option("compression is history, and this build has no libzstd"));
     }
     if (const std::string& force = options.force_granularity;
         !force.empty() && force != "byte" && force != "cache_line" && force != "page") {

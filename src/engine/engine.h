@@ -158,8 +158,10 @@ private:
     /// What pin() is asked for, held against the floor.
     [[nodiscard]] Result<VersionPins::Pin> hold(Version version);
     [[nodiscard]] bool is_lost(Version version) const noexcept;
+    /// `hold` keeps the value.
     [[nodiscard]] static Result<std::optional<Entry>> find_settled(const warm::View& view, std::string_view key,
-                                                                   std::uint64_t settled_hash, Version as_of);
+                                                                   std::uint64_t settled_hash, Version as_of,
+                                                                   cold::BlockHold& hold);
     /// Writes a time frame: the versions so far were taken by now.
     [[nodiscard]] Result<Version> note_time();
     [[nodiscard]] Result<void> note_last_time();

@@ -23,6 +23,7 @@ void Engine::make_mover() {
                               .cold = *cold_,
                               .io = *io_,
                               .kernels = *kernels_,
+                              .compression = options_.compression,
                               .add_times =
                                   [this](Version after, Version upto, cold::Edit& edit) {
                                       for (const auto& [version, nanoseconds] : times_.between(after, upto)) {

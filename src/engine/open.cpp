@@ -102,6 +102,9 @@ private:
     [[nodiscard]] std::uint64_t new_ring_bytes() const {
         return options_.ring_bytes != 0 ? options_.ring_bytes : kRingBytesDefault;
     }
+    [[nodiscard]] std::uint64_t memory_bytes() const {
+        return options_.memory_bytes_max != 0 ? options_.memory_bytes_max : ram_bytes() / 4;
+    }
     [[nodiscard]] unsigned worker_count() const {
         return options_.workers != 0 ? options_.workers : static_cast<unsigned>(engine_.topology_.nodes.size());
     }
@@ -214,7 +217,8 @@ Result<void> Opening::read_superblock() {
 }
 
 Result<void> Opening::open_cold() {
-    auto cold = cold::ColdTier::open(io(), dir_, fields_.store);
+    const std::uint64_t cache_bytes = std::min(cold::BlockCache::kBytesUsual, memory_bytes() / 16);
+    auto cold = cold::ColdTier::open(io(), dir_, fields_.store, cache_bytes);
     if (!cold) return std::unexpected(std::move(cold.error()).during("opening " + dir_.string()));
     engine_.cold_ = std::move(*cold);
     engine_.kernels_ = &platform::kernels_for(kernels_);
@@ -382,8 +386,7 @@ hot::TierOptions Opening::tier_options() const {
     tier.index_address_bits = engine_.internals_.index_address_bits;
     // 7 entries for each 512 bytes of ring: more than frames of common sizes need, and at most an eighth of the ring.
     const std::uint64_t ring_bytes = fields_.ring_bytes * fields_.shards;
-    const std::uint64_t budget = options_.memory_bytes_max != 0 ? options_.memory_bytes_max : ram_bytes() / 4;
-    tier.index_bytes = std::min(ring_bytes / 8, budget / 2);
+    tier.index_bytes = std::min(ring_bytes / 8, memory_bytes() / 2);
     tier.shard_of_cpu = placement_.shard_of_cpu;
     tier.overflow_order = placement_.overflow_order;
     return tier;

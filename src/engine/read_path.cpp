@@ -22,13 +22,14 @@ Result<hot::Host::Newest> Engine::newest_below(std::string_view key) const {
 
 /// What has settled of a key as of a version: its value, or nothing when it is absent or erased.
 Result<std::optional<Entry>> Engine::find_settled(const warm::View& view, std::string_view key,
-                                                  std::uint64_t settled_hash, Version as_of) {
+                                                  std::uint64_t settled_hash, Version as_of, cold::BlockHold& hold) {
     if (view.tree == nullptr) return std::nullopt;
     auto found = view.tree->find(key, settled_hash, as_of);
     if (!found) return std::unexpected(std::move(found.error()));
     if (!*found || found->record.tombstone) return std::nullopt;
     auto value = found->segment->value(found->record);
     if (!value) return std::unexpected(std::move(value.error()));
+    hold = std::move(found->hold);
     return Entry{key, *value, found->record.version, false};
 }
 
@@ -108,7 +109,8 @@ Result<bool> Engine::get_into(std::string_view key, std::string& value, Version 
     }
     const hot::Found found = tier.find(slot, key, hash, as_of, view.cut);
     if (!found) {
-        auto settled = find_settled(view, key, settled_hash, as_of);
+        cold::BlockHold hold;
+        auto settled = find_settled(view, key, settled_hash, as_of, hold);
         if (!settled) return std::unexpected(std::move(settled.error()));
         if (*settled) {
             value.assign((*settled)->value);
@@ -146,6 +148,7 @@ Result<bool> Engine::visit(std::string_view key, Version as_of, void (*on_entry)
     if (!slot) return std::unexpected(std::move(slot.error()));
     const std::uint64_t hash = tier_->hash(key);
     const hot::PinGuard pin(tier_->epochs(), **slot);
+    cold::BlockHold hold;
     auto found = platform::answer("the read", [&]() -> Result<std::optional<Entry>> {
         if (closed()) return std::unexpected(closed_error());
         const warm::View& view = views_->current();
@@ -153,7 +156,7 @@ Result<bool> Engine::visit(std::string_view key, Version as_of, void (*on_entry)
         if (!s) return std::unexpected(s.error());
         (*slot)->count(hot::Counter::gets);
         const hot::Found hot = tier_->find(**slot, key, hash, *s, view.cut);
-        if (!hot) return find_settled(view, key, view.tree != nullptr ? view.tree->hash(key) : 0, *s);
+        if (!hot) return find_settled(view, key, view.tree != nullptr ? view.tree->hash(key) : 0, *s, hold);
         if (hot.tombstone()) return std::nullopt;
         return Entry{hot.key(), hot.op->value_behind(key), hot.version, false};
     });
@@ -212,7 +215,8 @@ Result<void> Engine::multi_get(std::span<const std::string_view> keys, std::span
             std::optional<std::string>& value = values[begin + i];
             const hot::Found found = tier_->find_from(slot, tops[i], keys[begin + i], *s, view.cut);
             if (!found) {
-                auto settled = find_settled(view, keys[begin + i], settled_hashes[i], *s);
+                cold::BlockHold hold;
+                auto settled = find_settled(view, keys[begin + i], settled_hashes[i], *s, hold);
                 if (!settled) return std::unexpected(std::move(settled.error()));
                 if (*settled) {
                     value.emplace((*settled)->value);

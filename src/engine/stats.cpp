@@ -1,6 +1,7 @@
 // Figures: gathered from the threads' slots and the parts' own counters, without stopping anybody.
 #include <engine/engine.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <map>
@@ -96,11 +97,14 @@ std::string curve_name(const cold::Curve& curve) {
 template <class Gauge>
 void add_settled(const warm::View& view, const Gauge& gauge) {
     gauge("zverse_cut_version", "Versions up to it are in segments.", static_cast<double>(view.cut));
-    double segments = 0, bytes = 0, records = 0;
+    double segments = 0, compressed = 0, bytes = 0, records = 0;
     std::map<std::string, double> levels;
     const cold::Tree::Components components = view.tree != nullptr ? view.tree->all() : cold::Tree::Components{};
     for (const auto& component : components) {
         segments += static_cast<double>(component->parts().size());
+        compressed += static_cast<double>(std::ranges::count_if(component->parts(), [](const auto& part) {
+            return (part->header().features & cold::features::kZstd) != 0;
+        }));
         bytes += static_cast<double>(component->bytes());
         records += static_cast<double>(component->records());
         const bool live = component->kind() == cold::SegmentKind::live;
@@ -115,6 +119,7 @@ void add_settled(const warm::View& view, const Gauge& gauge) {
     gauge("zverse_live_components", "Live runs among them, which reads of the latest state look into.",
           static_cast<double>(view.tree != nullptr ? view.tree->live().size() : 0));
     gauge("zverse_segments", "Segment files that reads look into.", segments);
+    gauge("zverse_compressed_segments", "Those with compressed blocks.", compressed);
     gauge("zverse_segment_bytes", "Bytes of those files.", bytes);
     gauge("zverse_settled_records", "Records in them, tombstones included.", records);
 }

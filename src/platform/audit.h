@@ -50,6 +50,7 @@ inline constexpr std::string_view kValueChecksum = "ZV-SEG-019";
 inline constexpr std::string_view kIndexPage = "ZV-SEG-020";
 inline constexpr std::string_view kIndexPosting = "ZV-SEG-021";
 inline constexpr std::string_view kZone = "ZV-SEG-022";
+inline constexpr std::string_view kBlockCompression = "ZV-SEG-023";
 }  // namespace codes
 
 class Audit {

@@ -27,6 +27,7 @@ cold::SlabPlan Workplace::slab_plan() const {
     plan.floor = cold.state()->floor;
     plan.created = wall_clock_nanoseconds();
     plan.kernels = &kernels;
+    plan.compression = compression;
     return plan;
 }
 

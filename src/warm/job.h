@@ -22,6 +22,7 @@ struct Workplace {
     cold::ColdTier& cold;
     platform::FileIo& io;
     const platform::Kernels& kernels;
+    Compression compression = Compression::none;  ///< of what is written from now on
     /// Adds the times of versions in (after, upto] to an edit.
     std::function<void(Version after, Version upto, cold::Edit& edit)> add_times;
     std::function<std::int64_t()> wall_clock_nanoseconds;

@@ -10,6 +10,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
+#include <functional>
 
 namespace zverse::test {
 namespace {
@@ -17,6 +19,7 @@ namespace {
 using cold::Segment;
 
 constexpr std::uint64_t kStore[2] = {7, 8};
+constexpr std::string_view kCompressed = "zstd ";  ///< in front of the curve
 
 class SegmentDamage : public ::testing::TestWithParam<const char*> {
 protected:
@@ -24,9 +27,16 @@ protected:
         plan_.store[0] = kStore[0];
         plan_.store[1] = kStore[1];
         plan_.segment = 1;
-        plan_.kind = std::string(GetParam()).empty() ? cold::SegmentKind::live : cold::SegmentKind::history;
+        const std::string pattern = GetParam();
+        plan_.compress = pattern.starts_with(kCompressed);
+        plan_.kind = pattern.empty() ? cold::SegmentKind::live : cold::SegmentKind::history;
         plan_.slab_upto = world_.upto;
-        plan_.curve = must(cold::Curve::parse(GetParam()));
+        plan_.curve = must(cold::Curve::parse(pattern.substr(plan_.compress ? kCompressed.size() : 0)));
+        if (plan_.compress) {
+            world_.records = 400;
+            world_.texts = true;
+            plan_.dictionary = some_dictionary(random_);
+        }
         plan_.block_bytes = 1024;
         world_.live = plan_.kind == cold::SegmentKind::live;
         records_ = random_records(random_, world_);
@@ -36,7 +46,36 @@ protected:
         }
         (void)write_segment(*io_, path_, plan_, records_);
         good_ = read_file(path_);
-        order_ = read_all(*must(Segment::open(*io_, path_, kStore, 1)));
+        const auto segment = must(Segment::open(*io_, path_, kStore, 1));
+        order_ = read_all(*segment);
+        EXPECT_EQ(segment->header().features, plan_.compress ? cold::features::kZstd : 0);
+        EXPECT_EQ(segment->header().dictionary.bytes != 0, plan_.compress);
+    }
+
+    [[nodiscard]] cold::SegmentHeader header() const {
+        cold::SegmentHeader header{};
+        std::memcpy(&header, good_.data(), sizeof(header));
+        return header;
+    }
+
+    /// Puts a header into both places, its checksum right.
+    static void seal(std::string& bytes, cold::SegmentHeader header) {
+        header.checksum = cold::header_checksum(header);
+        std::memcpy(bytes.data(), &header, sizeof(header));
+        std::memcpy(bytes.data() + bytes.size() - sizeof(header), &header, sizeof(header));
+    }
+
+    /// Changes a block and makes its checksum right.
+    void change_block(std::string& bytes, const cold::Zone& zone,
+                      const std::function<void(cold::BlockHeader&)>& change) {
+        const std::uint64_t offset = zone.child * header().unit_bytes;
+        cold::BlockHeader block{};
+        std::memcpy(&block, bytes.data() + offset, sizeof(block));
+        change(block);
+        std::memcpy(bytes.data() + offset, &block, sizeof(block));
+        const auto covered = std::as_bytes(std::span(bytes)).subspan(offset + 8, block.bytes - 8);
+        block.checksum = cold::piece_checksum(covered, cold::segment_seed(kStore, 1), offset);
+        std::memcpy(bytes.data() + offset, &block, sizeof(block));
     }
 
     void expect_error_names_the_file(const Error& error) {
@@ -106,7 +145,8 @@ protected:
 };
 
 TEST_P(SegmentDamage, AFlippedBitIsFoundOrHarmless) {
-    const std::uint64_t flips = environment_number("ZVERSE_FLIPS", kSanitized ? 300 : 33'000);
+    std::uint64_t flips = environment_number("ZVERSE_FLIPS", kSanitized ? 300 : 33'000);
+    if (plan_.compress) flips /= 10;  // each look decompresses
     for (std::uint64_t i = 0; i < flips; ++i) {
         std::string bytes = good_;
         const std::uint64_t bit = random_.below(8 * bytes.size());
@@ -118,7 +158,7 @@ TEST_P(SegmentDamage, AFlippedBitIsFoundOrHarmless) {
 }
 
 TEST_P(SegmentDamage, EveryBitOfTheFrontHeaderIsMadeUpForByTheOther) {
-    for (std::uint64_t bit = 0; bit < 8 * cold::kSegmentHeaderBytes; bit += kSanitized ? 97 : 7) {
+    for (std::uint64_t bit = 0; bit < 8 * cold::kSegmentHeaderBytes; bit += kSanitized || plan_.compress ? 97 : 7) {
         std::string bytes = good_;
         bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
         check(bytes);
@@ -164,7 +204,81 @@ TEST_P(SegmentDamage, StretchesThatBelongElsewhereAreFound) {
     EXPECT_GT(errors_, 0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Curves, SegmentDamage, ::testing::Values("", "vvkk", "kvkv"));
+/// The size before compression is believed neither for memory nor for what comes out.
+TEST_P(SegmentDamage, SizesThatAreNotThoseOfTheBlockAreRefused) {
+    std::vector<cold::Zone> zones(header().blocks);
+    std::memcpy(zones.data(), good_.data() + header().zones.offset, zones.size() * sizeof(cold::Zone));
+    const std::function<void(cold::BlockHeader&)> changes[] = {
+        [](cold::BlockHeader& block) { block.raw_bytes += 1; },
+        [](cold::BlockHeader& block) { block.raw_bytes -= 1; },
+        [](cold::BlockHeader& block) { block.raw_bytes = block.bytes; },
+        [](cold::BlockHeader& block) { block.raw_bytes = block.bytes + 1; },
+        [](cold::BlockHeader& block) { block.raw_bytes = 24; },
+        [](cold::BlockHeader& block) { block.raw_bytes = 0xffff'ffff; },
+        [](cold::BlockHeader& block) { block.raw_bytes = cold::kBlockBytesMax + 1; },
+        [](cold::BlockHeader& block) { block.raw_bytes = cold::kBlockBytesMax; },
+    };
+    std::uint64_t changed = 0;
+    for (std::size_t i = 0; i < zones.size(); ++i) {
+        cold::BlockHeader block{};
+        std::memcpy(&block, good_.data() + zones[i].child * header().unit_bytes, sizeof(block));
+        if (plan_.compress && block.raw_bytes == 0) continue;
+        std::string bytes = good_;
+        change_block(bytes, zones[i], changes[i % std::size(changes)]);
+        errors_ = 0;
+        check(bytes);
+        EXPECT_GT(errors_, 0U) << "block " << i;
+        ASSERT_FALSE(HasFailure()) << "block " << i;
+        ++changed;
+    }
+    EXPECT_GT(changed, 3U);
+    EXPECT_TRUE(changed >= std::size(changes) || !plan_.compress) << changed;
+}
+
+TEST_P(SegmentDamage, HeadersThatSayOtherwiseOfCompressionAreRefused) {
+    const auto open = [&](const std::function<void(cold::SegmentHeader&)>& change) {
+        std::string bytes = good_;
+        cold::SegmentHeader head = header();
+        change(head);
+        seal(bytes, head);
+        std::filesystem::remove(path_);
+        write_file(path_, bytes);
+        return Segment::open(*io_, path_, kStore, 1);
+    };
+    expect_error(open([](cold::SegmentHeader& head) { head.features |= 2; }), ErrorCode::incompatible, path_.string());
+    if (!platform::has_compression()) {
+        expect_error(open([](cold::SegmentHeader& head) { head.features = 1; }), ErrorCode::incompatible, "zstd");
+        return;
+    }
+    expect_error(open([](cold::SegmentHeader& head) {
+                     head.features = 1;
+                     head.kind = cold::SegmentKind::live;
+                 }),
+                 ErrorCode::corrupt, "live");
+    expect_error(open([](cold::SegmentHeader& head) { head.dictionary.bytes = cold::kDictionaryBytesMax + 1; }),
+                 ErrorCode::corrupt, "dictionary");
+    if (!plan_.compress) {
+        expect_error(open([](cold::SegmentHeader& head) { head.dictionary.bytes = 8; }), ErrorCode::corrupt,
+                     "dictionary");
+        return;
+    }
+    const auto segment = must(open([](cold::SegmentHeader& head) {
+        head.features = 0;
+        head.dictionary = {};
+    }));
+    std::uint64_t refused = 0;
+    for (std::size_t i = 0; i < segment->zones().blocks(); ++i) {
+        if (!segment->block(i)) ++refused;
+    }
+    EXPECT_GT(refused, 0U);
+}
+
+std::vector<const char*> curves() {
+    std::vector<const char*> all{"", "vvkk", "kvkv"};
+    if (platform::has_compression()) all.insert(all.end(), {"zstd vvkk", "zstd kvkv"});
+    return all;
+}
+INSTANTIATE_TEST_SUITE_P(Curves, SegmentDamage, ::testing::ValuesIn(curves()));
 
 }  // namespace
 }  // namespace zverse::test

@@ -1,7 +1,7 @@
 // Goal:    a segment gives back exactly the records that went in, by every road: block by block, by key and version
 //          through the index, and by box through the zones; and says what it is.
 // Method:  random records of every shape (long keys, values outside, tombstones), live and under several curves,
-//          against searches through the list they came from.
+//          compressed and not, against searches through the list they came from.
 #include <support/cold_parts.h>
 #include <support/seed.h>
 #include <support/temp_store.h>
@@ -22,7 +22,7 @@ constexpr std::uint64_t kStore[2] = {7, 8};
 class SegmentTest : public ::testing::Test {
 protected:
     std::shared_ptr<Segment> make(const RecordWorld& world, const std::vector<OwnRecord>& records,
-                                  std::string_view pattern, std::size_t block_bytes = 16384) {
+                                  std::string_view pattern, std::size_t block_bytes = 16384, bool compress = false) {
         cold::SegmentPlan plan;
         plan.store[0] = kStore[0];
         plan.store[1] = kStore[1];
@@ -38,9 +38,10 @@ protected:
         plan.range_begin = "0";
         plan.created = 99;
         plan.block_bytes = block_bytes;
+        plan.compress = compress;
         const auto path = directory_ / (std::to_string(segments_) + ".zseg");
         (void)write_segment(*io_, path, plan, records, "z");
-        return must(Segment::open(*io_, path, kStore, segments_));
+        return must(Segment::open(*io_, path, kStore, segments_, cache_));
     }
 
     static std::vector<OwnRecord> in_key_order(std::vector<OwnRecord> records) {
@@ -53,6 +54,8 @@ protected:
     TempDirectory directory_;
     std::unique_ptr<platform::FileIo> io_ = platform::make_posix_file_io();
     std::uint64_t segments_ = 0;
+    /// So small that blocks leave it all the time.
+    const std::shared_ptr<cold::BlockCache> cache_ = std::make_shared<cold::BlockCache>(0);
 };
 
 /// The worlds and curves that every test goes through.
@@ -60,6 +63,7 @@ struct Shape {
     RecordWorld world;
     std::string pattern;
     std::size_t block_bytes;
+    bool compress = false;
 };
 std::vector<Shape> shapes() {
     const RecordWorld live{.keys = 3000, .records = 4000, .live = true};
@@ -67,17 +71,28 @@ std::vector<Shape> shapes() {
     const RecordWorld many{.keys = 300, .records = 4000, .after = 1000, .upto = 30000};
     const RecordWorld one{.keys = 1, .records = 300};
     const RecordWorld odd{.keys = 200, .records = 1500, .long_keys = true, .large_values = true};
-    return {{live, "", 16384},
-            {live, "", 4096},
-            {few, "", 4096},
-            {few, "vvkk", 4096},
-            {many, "vvkkkk", 4096},
-            {many, "kvkvkv", 4096},
-            {odd, "vvkk", 16384},
-            {odd, "vkkv", 512},
-            {one, "vvkk", 512},
-            {one, "kvkv", 1024},
-            {{.keys = 1, .records = 1}, "", 16384}};
+    const RecordWorld texts{.keys = 500, .records = 8000, .upto = 30000, .texts = true};
+    const RecordWorld odd_texts{.keys = 200, .records = 1500, .long_keys = true, .large_values = true, .texts = true};
+    std::vector<Shape> all{{live, "", 16384},
+                           {live, "", 4096},
+                           {few, "", 4096},
+                           {few, "vvkk", 4096},
+                           {many, "vvkkkk", 4096},
+                           {many, "kvkvkv", 4096},
+                           {odd, "vvkk", 16384},
+                           {odd, "vkkv", 512},
+                           {one, "vvkk", 512},
+                           {one, "kvkv", 1024},
+                           {{.keys = 1, .records = 1}, "", 16384}};
+    if (platform::has_compression()) {
+        all.insert(all.end(), {{texts, "vvkkkk", 16384, true},
+                               {texts, "", 2000, true},
+                               {odd_texts, "vkkv", 4096, true},
+                               {few, "kvkv", 16384, true},
+                               {one, "vvkk", 1024, true},
+                               {{.keys = 1, .records = 1}, "", 16384, true}});
+    }
+    return all;
 }
 
 TEST_F(SegmentTest, GivesBackEveryRecordInTheOrderOfItsCurve) {
@@ -85,7 +100,7 @@ TEST_F(SegmentTest, GivesBackEveryRecordInTheOrderOfItsCurve) {
     Random random(seed.seed());
     for (const Shape& shape : shapes()) {
         const auto records = random_records(random, shape.world);
-        const auto segment = make(shape.world, records, shape.pattern, shape.block_bytes);
+        const auto segment = make(shape.world, records, shape.pattern, shape.block_bytes, shape.compress);
         const auto all = read_all(*segment);
         EXPECT_EQ(in_key_order(all), records) << shape.pattern;
         const auto grid = grid_of(records, segment->curve(), shape.world.after, shape.world.upto);
@@ -103,7 +118,7 @@ TEST_F(SegmentTest, FindsTheNewestRecordAsOfAnyVersion) {
     Random random(seed.seed());
     for (const Shape& shape : shapes()) {
         const auto records = random_records(random, shape.world);
-        const auto segment = make(shape.world, records, shape.pattern, shape.block_bytes);
+        const auto segment = make(shape.world, records, shape.pattern, shape.block_bytes, shape.compress);
         const std::uint64_t hash_seed = cold::segment_seed(kStore, 0);
         for (int i = 0; i < 5000; ++i) {
             const OwnRecord& near = records[random.below(records.size())];
@@ -127,7 +142,7 @@ TEST_F(SegmentTest, PostingsReachEveryRecordOfAKey) {
     Random random(seed.seed());
     for (const Shape& shape : shapes()) {
         const auto records = random_records(random, shape.world);
-        const auto segment = make(shape.world, records, shape.pattern, shape.block_bytes);
+        const auto segment = make(shape.world, records, shape.pattern, shape.block_bytes, shape.compress);
         const std::uint64_t hash_seed = cold::segment_seed(kStore, 0);
         std::set<std::string> keys;
         for (const OwnRecord& record : records) keys.insert(record.key);
@@ -161,7 +176,7 @@ TEST_F(SegmentTest, ZonesLeaveOutOnlyBlocksWithoutAnAnswer) {
     Random random(seed.seed());
     for (const Shape& shape : shapes()) {
         const auto records = random_records(random, shape.world);
-        const auto segment = make(shape.world, records, shape.pattern, 256);
+        const auto segment = make(shape.world, records, shape.pattern, shape.compress ? 1024 : 256, shape.compress);
         const cold::ZoneMap& zones = segment->zones();
         std::vector<std::vector<OwnRecord>> blocks;
         for (std::size_t i = 0; i < zones.blocks(); ++i) {
@@ -251,6 +266,87 @@ TEST_F(SegmentTest, SaysWhatItIs) {
     EXPECT_EQ(header.version_max, newest.version);
     EXPECT_EQ(header.superseded_max, std::ranges::max(records, {}, &OwnRecord::superseded).superseded);
     EXPECT_EQ(static_cast<std::ptrdiff_t>(header.tombstones), std::ranges::count(records, true, &OwnRecord::tombstone));
+}
+
+TEST_F(SegmentTest, CompressesWhatShrinksAndNothingElse) {
+    if (!platform::has_compression()) GTEST_SKIP() << "libzstd is not built in";
+    Random random(1);
+    const RecordWorld world{.keys = 300, .records = 4000, .upto = 50'000, .texts = true};
+    auto texts = random_records(random, world);
+    // What all values begin with is not in a block twice, so that only a dictionary makes it small.
+    const std::string frame = random.bytes(400);
+    for (OwnRecord& record : texts) {
+        if (!record.tombstone) record.value.insert(0, frame);
+    }
+    const auto raw = make(world, texts, "vvkk");
+    const auto packed = make(world, texts, "vvkk", 1000, true);
+    EXPECT_EQ(raw->header().features, 0U);
+    EXPECT_EQ(packed->header().features, cold::features::kZstd);
+    EXPECT_GT(packed->header().dictionary.bytes, 0U);
+    EXPECT_LT(packed->header().file_bytes, raw->header().file_bytes / 2);
+    EXPECT_EQ(read_all(*packed), read_all(*make(world, texts, "vvkk", 1000)));
+    // Without enough to learn from there is no dictionary.
+    const auto small = make(world, {texts.begin(), texts.begin() + 200}, "vvkk", 16384, true);
+    EXPECT_EQ(small->header().features, cold::features::kZstd);
+    EXPECT_EQ(small->header().dictionary.bytes, 0U);
+    // Of random bytes nothing shrinks, so any build can read them.
+    std::vector<OwnRecord> random_bytes = texts;
+    for (OwnRecord& record : random_bytes) record.value = record.tombstone ? "" : random.bytes(1000);
+    const auto same = make(world, random_bytes, "vvkk", 16384, true);
+    EXPECT_EQ(same->header().features, 0U);
+    EXPECT_EQ(same->header().dictionary.bytes, 0U);
+    EXPECT_EQ(same->header().file_bytes, make(world, random_bytes, "vvkk")->header().file_bytes);
+}
+
+TEST_F(SegmentTest, WhatIsHeldOutlivesTheCacheAndTheCacheIsBounded) {
+    if (!platform::has_compression()) GTEST_SKIP() << "libzstd is not built in";
+    Random random(1);
+    const RecordWorld world{.keys = 100, .records = 5000, .upto = 50'000, .texts = true};
+    const auto records = random_records(random, world);
+    const auto segment = make(world, records, "vvkk", 4096, true);
+    const std::uint64_t hash_seed = cold::segment_seed(kStore, 0);
+    std::vector<Segment::Found> found;
+    std::vector<std::weak_ptr<const std::byte[]>> blocks;
+    for (const OwnRecord& record : records) {
+        found.push_back(must(segment->find(record.key, cold::hash_key(record.key, hash_seed), record.version)));
+        ASSERT_TRUE(found.back());
+        blocks.emplace_back(found.back().hold);
+    }
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        ASSERT_EQ(must(segment->value(found[i].record)), records[i].value);
+    }
+    found.clear();
+    std::set<const void*> kept;
+    for (const auto& block : blocks) {
+        if (const auto there = block.lock()) kept.insert(there.get());
+    }
+    EXPECT_LE(kept.size(), 4U);
+    EXPECT_GT(kept.size(), 0U) << "the cache keeps nothing";
+}
+
+TEST_F(SegmentTest, TheCacheTellsBlocksOfDifferentSegmentsApart) {
+    if (!platform::has_compression()) GTEST_SKIP() << "libzstd is not built in";
+    Random random(1);
+    const RecordWorld world{.keys = 100, .records = 3000, .upto = 50'000, .texts = true};
+    std::vector<std::shared_ptr<Segment>> segments;
+    std::vector<std::vector<OwnRecord>> expected;
+    for (int i = 0; i < 2; ++i) {
+        segments.push_back(make(world, random_records(random, world), "", 4096, true));
+        expected.push_back(read_all(*segments.back()));
+    }
+    std::size_t next[2] = {0, 0};
+    for (std::size_t number = 0; number < segments[0]->zones().blocks(); ++number) {
+        for (const std::size_t which : {0, 1, 0, 1}) {
+            if (number >= segments[which]->zones().blocks()) continue;
+            const cold::BlockReader block = must(segments[which]->block(number));
+            cold::StoredRecord stored;
+            ASSERT_TRUE(block.read(block.begin(), stored));
+            ASSERT_EQ(take_record(*segments[which], block, stored), expected[which][next[which]]);
+        }
+        for (const std::size_t which : {0, 1}) {
+            if (number < segments[which]->zones().blocks()) next[which] += segments[which]->zones().block(number).count;
+        }
+    }
 }
 
 TEST_F(SegmentTest, HoldsAHugeValue) {

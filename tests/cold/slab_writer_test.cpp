@@ -74,6 +74,29 @@ TEST_F(SlabWriterTest, LeavesNothingThatWasNotKept) {
     EXPECT_TRUE(must(io_.list("/cold")).empty());
 }
 
+TEST_F(SlabWriterTest, CompressesTheHistoryThatMergesMove) {
+    if (!platform::has_compression()) GTEST_SKIP() << "libzstd is not built in";
+    const auto features = [&](std::uint32_t level, Compression compression) {
+        cold::SlabPlan how = plan();
+        how.level = level;
+        how.compression = compression;
+        cold::SlabWriter writer(io_, std::move(how));
+        const std::string value(1000, 'v');
+        must(writer.add({"k", value, 200, cold::kOpen, false}));
+        must(writer.add({"k", value, 150, 200, false}));
+        std::pair<std::uint64_t, std::uint64_t> found;  // live, history
+        for (const std::uint64_t id : must(writer.end_part(std::nullopt)).segments) {
+            const auto segment = must(cold::Segment::open(io_, cold::segment_path("/cold", id), kStore, id));
+            const bool live = segment->header().kind == cold::SegmentKind::live;
+            (live ? found.first : found.second) = segment->header().features;
+        }
+        return found;
+    };
+    EXPECT_EQ(features(0, Compression::history), std::pair(std::uint64_t{0}, std::uint64_t{0}));
+    EXPECT_EQ(features(1, Compression::none), std::pair(std::uint64_t{0}, std::uint64_t{0}));
+    EXPECT_EQ(features(1, Compression::history), std::pair(std::uint64_t{0}, cold::features::kZstd));
+}
+
 TEST_F(SlabWriterTest, ARecordThatIsOverIsNotShownThoughNothingNewerIsThere) {
     cold::SlabWriter writer(io_, plan());
     must(writer.add({"k", "value", 150, 200, false}));

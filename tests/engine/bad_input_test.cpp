@@ -6,6 +6,7 @@
 
 #include <engine/store_access.h>
 #include <hot/layout.h>
+#include <platform/compression.h>
 #include <zverse/zverse.h>
 
 #include <gtest/gtest.h>
@@ -63,6 +64,7 @@ const std::vector<BadOption>& bad_options() {
         {"sync.every", "", [](Options& o) { o.sync.every = 1h + 1ms; }},
         {"sync.every", "", [](Options& o) { o.sync.every = -1ms; }},
         {"retention.max_age", "0", [](Options& o) { o.retention.max_age = -1s; }},
+        {"compression", "", [](Options& o) { o.compression = static_cast<Compression>(2); }},
         {"force_kernel", "", [](Options& o) { o.force_kernel = "mmx"; }},
         {"force_io", "", [](Options& o) { o.force_io = "aio"; }},
         {"force_granularity", "", [](Options& o) { o.force_granularity = "sector"; }},
@@ -78,6 +80,18 @@ TEST(BadOptions, AreRefusedByName) {
         SCOPED_TRACE(bad.name);
         expect_refused(Store::open(directory / "store", options), bad.name, bad.limit);
         EXPECT_FALSE(std::filesystem::exists(directory / "store")) << "a refused open created something";
+    }
+}
+
+TEST(BadOptions, CompressionIsRefusedWhereThereIsNone) {
+    const TempDirectory directory;
+    Options options = small_options();
+    options.compression = Compression::history;
+    const auto store = Store::open(directory / "store", options);
+    if (platform::has_compression()) {
+        EXPECT_TRUE(store.has_value());
+    } else {
+        expect_refused(store, "compression", "zstd");
     }
 }
 

@@ -141,6 +141,7 @@ void Oracle::flush() {
     must(store_->flush());
     check(store_->durable_version() >= last_write_, "a flush with nobody beside it takes everything");
     count("flushes");
+    if (store_->stats().value("zverse_compressed_segments").value_or(0) > 0) count("compressed");
 }
 
 void Oracle::drain() {
@@ -213,8 +214,10 @@ void Oracle::check_closed() {
 }
 
 void Oracle::accept_power_cut(Version durable_before, Version latest_before) {
-    Cursor newest = must(store_->changes({oldest_version()}, {}, {.reverse = true, .limit = 1}));
-    const Version survived = must(newest.next()) ? newest.entry().version : 0;
+    const Version floor = oldest_version();
+    Cursor newest = must(store_->changes({floor}, {}, {.reverse = true, .limit = 1}));
+    // Without a change above the floor the newest is at or below it, in the segments, which lose nothing.
+    const Version survived = must(newest.next()) ? newest.entry().version : floor;
     const Version oldest_lost = model_.cut_off_above(survived);
     // Without a lost record there may still be a window of versions that were handed out to nothing that lasts.
     const Version first = oldest_lost != 0 ? oldest_lost : latest_before + 1;

@@ -1,9 +1,11 @@
 // Goal:    whatever a program does through the public API, the engine answers what a map of versions answers.
 // Method:  random operations on both (oracle.h), for both shardings, the three granularities and both classes, on rings
-//          of 1 MiB that wrap all the time, with drains, reopenings, kills and power cuts in between.
+//          of 1 MiB that wrap all the time, with drains, reopenings, kills and power cuts in between; some with
+//          compressed histories.
 //
 // ZVERSE_ORACLE_OPERATIONS is the number of operations for each configuration.
 #include <engine/oracle.h>
+#include <platform/compression.h>
 #include <support/seed.h>
 #include <support/temp_store.h>
 
@@ -42,6 +44,7 @@ std::vector<OracleConfig> configurations() {
                     config.internals.stepped_worker = true;
                     config.options.retention.max_versions_behind = 500;
                 }
+                if (platform::has_compression() && number % 5 < 2) config.options.compression = Compression::history;
                 // Few address bits: the index wraps and sweeps every few laps of a ring.
                 if (number % 2 == 1) config.internals.index_address_bits = 24;
                 // A near clock limit: it is extended, and waited for, all the time.
@@ -68,6 +71,7 @@ public:
                                     "put_if lost", "transactions committed", "transactions lost", "class changes"}) {
             EXPECT_GT(totals()[reached], 0) << "never reached: " << reached;
         }
+        EXPECT_EQ(totals()["compressed"] > 0, platform::has_compression());
     }
 };
 

@@ -24,7 +24,10 @@ std::uint64_t largest_value(std::uint64_t ring_bytes, std::string_view key) {
 }  // namespace
 
 std::string Oracle::new_value(std::string_view key) {
-    return random_.bytes(value_bytes(random_, largest_value(config_.options.ring_bytes, key)));
+    std::string value = random_.bytes(value_bytes(random_, largest_value(config_.options.ring_bytes, key)));
+    if (config_.options.compression == Compression::none || random_.one_in(4)) return value;
+    for (std::size_t i = 1; i < value.size(); ++i) value[i] = static_cast<char>(value[0] + static_cast<int>(i % 29));
+    return value;
 }
 
 template <class Write>

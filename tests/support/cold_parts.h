@@ -5,6 +5,7 @@
 #include <support/results.h>
 
 #include <cold/curve_order.h>
+#include <cold/dictionary.h>
 #include <cold/segment.h>
 #include <cold/segment_checksum.h>
 #include <cold/segment_writer.h>
@@ -13,6 +14,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,6 +39,7 @@ struct RecordWorld {
     bool live = false;         ///< each key once, open
     bool long_keys = false;    ///< with common prefixes of many lengths
     bool large_values = false;  ///< some outside their block
+    bool texts = false;  ///< values that compress, now and then one that does not
 };
 
 inline std::string random_key(Random& random, const RecordWorld& world) {
@@ -45,7 +48,23 @@ inline std::string random_key(Random& random, const RecordWorld& world) {
     return key;
 }
 
+/// About what programs store: the same names again and again, and some digits.
+inline std::string random_text(Random& random) {
+    static constexpr const char* kStates[] = {"active", "suspended", "pending", "closed"};
+    return "{\"user\":\"user" + std::to_string(random.below(10'000)) + "\",\"state\":\"" + kStates[random.below(4)] +
+           "\",\"balance\":" + std::to_string(random.below(1'000'000)) + ",\"currency\":\"EUR\"}";
+}
+
+/// Not trained, but zstd takes any bytes.
+inline std::vector<std::byte> some_dictionary(Random& random) {
+    std::string text;
+    for (int i = 0; i < 20; ++i) text += random_text(random);
+    const auto bytes = std::as_bytes(std::span(text));
+    return {bytes.begin(), bytes.end()};
+}
+
 inline std::string random_value(Random& random, const RecordWorld& world) {
+    if (world.texts && !random.one_in(30)) return random_text(random);
     if (world.large_values && random.one_in(20)) return random.bytes(random.between(4000, 9000));
     return random.bytes(random.below(random.one_in(10) ? 1000 : 60));
 }
@@ -89,6 +108,10 @@ inline cold::SegmentHeader write_segment(platform::FileIo& io, const std::filesy
     plan.columns = cold::even_columns(views, plan.curve);
     const cold::CurveGrid grid(plan.curve, plan.slab_after, plan.slab_upto, plan.columns);
     const auto order = cold::curve_order(views, grid, platform::kernels_for(platform::best_kernel_level()));
+    if (plan.compress && plan.dictionary.empty()) {
+        plan.dictionary =
+            must(cold::dictionary_for(views, order, {plan.slab_after, plan.block_bytes, plan.unit_bytes}));
+    }
     cold::SegmentWriter writer = must(cold::SegmentWriter::create(io, path, std::move(plan)));
     for (const std::uint32_t i : order) must(writer.add(views[i]));
     return must(writer.finish(range_end));
