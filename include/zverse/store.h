@@ -91,7 +91,7 @@ public:
     /// Scans only (else invalid_argument): onto the first entry at or after `key` (at or before it, when
     /// reversed), inside the range. True: entry() is it. Allowed after the end; counts towards the limit.
     [[nodiscard]] Result<bool> seek(std::string_view key);
-    /// The current entry: a copy owned by the cursor, valid until the next next() or seek().
+    /// The current entry, valid until the next next() or seek(); files that it lies in stay until then.
     [[nodiscard]] const Entry& entry() const noexcept;
 
 private:

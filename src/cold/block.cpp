@@ -97,11 +97,38 @@ std::uint32_t BlockReader::restart(std::uint32_t i) const noexcept {
     return static_cast<std::uint32_t>(units * kRecordAlignment);
 }
 
+/// The usual record: the newest of its key, which it has alone, with a value that lies beside it.
+inline bool BlockReader::read_usual(std::uint32_t offset, const std::byte* at, StoredRecord& record) const noexcept {
+    std::uint64_t key_bytes = 0, version = 0;
+    if (!read_number(at, bound_, key_bytes) || !read_number(at, bound_, record.value_bytes) ||
+        !read_number(at, bound_, version)) {
+        return false;
+    }
+    const auto left = static_cast<std::uint64_t>(bound_ - at);
+    if (key_bytes > left || record.value_bytes > left - key_bytes) return false;
+    record.suffix = text(at, key_bytes);
+    record.value = text(at + key_bytes, record.value_bytes);
+    record.shared = 0;
+    record.restart = offset;
+    record.version = after_ + version;
+    record.superseded = kOpen;
+    record.tombstone = record.is_outside = false;
+    return end_record(at + key_bytes + record.value_bytes, record);
+}
+
+inline bool BlockReader::end_record(const std::byte* at, StoredRecord& record) const noexcept {
+    const auto used = static_cast<std::uint64_t>(at - block_);
+    record.next = static_cast<std::uint32_t>((used + kRecordAlignment - 1) / kRecordAlignment * kRecordAlignment);
+    return record.next <= static_cast<std::uint64_t>(bound_ - block_);
+}
+
 bool BlockReader::read(std::uint32_t offset, StoredRecord& record) const noexcept {
     const std::byte* const end = bound_;
     if (offset < begin() || offset >= static_cast<std::uint64_t>(end - block_)) return false;
     const std::byte* at = block_ + offset;
     const auto flags = static_cast<std::uint8_t>(*at++);
+    if (flags == record_flags::kOpen) [[likely]]
+        return read_usual(offset, at, record);
     if (flags > record_flags::kAll) return false;
     record.tombstone = (flags & record_flags::kTombstone) != 0;
     record.is_outside = (flags & record_flags::kOutside) != 0;
@@ -134,10 +161,7 @@ bool BlockReader::read(std::uint32_t offset, StoredRecord& record) const noexcep
     at += key_bytes;
     record.value = record.is_outside ? std::string_view{} : text(at, inside);
     if (record.is_outside) std::memcpy(&record.outside, at, sizeof(OutsideValue));
-    at += inside;
-    const auto used = static_cast<std::uint64_t>(at - block_);
-    record.next = static_cast<std::uint32_t>((used + kRecordAlignment - 1) / kRecordAlignment * kRecordAlignment);
-    return record.next <= static_cast<std::uint64_t>(end - block_);
+    return end_record(at + inside, record);
 }
 
 bool BlockReader::restart_key(const StoredRecord& record, std::string_view& key) const noexcept {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cold/record.h>
+#include <platform/prefetch.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -90,6 +91,8 @@ public:
     [[nodiscard]] std::uint32_t restarts() const noexcept { return header().restarts; }
     /// Offset of a restart record.
     [[nodiscard]] std::uint32_t restart(std::uint32_t i) const noexcept;
+    /// Starts loading what lies there; any offset will do.
+    void prefetch(std::uint32_t offset) const noexcept { platform::prefetch(block_ + offset); }
     /// Decodes the record at `offset`; false when it is none.
     [[nodiscard]] bool read(std::uint32_t offset, StoredRecord& record) const noexcept;
     /// Whether a record's key is `key`; false, too, when its restart record is none.
@@ -101,6 +104,9 @@ public:
     [[nodiscard]] bool seek(std::string_view key, std::uint32_t& offset) const noexcept;
 
 private:
+    /// Behind the flags, at `at`.
+    [[nodiscard]] bool read_usual(std::uint32_t offset, const std::byte* at, StoredRecord& record) const noexcept;
+    [[nodiscard]] bool end_record(const std::byte* at, StoredRecord& record) const noexcept;
     [[nodiscard]] bool restart_key(const StoredRecord& record, std::string_view& key) const noexcept;
 
     const std::byte* block_ = nullptr;

@@ -42,7 +42,7 @@ public:
             if (auto collected = collect_window(); !collected) return collected;
         }
         const Match& match = matches_[next_++];
-        key_ = std::string_view(keys_).substr(match.key_at, match.key_bytes);
+        set_key(std::string_view(keys_).substr(match.key_at, match.key_bytes));
         record_ = match.record;
         segment_ = matched_;
         return {};

@@ -1,144 +1,174 @@
-// The cursor over a live component: see tree_scan.h.
+// The cursors over a live component, forward and backwards: see tree_scan.h.
 #include <cold/tree_scan.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace zverse::cold {
 
 namespace {
 
-/// Streams forward; backwards it takes a block's records into a list first, because they can only be read forward.
-class LiveCursor final : public ComponentCursor {
-public:
-    LiveCursor(const Component& component, KeySpan keys, Version upto, bool reverse)
-        : component_(component),
-          begin_(std::max<std::string_view>(keys.begin, component.begin())),
-          upto_(upto),
-          reverse_(reverse) {
+/// A place in the blocks of a live component, whose parts, blocks and records are in the order of keys.
+class LiveCursor : public ComponentCursor {
+protected:
+    LiveCursor(const Component& component, KeySpan keys, Version upto)
+        : component_(component), begin_(std::max<std::string_view>(keys.begin, component.begin())), upto_(upto) {
         if (keys.end) end_ = std::string(*keys.end);
     }
 
-    [[nodiscard]] Result<void> open() {
-        if (end_ && *end_ <= begin_) return {};
-        part_ = component_.part_from(begin_);
-        if (!reverse_) {
-            if (part_ == component_.parts().size()) return {};
-            block_ = component_.parts()[part_]->zones().find(begin_);
-            if (auto entered = enter_block(); !entered) return entered;
-            std::uint32_t at = 0;
-            if (!reader_.seek(begin_, at)) return std::unexpected(damaged());
-            at_ = at;
-            return next();
-        }
-        return open_reversed();
-    }
-
-    [[nodiscard]] Result<void> next() override {
-        do {
-            segment_ = nullptr;
-            auto moved = reverse_ ? step_back() : step();
-            if (!moved) return std::unexpected(std::move(moved.error()));
-            if (!*moved) return {};
-        } while (record_.version > upto_ || before_begin() || (end_ && key_ >= *end_));
-        segment_ = component_.parts()[part_].get();
-        return {};
-    }
-
-private:
-    /// Forward only the first records may be; then nothing is compared any more.
-    [[nodiscard]] bool before_begin() noexcept {
-        if (!reverse_ && behind_begin_) return false;
-        behind_begin_ = key_ >= begin_;
-        return !behind_begin_;
-    }
-
+    [[nodiscard]] bool empty_range() const noexcept { return end_ && *end_ <= begin_; }
+    [[nodiscard]] const Component::Parts& parts() const noexcept { return component_.parts(); }
+    [[nodiscard]] const Segment& part() const noexcept { return *parts()[part_]; }
     [[nodiscard]] Error damaged() const {
-        const Segment& segment = *component_.parts()[part_];
-        return segment.damaged(segment.offset_of(block_), "a block's records make no sense");
+        return part().damaged(part().offset_of(block_), "a block's records make no sense");
     }
-
     [[nodiscard]] Result<void> enter_block() {
-        auto block = component_.parts()[part_]->block(block_);
+        auto block = part().block(block_);
         if (!block) return std::unexpected(std::move(block.error()));
         reader_ = *block;
         at_ = reader_.begin();
+        records_end_ = reader_.end();
         return {};
     }
-
-    /// To the next record; false behind the last one and behind the range.
-    [[nodiscard]] Result<bool> step() {
-        if (at_ == reader_.end()) {
-            if (++block_ == component_.parts()[part_]->zones().blocks()) {
-                if (++part_ == component_.parts().size()) return false;
-                block_ = 0;
-            }
-            if (auto entered = enter_block(); !entered) return std::unexpected(std::move(entered.error()));
+    /// The record at an offset of the block and its key; false when there is none.
+    [[nodiscard]] bool read(std::uint32_t offset) {
+        if (!reader_.read(offset, record_)) return false;
+        if (record_.shared == 0) {
+            set_key(record_.suffix);
+            return true;
         }
-        if (!reader_.read(at_, record_) || !reader_.read_key(record_, key_bytes_)) return std::unexpected(damaged());
-        key_ = key_bytes_;
-        at_ = record_.next;
-        return !end_ || key_ < *end_;
-    }
-
-    [[nodiscard]] Result<void> open_reversed() {
-        // One behind the last block that may hold a key below the end.
-        if (end_) {
-            part_ = component_.part_from(*end_);
-            if (part_ == component_.parts().size()) {
-                --part_;
-                block_ = component_.parts()[part_]->zones().blocks();
-            } else {
-                block_ = component_.parts()[part_]->zones().find(*end_) + 1;
-            }
-        } else {
-            part_ = component_.parts().size() - 1;
-            block_ = component_.parts()[part_]->zones().blocks();
-        }
-        return next();
-    }
-
-    /// To the record before; false before the first one and before the range.
-    [[nodiscard]] Result<bool> step_back() {
-        while (offsets_.empty()) {
-            if (block_ == 0) {
-                if (part_ == 0) return false;
-                block_ = component_.parts()[--part_]->zones().blocks();
-            }
-            --block_;
-            if (auto entered = enter_block(); !entered) return std::unexpected(std::move(entered.error()));
-            for (std::uint32_t at = reader_.begin(); at != reader_.end(); at = record_.next) {
-                if (!reader_.read(at, record_)) return std::unexpected(damaged());
-                offsets_.push_back(at);
-            }
-        }
-        if (!reader_.read(offsets_.back(), record_) || !reader_.read_key(record_, key_bytes_)) {
-            return std::unexpected(damaged());
-        }
-        offsets_.pop_back();
-        key_ = key_bytes_;
-        return key_ >= begin_;
+        if (!reader_.read_key(record_, key_bytes_)) return false;
+        set_key(key_bytes_);
+        return true;
     }
 
     const Component& component_;
     const std::string begin_;
     std::optional<std::string> end_;
     const Version upto_;
-    const bool reverse_;
-    bool behind_begin_ = false;
     std::size_t part_ = 0, block_ = 0;
     BlockReader reader_;
-    std::uint32_t at_ = 0;                ///< forward: of the next record
-    std::vector<std::uint32_t> offsets_;  ///< reversed: records of the block still to come, the next one last
+    std::uint32_t at_ = 0, records_end_ = 0;  ///< in the block
     std::string key_bytes_;
 };
+
+/// Streams.
+class ForwardCursor final : public LiveCursor {
+public:
+    ForwardCursor(const Component& component, KeySpan keys, Version upto) : LiveCursor(component, keys, upto) {}
+
+    [[nodiscard]] Result<void> open() {
+        if (empty_range()) return {};
+        part_ = component_.part_from(begin_);
+        if (part_ == parts().size()) return {};
+        block_ = part().zones().find(begin_);
+        if (auto entered = enter_block(); !entered) return entered;
+        if (!reader_.seek(begin_, at_)) return std::unexpected(damaged());
+        segment_ = &part();
+        // From the restart point on, only the first few records may lie before the range.
+        do {
+            if (auto moved = next(); !moved) return moved;
+        } while (valid() && key_ < begin_);
+        return {};
+    }
+
+    [[nodiscard]] Result<void> next() override {
+        do {
+            if (at_ == records_end_) [[unlikely]] {
+                auto entered = next_block();
+                if (!entered) return std::unexpected(std::move(entered.error()));
+                if (!*entered) return {};
+            }
+            if (!read(at_)) [[unlikely]] {
+                segment_ = nullptr;
+                return std::unexpected(damaged());
+            }
+            at_ = record_.next;
+            reader_.prefetch(at_ + kAhead);
+        } while (record_.version > upto_);
+        if (end_ && key_ >= *end_) segment_ = nullptr;
+        return {};
+    }
+
+private:
+    /// The CPU's own prefetching ends with each page. As far as what is done with four short records takes to load.
+    static constexpr std::uint32_t kAhead = 512;
+
+    /// False, and no segment, behind the last one.
+    [[nodiscard]] Result<bool> next_block() {
+        segment_ = nullptr;
+        if (++block_ == part().zones().blocks()) {
+            if (++part_ == parts().size()) return false;
+            block_ = 0;
+        }
+        if (auto entered = enter_block(); !entered) return std::unexpected(std::move(entered.error()));
+        segment_ = &part();
+        return true;
+    }
+};
+
+/// Takes the places of a block's records into a list first, because they can only be read forward.
+class ReverseCursor final : public LiveCursor {
+public:
+    ReverseCursor(const Component& component, KeySpan keys, Version upto) : LiveCursor(component, keys, upto) {}
+
+    [[nodiscard]] Result<void> open() {
+        if (empty_range()) return {};
+        // One behind the last block that may hold a key below the end.
+        part_ = end_ ? std::min(component_.part_from(*end_), parts().size() - 1) : parts().size() - 1;
+        block_ = part().zones().blocks();
+        if (end_) block_ = std::min(block_, part().zones().find(*end_) + 1);
+        do {
+            if (auto moved = next(); !moved) return moved;
+        } while (valid() && end_ && key_ >= *end_);
+        return {};
+    }
+
+    [[nodiscard]] Result<void> next() override {
+        segment_ = nullptr;
+        do {
+            while (offsets_.empty()) {
+                auto entered = previous_block();
+                if (!entered) return std::unexpected(std::move(entered.error()));
+                if (!*entered) return {};
+            }
+            if (!read(offsets_.back())) return std::unexpected(damaged());
+            offsets_.pop_back();
+        } while (record_.version > upto_);
+        if (key_ >= begin_) segment_ = &part();
+        return {};
+    }
+
+private:
+    [[nodiscard]] Result<bool> previous_block() {
+        if (block_ == 0) {
+            if (part_ == 0) return false;
+            block_ = parts()[--part_]->zones().blocks();
+        }
+        --block_;
+        if (auto entered = enter_block(); !entered) return std::unexpected(std::move(entered.error()));
+        for (; at_ != records_end_; at_ = record_.next) {
+            if (!reader_.read(at_, record_)) return std::unexpected(damaged());
+            offsets_.push_back(at_);
+        }
+        return true;
+    }
+
+    std::vector<std::uint32_t> offsets_;  ///< of the block's records still to come, the next one last
+};
+
+template <class Cursor>
+Result<std::unique_ptr<ComponentCursor>> opened(std::unique_ptr<Cursor> cursor) {
+    if (auto done = cursor->open(); !done) return std::unexpected(std::move(done.error()));
+    return cursor;
+}
 
 }  // namespace
 
 Result<std::unique_ptr<ComponentCursor>> live_cursor(const Component& component, KeySpan keys, Version upto,
                                                      bool reverse) {
-    auto cursor = std::make_unique<LiveCursor>(component, keys, upto, reverse);
-    if (auto opened = cursor->open(); !opened) return std::unexpected(std::move(opened.error()));
-    return cursor;
+    if (reverse) return opened(std::make_unique<ReverseCursor>(component, keys, upto));
+    return opened(std::make_unique<ForwardCursor>(component, keys, upto));
 }
 
 }  // namespace zverse::cold

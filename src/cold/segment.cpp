@@ -237,8 +237,7 @@ Result<BlockHold> Segment::decompressed(std::uint64_t unit, const std::byte* sto
     return BlockHold(raw);
 }
 
-Result<std::string_view> Segment::value(const StoredRecord& record) const {
-    if (!record.is_outside) return record.value;
+Result<std::string_view> Segment::outside_value(const StoredRecord& record) const {
     const std::uint64_t offset = record.outside.offset;
     if (!inside(offset, record.value_bytes) || offset % header_.unit_bytes != 0) {
         return std::unexpected(damaged(offset, "a value would lie there"));

@@ -103,7 +103,13 @@ public:
     /// A block, checked. Errors: corrupt, full (memory).
     [[nodiscard]] Result<BlockReader> block(std::size_t number) const;
     /// The value of a record, checked when it lies outside. Errors: corrupt.
-    [[nodiscard]] Result<std::string_view> value(const StoredRecord& record) const;
+    [[nodiscard]] Result<std::string_view> value(const StoredRecord& record) const {
+        if (!record.is_outside) [[likely]]
+            return record.value;
+        return outside_value(record);
+    }
+    /// Whether the value of a record of this segment lies in the mapping.
+    [[nodiscard]] bool keeps(const StoredRecord& record) const noexcept { return !decompressor_ || record.is_outside; }
     /// What a damaged record makes of a call.
     [[nodiscard]] Error damaged(std::uint64_t offset, const char* what) const;
     [[nodiscard]] std::uint64_t offset_of(std::size_t block) const noexcept {
@@ -129,6 +135,7 @@ private:
     [[nodiscard]] Result<const IndexBucket*> bucket(std::uint64_t number) const;
     /// Where a block lies, as it is stored, checked.
     [[nodiscard]] Result<const std::byte*> block_bytes(std::uint64_t unit) const;
+    [[nodiscard]] Result<std::string_view> outside_value(const StoredRecord& record) const;
     /// The block that is stored there, decompressed if need be.
     [[nodiscard]] Result<BlockReader> read_block(std::uint64_t unit, const std::byte* stored) const;
     [[nodiscard]] Result<BlockHold> decompressed(std::uint64_t unit, const std::byte* stored,

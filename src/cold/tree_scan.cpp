@@ -26,6 +26,7 @@ Result<TreeScan> TreeScan::open(const Tree& tree, KeySpan keys, Version as_of, b
 }
 
 bool TreeScan::before(const ComponentCursor& a, const ComponentCursor& b) const noexcept {
+    if (a.prefix() != b.prefix()) return (a.prefix() < b.prefix()) != reverse_;
     const auto order = a.key() <=> b.key();
     if (order != 0) return (order < 0) != reverse_;
     return a.record().version > b.record().version;
@@ -53,7 +54,6 @@ Result<void> TreeScan::settle() {
 
 /// Passes the first key: in the other components older versions of it are passed, too.
 Result<void> TreeScan::pass_key() {
-    if (heap_.size() == 1) return advance_top();  // a component has a key once
     passed_ = heap_[0]->key();
     while (!heap_.empty() && heap_[0]->key() == passed_) {
         if (auto moved = advance_top(); !moved) return moved;
@@ -62,6 +62,16 @@ Result<void> TreeScan::pass_key() {
 }
 
 Result<void> TreeScan::next() {
+    if (heap_.size() == 1) {
+        // A component has a key once.
+        do {
+            if (auto moved = current_->next(); !moved) return moved;
+        } while (current_->valid() && current_->record().tombstone);
+        if (current_->valid()) return {};
+        heap_.clear();
+        current_ = nullptr;
+        return {};
+    }
     if (auto passed = pass_key(); !passed) return passed;
     return settle();
 }

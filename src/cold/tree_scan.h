@@ -30,13 +30,20 @@ public:
     /// Whether there is a match; the fields below say which.
     [[nodiscard]] bool valid() const noexcept { return segment_ != nullptr; }
     [[nodiscard]] std::string_view key() const noexcept { return key_; }
+    [[nodiscard]] std::uint64_t prefix() const noexcept { return prefix_; }  ///< of the key
     [[nodiscard]] const StoredRecord& record() const noexcept { return record_; }
     [[nodiscard]] const Segment& segment() const noexcept { return *segment_; }
     /// Moves to the next match. Errors: corrupt.
     [[nodiscard]] virtual Result<void> next() = 0;
 
 protected:
+    void set_key(std::string_view key) noexcept {
+        key_ = key;
+        prefix_ = key_prefix(key);
+    }
+
     std::string_view key_;
+    std::uint64_t prefix_ = 0;
     StoredRecord record_;
     const Segment* segment_ = nullptr;
 };
@@ -57,6 +64,8 @@ public:
     [[nodiscard]] std::string_view key() const noexcept { return current_->key(); }
     [[nodiscard]] Version version() const noexcept { return current_->record().version; }
     [[nodiscard]] Result<std::string_view> value() const { return current_->segment().value(current_->record()); }
+    /// Whether the value lies there as long as the tree is held, not only until next().
+    [[nodiscard]] bool value_stays() const noexcept { return current_->segment().keeps(current_->record()); }
     [[nodiscard]] Result<void> next();
 
 private:

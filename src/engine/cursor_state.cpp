@@ -6,24 +6,33 @@
 namespace zverse::engine {
 
 Result<bool> BatchCursor::next() {
+    // What was read is shown without entering the store, but not after its closing.
+    if (delivered_ < limit_ && !engine_->closed() && batch_.take(entry_)) [[likely]] {
+        ++delivered_;
+        return true;
+    }
+    return next_batch();
+}
+
+Result<bool> BatchCursor::next_batch() {
     hot::WriterSlot& slot = engine_->tier().slots().mine();
     const hot::ActiveCall call(engine_->tier());
     if (engine_->closed()) return std::unexpected(Engine::closed_error());
-    if (options_.limit != 0 && delivered_ >= options_.limit) return false;
+    if (delivered_ == limit_) return false;
     while (!batch_.take(entry_)) {
         if (lost_place_) return std::unexpected(lost_place_error());
         if (done_) return false;
         batch_.clear();
         std::size_t wanted = batch_entries_;
         if (options_.limit != 0) {
-            wanted = static_cast<std::size_t>(std::min<std::uint64_t>(options_.limit - delivered_, 1024));
+            wanted = static_cast<std::size_t>(std::min<std::uint64_t>(limit_ - delivered_, kBatchEntries));
         }
         prepare();
         const hot::PinGuard pin(engine_->tier().epochs(), slot);
         if (auto filled = refill(slot, engine_->views().current(), wanted); !filled) {
             return std::unexpected(std::move(filled.error()));
         }
-        batch_entries_ = std::min<std::size_t>(batch_entries_ * 4, 1024);
+        batch_entries_ = std::min<std::size_t>(batch_entries_ * 4, kBatchEntries);
     }
     ++delivered_;
     return true;

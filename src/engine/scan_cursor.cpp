@@ -31,6 +31,7 @@ ScanCursor::ScanCursor(std::shared_ptr<Engine> engine, VersionPins::Pin pin, Key
 }
 
 Result<void> ScanCursor::place_at(std::string_view key) {
+    settled_.reset();
     done_ = !range_.end.empty() && range_.begin == range_.end;
     if (options_.reverse) {
         const bool beyond = !range_.end.empty() && key >= range_.end;
@@ -163,9 +164,11 @@ void ScanCursor::pick(const warm::View& view, std::size_t entries) {
     }
 }
 
-/// What has settled of the range, from the place on.
-Result<std::optional<cold::TreeScan>> ScanCursor::open_settled(const warm::View& view) const {
-    if (view.tree == nullptr) return std::nullopt;
+/// What has settled of the range, from the place on; where the last refill ended, if the tree is the same.
+Result<void> ScanCursor::open_settled(const warm::View& view) {
+    if (view.tree == nullptr || (settled_ && view.tree == tree_)) return {};
+    settled_.reset();
+    tree_ = view.tree;
     // Right behind a key comes the same key with a zero byte more.
     std::string begin = options_.reverse ? range_.begin : place_;
     if (!options_.reverse && !inclusive_) begin += '\0';
@@ -173,9 +176,10 @@ Result<std::optional<cold::TreeScan>> ScanCursor::open_settled(const warm::View&
     if (options_.reverse && inclusive_) end += '\0';
     std::optional<std::string_view> bound(end);
     if (options_.reverse ? unbounded_ : range_.end.empty()) bound.reset();
-    auto scan = cold::TreeScan::open(*view.tree, {begin, bound}, as_of_, options_.reverse);
+    auto scan = cold::TreeScan::open(*tree_, {begin, bound}, as_of_, options_.reverse);
     if (!scan) return std::unexpected(std::move(scan.error()));
-    return std::optional(std::move(*scan));
+    settled_.emplace(std::move(*scan));
+    return {};
 }
 
 void ScanCursor::add_picked(const warm::RunEntry& entry, std::string_view& last) {
@@ -187,38 +191,44 @@ void ScanCursor::add_picked(const warm::RunEntry& entry, std::string_view& last)
     batch_.add(last, value, entry.version, false);
 }
 
-Result<void> ScanCursor::refill(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) {
-    Scratch& scratch = platform::PerThread<Scratch>::mine();
-    scratch_ = &scratch;
-    collect_tails(slot, view);
-    open_sources(view);
-    pick(view, entries);
-    auto settled = open_settled(view);
-    if (!settled) return std::unexpected(std::move(settled.error()));
+Result<void> ScanCursor::add_settled(std::size_t entries) {
+    std::string_view value;
+    if (!options_.keys_only) {
+        auto found = settled_->value();
+        if (!found) return std::unexpected(std::move(found.error()));
+        value = *found;
+    }
+    const std::string_view key = settled_->key();
+    if (batch_.empty()) batch_.reserve(entries, key.size());
+    if (settled_->value_stays()) [[likely]] {
+        batch_.add_settled(key, value, settled_->version());
+    } else {
+        batch_.add(key, value, settled_->version(), false);
+    }
+    return settled_->next();
+}
+
+/// Merges what was picked with what has settled.
+Result<void> ScanCursor::fill(std::size_t entries) {
     const hot::RingSet& rings = engine_->tier().rings();
-    std::string_view last;
+    const std::vector<warm::RunEntry>& picked = scratch_->picked;
+    std::string_view last;  // when it is no key of the batch
     std::size_t taken = 0, moved = 0;
-    const auto settled_left = [&] { return *settled && (*settled)->valid(); };
     for (; moved < entries && batch_.bytes() < kBatchBytes; ++moved) {
-        const bool picked_left = taken < scratch.picked.size();
+        const bool picked_left = taken < picked.size();
         // Behind the picked keys more may come from the rings, before what has settled.
         if (!picked_left && (!exhausted_ || !settled_left())) break;
         int first = -1;
-        if (settled_left()) {
-            first = picked_left ? first_of(warm::resolve(rings, scratch.picked[taken]).key(), (*settled)->key()) : 1;
+        if (settled_left())
+            first = picked_left ? first_of(warm::resolve(rings, picked[taken]).key(), settled_->key()) : 1;
+        if (first > 0) {
+            last = {};
+            if (auto added = add_settled(entries); !added) return added;
+            continue;
         }
-        if (first <= 0) {
-            add_picked(scratch.picked[taken++], last);
-        } else {
-            last = {};  // a key of the tree does not stay, but in the batch
-            auto value = options_.keys_only ? Result<std::string_view>{} : (*settled)->value();
-            if (!value) return std::unexpected(std::move(value.error()));
-            const std::string_view key = (*settled)->key();
-            if (batch_.empty()) batch_.reserve(entries, key.size() + value->size());
-            batch_.add(key, *value, (*settled)->version(), false);
-        }
-        if (first >= 0 && settled_left()) {
-            if (auto next = (*settled)->next(); !next) return next;
+        add_picked(picked[taken++], last);
+        if (first == 0) {
+            if (auto passed = settled_->next(); !passed) return passed;
         }
     }
     if (moved > 0) {
@@ -226,7 +236,25 @@ Result<void> ScanCursor::refill(hot::WriterSlot& slot, const warm::View& view, s
         inclusive_ = false;
         unbounded_ = false;
     }
-    done_ = exhausted_ && taken == scratch.picked.size() && !settled_left();
+    done_ = exhausted_ && taken == picked.size() && !settled_left();
+    return {};
+}
+
+Result<void> ScanCursor::refill(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) {
+    Scratch& scratch = platform::PerThread<Scratch>::mine();
+    scratch_ = &scratch;
+    collect_tails(slot, view);
+    open_sources(view);
+    pick(view, entries);
+    auto filled = open_settled(view);
+    if (filled) filled = fill(entries);
+    if (!filled) {
+        // The place is where it was, so the next move fails the same way.
+        batch_.clear();
+        settled_.reset();
+        return filled;
+    }
+    batch_.hold(tree_);
     if (scratch.tail.capacity() > kScratchEntries) std::vector<warm::RunEntry>().swap(scratch.tail);
     return {};
 }

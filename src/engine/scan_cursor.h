@@ -6,6 +6,7 @@
 #include <engine/cursor_state.h>
 #include <warm/run.h>
 
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -22,6 +23,10 @@ protected:
     [[nodiscard]] Result<void> refill(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) override;
     [[nodiscard]] Result<void> place_at(std::string_view key) override;
     void prepare() override;
+    void lose_place() noexcept override {
+        BatchCursor::lose_place();
+        settled_.reset();
+    }
 
 private:
     /// A sorted list being merged; `next` moves by `step_`.
@@ -43,7 +48,10 @@ private:
     void pick(const warm::View& view, std::size_t entries);
     [[nodiscard]] bool beyond_range(const warm::RunEntry& entry) const noexcept;
     [[nodiscard]] bool in_place(std::string_view key) const noexcept;
-    [[nodiscard]] Result<std::optional<cold::TreeScan>> open_settled(const warm::View& view) const;
+    [[nodiscard]] Result<void> open_settled(const warm::View& view);
+    [[nodiscard]] Result<void> fill(std::size_t entries);
+    [[nodiscard]] Result<void> add_settled(std::size_t entries);
+    [[nodiscard]] bool settled_left() const noexcept { return settled_ && settled_->valid(); }
     /// Of the picked entries and what has settled, whose key comes first: below 0, the picked one; 0: both.
     [[nodiscard]] int first_of(std::string_view hot, std::string_view settled) const noexcept {
         const int order = hot.compare(settled);
@@ -66,6 +74,8 @@ private:
     };
     Scratch* scratch_ = nullptr;  ///< during a refill
     bool exhausted_ = false;
+    std::shared_ptr<const cold::Tree> tree_;  ///< that settled_ is over
+    std::optional<cold::TreeScan> settled_;   ///< stands on the first key behind the place that has settled
 };
 
 }  // namespace zverse::engine

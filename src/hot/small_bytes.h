@@ -29,6 +29,17 @@ namespace zverse::hot {
     return std::memcmp(a, b, count) == 0;
 }
 
+/// Copies `count` bytes, which need not be any.
+inline void copy_bytes(char* to, const char* from, std::size_t count) noexcept {
+    if (usual_key(count)) [[likely]] {
+        const std::uint64_t first = load_word(from), last = load_word(from + count - 8);
+        std::memcpy(to, &first, sizeof(first));
+        std::memcpy(to + count - 8, &last, sizeof(last));
+    } else if (count != 0) {
+        std::memcpy(to, from, count);
+    }
+}
+
 /// to.assign(from) for a `from` that does not lie inside `to`, which need not be looked at then.
 inline void assign_apart(std::string& to, std::string_view from) {
     // The second argument may be the capacity: libstdc++ 12 rounds it up where it allocates.

@@ -199,7 +199,10 @@ Mover::Worked Mover::work() {
         return {};
     }));
     const auto place = ready_.take(steppable());
-    if (!place) return occupied() != 0 ? Worked::waiting : Worked::no;
+    if (!place) {
+        const bool all_freed = at_.views.free_old_trees();
+        return occupied() != 0 || !all_freed ? Worked::waiting : Worked::no;
+    }
     auto progress = platform::answer("the movers of the store", [&] { return places_[*place].job->step(); });
     if (progress && *progress != Progress::done) {
         go_on(*place, *progress);

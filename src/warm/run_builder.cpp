@@ -236,6 +236,7 @@ void RunBuilder::show(const std::function<cold::Settled()>& settled_now) {
         for (auto& run : next->runs) run = run->trimmed(settled.cut);
         std::erase(next->runs, nullptr);
     }
+    if (next->tree != settled.tree) freed += Views::kFreedSoon;
     next->cut = settled.cut;
     next->floor = settled.floor;
     next->tree = std::move(settled.tree);

@@ -48,18 +48,26 @@ public:
     }
     /// Held by whoever computes and publishes the next view.
     [[nodiscard]] std::mutex& publisher() noexcept { return publisher_; }
+    /// So much that a replaced view is freed as soon as its readers have left.
+    static constexpr std::uint64_t kFreedSoon = 1 << 20;
     /// Replaces the view; publisher() is held. Frees earlier views whose readers have left, some of them later: a grace
     /// period interrupts every thread, so it is begun for many views or when they hold much. `freed`: bytes that only
     /// the replaced view still holds.
     void publish(std::unique_ptr<const View> next, std::uint64_t freed);
+    /// Frees replaced views that hold another tree than the current one, and so files that were replaced. False while
+    /// some are left, whose readers may still be there.
+    [[nodiscard]] bool free_old_trees();
 
 private:
+    using Replaced = std::vector<std::unique_ptr<const View>>;
+    void begin_aging();
+
     hot::HotEpochs& epochs_;
     std::atomic<const View*> current_;
     std::mutex publisher_;
-    std::vector<std::unique_ptr<const View>> replaced_;  ///< not yet behind a grace period
+    Replaced replaced_;  ///< not yet behind a grace period
     std::uint64_t replaced_bytes_ = 0;
-    std::vector<std::unique_ptr<const View>> aging_;  ///< free once `aging_epoch_` has passed
+    Replaced aging_;  ///< free once `aging_epoch_` has passed
     std::uint64_t aging_epoch_ = 0;
 };
 

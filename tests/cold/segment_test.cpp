@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 namespace zverse::test {
@@ -18,6 +19,34 @@ using cold::kOpen;
 using cold::Segment;
 
 constexpr std::uint64_t kStore[2] = {7, 8};
+
+TEST(Numbers, AreReadAsTheyWereWritten) {
+    const SeedScope seed;
+    Random random(seed.seed());
+    std::array<std::byte, 32> bytes{};
+    for (int i = 0; i < 20'000; ++i) {
+        const unsigned bits = static_cast<unsigned>(random.below(65));
+        const std::uint64_t number = bits == 0 ? 0 : random.next() >> (64 - bits);
+        std::ranges::generate(bytes, [&] { return static_cast<std::byte>(random.next()); });
+        const std::byte* const end = cold::write_number(bytes.data(), number);
+        // Whatever lies behind it, and however little.
+        for (const std::byte* bound = end; bound != bytes.data() + bytes.size(); ++bound) {
+            const std::byte* at = bytes.data();
+            std::uint64_t read = ~number;
+            ASSERT_TRUE(cold::read_number(at, bound, read)) << number;
+            ASSERT_EQ(read, number);
+            ASSERT_EQ(at, end) << number;
+        }
+        const std::byte* at = bytes.data();
+        std::uint64_t read = 0;
+        ASSERT_FALSE(cold::read_number(at, end - 1, read)) << number << " without its last byte";
+    }
+    bytes.fill(std::byte{0xff});
+    bytes[9] = std::byte{2};
+    const std::byte* at = bytes.data();
+    std::uint64_t read = 0;
+    EXPECT_FALSE(cold::read_number(at, bytes.data() + bytes.size(), read)) << "more than 64 bits";
+}
 
 class SegmentTest : public ::testing::Test {
 protected:

@@ -10,6 +10,7 @@
 
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -153,6 +154,33 @@ TEST_F(FlushTest, CursorsGoOnWhereTheyWere) {
     EXPECT_FALSE(must(changes.next()));
     EXPECT_EQ(scanned, expected);
     EXPECT_EQ(changed, expected);
+}
+
+TEST_F(FlushTest, AScanThatMeetsDamageFailsAgainAtTheSamePlace) {
+    {
+        Store store = open();
+        for (int i = 1000; i < 4000; ++i) must(store.put("key" + std::to_string(i), std::string(100, 'v')));
+        must(store.flush());
+        must(store.close());
+    }
+    for (const auto& file : std::filesystem::directory_iterator(path / "cold")) {
+        std::fstream bytes(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+        bytes.seekp(static_cast<std::streamoff>(file.file_size() / 2));
+        bytes.put('#');
+    }
+    const Store store = open();
+    Cursor cursor = must(store.scan({}));
+    std::string last;
+    Result<bool> moved = cursor.next();
+    for (; moved && *moved; moved = cursor.next()) {
+        EXPECT_LT(last, cursor.entry().key);
+        last = cursor.entry().key;
+    }
+    EXPECT_FALSE(last.empty());
+    expect_error(moved, ErrorCode::corrupt, "offset");
+    expect_error(cursor.next(), ErrorCode::corrupt, "offset");
+    EXPECT_TRUE(must(cursor.seek("key1000")));
+    EXPECT_EQ(cursor.entry().key, "key1000");
 }
 
 TEST_F(FlushTest, GivesTheRingsTheirSpaceBack) {

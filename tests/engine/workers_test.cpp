@@ -17,8 +17,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -161,6 +165,33 @@ TEST_F(WorkersTest, ARateLimitSlowsMergesDown) {
     must(store.compact());
     EXPECT_GE(metric(store, "zverse_merges_total"), 1);
     EXPECT_GE(std::chrono::steady_clock::now() - begin, 2s);
+}
+
+TEST_F(WorkersTest, AnEntryOutlivesTheFileThatItLiesIn) {
+    Store store = open();
+    for (int i = 0; i < 300; ++i) must(store.put("key" + std::to_string(i), "old value " + std::to_string(i)));
+    must(store.flush());
+    const std::filesystem::path file = std::filesystem::directory_iterator(path / "cold")->path();
+    std::optional<Cursor> cursor = must(store.scan({}));
+    ASSERT_TRUE(must(cursor->next()));
+    for (int i = 0; i < 300; ++i) must(store.put("key" + std::to_string(i), "new"));
+    must(store.flush());
+    must(store.compact());
+    const auto files = [this] {
+        return std::distance(std::filesystem::directory_iterator(path / "cold"), std::filesystem::directory_iterator());
+    };
+    const auto named = [&] { return static_cast<std::ptrdiff_t>(metric(store, "zverse_segments")); };
+    wait_until([&] { return files() == named() + 1; });
+    EXPECT_TRUE(std::filesystem::exists(file));
+    EXPECT_EQ(cursor->entry().key, "key0");
+    EXPECT_EQ(cursor->entry().value, "old value 0");
+    int shown = 1;
+    for (; must(cursor->next()); ++shown) {
+        EXPECT_EQ(cursor->entry().value, "old value " + std::string(cursor->entry().key.substr(3)));
+    }
+    EXPECT_EQ(shown, 300);
+    cursor.reset();
+    EXPECT_FALSE(std::filesystem::exists(file)) << "nothing holds it any more";
 }
 
 TEST_F(WorkersTest, ClosingEndsACallThatWaitsForAMerge) {

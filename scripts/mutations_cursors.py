@@ -1,0 +1,55 @@
+"""Broken on purpose: cursors, and what their entries lie in. See mutation.py."""
+
+from mutation import room
+
+ORACLE = "engine/oracle_test"
+FLUSH = "engine/flush_test"
+WORKERS = "engine/workers_test"
+API = "engine/api_test"
+SEGMENT = "cold/segment_test"
+SLAB_MERGE = "warm/slab_merge_test"
+
+CURSORS = [
+    *room(
+        "engine/scan_cursor.cpp",
+        ("tree-not-held", "entries lie in files that are gone", [WORKERS],
+         ("    batch_.hold(tree_);\n", "")),
+        ("settled-not-reopened", "a scan goes on in the tree that it began in", [FLUSH],
+         ("(settled_ && view.tree == tree_)", "settled_")),
+        ("failed-refill-shown", "entries before damage are shown, and shown again", [FLUSH],
+         ("        batch_.clear();\n        settled_.reset();\n", "        settled_.reset();\n")),
+        ("failed-scan-kept", "a scan goes on behind the damage that it met", [FLUSH],
+         ("        batch_.clear();\n        settled_.reset();\n", "        batch_.clear();\n")),
+        ("seek-not-settled", "seek() moves only what the rings hold", [ORACLE],
+         ("Result<void> ScanCursor::place_at(std::string_view key) {\n    settled_.reset();\n",
+          "Result<void> ScanCursor::place_at(std::string_view key) {\n")),
+        ("covered-settled-shown", "what a newer record of the rings covers is shown, too", [ORACLE],
+         ("        if (first == 0) {\n            if (auto passed = settled_->next(); !passed) return passed;\n        }\n", "")),
+    ),
+    *room(
+        "engine/cursor_state.cpp",
+        ("closed-cursor-goes-on", "a cursor shows its batch after the closing", [ORACLE],
+         ("delivered_ < limit_ && !engine_->closed() && ", "delivered_ < limit_ && ")),
+        ("limit-of-batches", "a limit ends a cursor at a batch's end only", [ORACLE],
+         ("if (delivered_ < limit_ && ", "if (")),
+    ),
+    *room(
+        "cold/live_cursor.cpp",
+        ("begin-not-compared", "a scan begins at a restart point", [SLAB_MERGE, ORACLE],
+         ("        } while (valid() && key_ < begin_);\n", "        } while (false);\n")),
+        ("end-not-compared", "a reversed scan begins behind its end", [SLAB_MERGE, ORACLE],
+         ("        } while (valid() && end_ && key_ >= *end_);\n", "        } while (false);\n")),
+        ("versions-above-shown", "a live cursor shows what is newer", [SLAB_MERGE, ORACLE],
+         ("            at_ = record_.next;\n            reader_.prefetch(at_ + kAhead);\n        } while (record_.version > upto_);\n",
+          "            at_ = record_.next;\n            reader_.prefetch(at_ + kAhead);\n        } while (false);\n")),
+        ("prefix-not-assembled", "a key that shares its beginning is shown without it", [SLAB_MERGE, SEGMENT],
+         ("        set_key(key_bytes_);\n", "        set_key(record_.suffix);\n")),
+    ),
+    *room(
+        "cold/record.h",
+        ("number-of-neighbours", "a number reaches into what lies behind it", [SEGMENT],
+         ("            word &= last ^ (last - 1);\n", "")),
+        ("number-beyond-its-end", "a number is read beyond the bound", [SEGMENT],
+         ("    if (end - from >= 8) [[likely]] {", "    if (end - from >= 1) [[likely]] {")),
+    ),
+]

@@ -1,0 +1,94 @@
+// EntryBatch: the entries that a cursor read together, and the memory that they lie in.
+//
+// What comes from a ring is copied, since a ring's space is used again. What has settled may stay where it lies, in the
+// mapping of a segment: then the batch holds the tree that holds the segment, until it is cleared.
+#pragma once
+
+#include <hot/small_bytes.h>
+#include <zverse/types.h>
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace zverse::engine {
+
+class EntryBatch {
+public:
+    /// Lets go of everything but some memory.
+    void clear() noexcept {
+        entries_.clear();
+        next_ = 0;
+        copied_ = 0;
+        held_.reset();
+        if (chunks_.empty()) return;
+        std::swap(chunks_.front(), chunks_.back());
+        chunks_.resize(1);
+        left_ = chunks_.front().bytes;
+    }
+    /// Room for `entries` entries of about `bytes_each` copied bytes, as far as one batch goes.
+    void reserve(std::size_t entries, std::size_t bytes_each) {
+        entries_.reserve(entries);
+        if (const std::size_t bytes = std::min(entries * bytes_each, kChunkBytesMax); bytes > left_) add_chunk(bytes);
+    }
+    /// Copies key and value.
+    void add(std::string_view key, std::string_view value, Version version, bool tombstone) {
+        char* const copy = take_bytes(key.size() + value.size());
+        hot::copy_bytes(copy, key.data(), key.size());
+        if (!value.empty()) std::memcpy(copy + key.size(), value.data(), value.size());
+        entries_.push_back({{copy, key.size()}, {copy + key.size(), value.size()}, version, tombstone});
+    }
+    /// Copies the key; the value stays while what hold() was given does.
+    void add_settled(std::string_view key, std::string_view value, Version version) {
+        char* const copy = take_bytes(key.size());
+        hot::copy_bytes(copy, key.data(), key.size());
+        entries_.push_back({{copy, key.size()}, value, version, false});
+    }
+    void hold(std::shared_ptr<const void> holder) noexcept { held_ = std::move(holder); }
+
+    [[nodiscard]] bool take(Entry& entry) noexcept {
+        if (next_ == entries_.size()) return false;
+        entry = entries_[next_++];
+        return true;
+    }
+    [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
+    [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
+    /// Of what was copied.
+    [[nodiscard]] std::size_t bytes() const noexcept { return copied_; }
+    [[nodiscard]] const Entry& last() const noexcept { return entries_.back(); }
+
+private:
+    static constexpr std::size_t kChunkBytesMin = 512, kChunkBytesMax = 64 << 10;
+
+    struct Chunk {
+        std::unique_ptr<char[]> memory;
+        std::size_t bytes = 0;
+    };
+
+    [[nodiscard]] char* take_bytes(std::size_t bytes) {
+        if (bytes > left_ || chunks_.empty()) [[unlikely]] {
+            const std::size_t twice = chunks_.empty() ? 0 : 2 * chunks_.back().bytes;
+            add_chunk(std::max(bytes, std::clamp(twice, kChunkBytesMin, kChunkBytesMax)));
+        }
+        char* const begin = chunks_.back().memory.get() + (chunks_.back().bytes - left_);
+        left_ -= bytes;
+        copied_ += bytes;
+        return begin;
+    }
+    void add_chunk(std::size_t bytes) {
+        chunks_.push_back({std::make_unique_for_overwrite<char[]>(bytes), bytes});
+        left_ = bytes;
+    }
+
+    std::vector<Entry> entries_;
+    std::size_t next_ = 0;
+    std::vector<Chunk> chunks_;
+    std::size_t left_ = 0;  ///< at the end of the last chunk
+    std::size_t copied_ = 0;
+    std::shared_ptr<const void> held_;
+};
+
+}  // namespace zverse::engine
