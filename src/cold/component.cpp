@@ -8,7 +8,7 @@ namespace zverse::cold {
 
 Component::Component(Parts parts, std::string begin) : parts_(std::move(parts)), begin_(std::move(begin)) {
     for (const auto& part : parts_) {
-        last_prefixes_.push_back(key_prefix(part->last_key()));
+        ends_.push_back({key_prefix(part->first_key()), key_prefix(part->last_key())});
         const SegmentHeader& header = part->header();
         version_min_ = std::min(version_min_, header.version_min);
         version_max_ = std::max(version_max_, header.version_max);
@@ -23,7 +23,7 @@ std::size_t Component::part_from(std::string_view key) const noexcept {
     std::size_t low = 0, high = parts_.size();
     while (low < high) {
         const std::size_t middle = low + (high - low) / 2;
-        const std::uint64_t last = last_prefixes_[middle];
+        const std::uint64_t last = ends_[middle].last;
         if (last < prefix || (last == prefix && parts_[middle]->last_key() < key)) {
             low = middle + 1;
         } else {
@@ -36,7 +36,9 @@ std::size_t Component::part_from(std::string_view key) const noexcept {
 const Segment* Component::part_of(std::string_view key) const noexcept {
     if (!begin_.empty() && key < begin_) return nullptr;
     const std::size_t part = part_from(key);
-    if (part == parts_.size() || key < parts_[part]->first_key()) return nullptr;
+    if (part == parts_.size()) return nullptr;
+    const std::uint64_t prefix = key_prefix(key), first = ends_[part].first;
+    if (prefix < first || (prefix == first && key < parts_[part]->first_key())) return nullptr;
     return parts_[part].get();
 }
 
@@ -81,29 +83,24 @@ void Tree::prefetch_records(std::string_view key, std::uint64_t hash) const noex
     }
 }
 
-Result<Tree::Hit> Tree::find(std::string_view key, std::uint64_t hash, Version as_of) const {
+Result<void> Tree::find(std::string_view key, std::uint64_t hash, Version as_of, Hit& hit) const {
     // Rounds over a group of candidates, so that their misses are in flight together: index lines, records, answers.
     constexpr std::size_t kGroup = 16;
-    std::array<const Segment*, kGroup> group{};
+    std::array<const Segment*, kGroup> group;  // NOLINT(cppcoreguidelines-pro-type-member-init): only `count` are read
     std::size_t count = 0;
-    Hit best;
     const auto ask_group = [&]() -> Result<void> {
         for (std::size_t i = 0; count > 1 && i < count; ++i) group[i]->prefetch_records(hash);
         for (std::size_t i = 0; i < count; ++i) {
             // A hit is no end: in a newer slab, whose live record came after `as_of`, an older one may be history.
-            if (group[i]->header().version_max <= best.record.version) continue;
-            auto found = group[i]->find(key, hash, as_of);
-            if (!found) return std::unexpected(std::move(found.error()));
-            if (*found && found->record.version > best.record.version) {
-                best = {group[i], found->record, std::move(found->hold)};
-            }
+            if (group[i]->header().version_max <= hit.record.version) continue;
+            if (auto asked = group[i]->find(key, hash, as_of, hit); !asked) return asked;
         }
         count = 0;
         return {};
     };
     Result<void> result;
     for_each_at(as_of, [&](const Component& component) {
-        if (component.version_max() <= best.record.version) return true;
+        if (component.version_max() <= hit.record.version) return true;
         const Segment* part = component.part_of(key);
         if (part == nullptr || part->header().version_min > as_of) return true;
         part->prefetch(hash);
@@ -112,9 +109,8 @@ Result<Tree::Hit> Tree::find(std::string_view key, std::uint64_t hash, Version a
         return result.has_value();
     });
     if (result) result = ask_group();
-    if (!result) return std::unexpected(std::move(result.error()));
-    if (best && best.record.superseded <= as_of) return Hit{};
-    return best;
+    if (result && hit.record.superseded <= as_of) hit = {};
+    return result;
 }
 
 }  // namespace zverse::cold

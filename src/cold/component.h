@@ -49,10 +49,14 @@ public:
     [[nodiscard]] std::size_t part_from(std::string_view key) const noexcept;
 
 private:
+    /// Beginnings of keys, beside each other: most comparisons end with them.
+    struct KeyEnds {
+        std::uint64_t first, last;
+    };
     [[nodiscard]] const SegmentHeader& header() const noexcept { return parts_.front()->header(); }
 
     Parts parts_;
-    std::vector<std::uint64_t> last_prefixes_;  ///< of each part's last key
+    std::vector<KeyEnds> ends_;  ///< of each part
     std::string begin_;
     Version version_min_ = kOpen, version_max_ = 0, superseded_max_ = 0;
     std::uint64_t bytes_ = 0, records_ = 0;
@@ -93,16 +97,10 @@ public:
     void prefetch(std::string_view key, std::uint64_t hash) const noexcept;
     void prefetch_records(std::string_view key, std::uint64_t hash) const noexcept;
 
-    /// A record found, the segment that its value is asked of, and what holds both key and value. The version is 0 when
-    /// there is none.
-    struct Hit {
-        const Segment* segment = nullptr;
-        StoredRecord record;
-        BlockHold hold;
-        explicit operator bool() const noexcept { return segment != nullptr; }
-    };
-    /// The newest record of `key` with a version <= `as_of`, tombstones too; nothing when its life ended before.
-    [[nodiscard]] Result<Hit> find(std::string_view key, std::uint64_t hash, Version as_of) const;
+    using Hit = Segment::Hit;
+    /// Puts the newest record of `key` with a version <= `as_of` into `hit`, which is empty, tombstones too; nothing when
+    /// its life ended before.
+    [[nodiscard]] Result<void> find(std::string_view key, std::uint64_t hash, Version as_of, Hit& hit) const;
 
 private:
     [[nodiscard]] static const Component* holding(const Components& level, Version v) noexcept;

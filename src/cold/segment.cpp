@@ -327,20 +327,21 @@ Result<bool> Segment::walk_down(BlockReader& reader, std::uint64_t unit, std::st
     return true;
 }
 
-Result<Segment::Found> Segment::find(std::string_view key, std::uint64_t hash, Version as_of) const {
-    Found best;
-    auto done = for_each_posting(
+Result<void> Segment::find(std::string_view key, std::uint64_t hash, Version as_of, Hit& best) const {
+    return for_each_posting(
         key, hash, [&](BlockReader& reader, std::uint64_t unit, std::uint32_t, StoredRecord& record) -> Result<bool> {
-            auto found = walk_down(reader, unit, key, as_of, record);
-            if (!found) return std::unexpected(std::move(found.error()));
-            if (*found && record.version > best.record.version) {
+            if (record.version > as_of) {
+                auto found = walk_down(reader, unit, key, as_of, record);
+                if (!found) return std::unexpected(std::move(found.error()));
+                if (!*found) return header_.kind == SegmentKind::history;
+            }
+            if (record.version > best.record.version) {
+                best.segment = this;
                 best.record = record;
                 best.hold = reader.hold();
             }
             return header_.kind == SegmentKind::history;  // a live segment has each key once
         });
-    if (!done) return std::unexpected(std::move(done.error()));
-    return best;
 }
 
 Result<void> Segment::postings(std::string_view key, std::uint64_t hash, std::vector<Place>& places) const {

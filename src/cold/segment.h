@@ -83,14 +83,16 @@ public:
             }
         }
     }
-    /// The newest record of `key` with a version <= `as_of`; nothing when there is none. The value is not loaded if it
-    /// lies outside: see value(). Errors: corrupt, full (memory).
-    struct Found {
-        StoredRecord record;
+    /// A record found, the segment that its value is asked of, and what holds both key and value.
+    struct Hit {
+        const Segment* segment = nullptr;
+        StoredRecord record;  ///< version 0: none
         BlockHold hold;
-        explicit operator bool() const noexcept { return record.version != 0; }
+        explicit operator bool() const noexcept { return segment != nullptr; }
     };
-    [[nodiscard]] Result<Found> find(std::string_view key, std::uint64_t hash, Version as_of) const;
+    /// Replaces `best` by the newest record of `key` with a version <= `as_of`, if that is newer. The value is not loaded
+    /// if it lies outside: see value(). Errors: corrupt, full (memory).
+    [[nodiscard]] Result<void> find(std::string_view key, std::uint64_t hash, Version as_of, Hit& best) const;
     /// A record's place.
     struct Place {
         std::size_t block;

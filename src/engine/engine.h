@@ -81,6 +81,8 @@ public:
     enum class UsualGet { found, absent, unusual };
     /// For Store::get_into(), which inlines it.
     [[nodiscard]] inline UsualGet get_usual(std::string_view key, std::string& value, Version as_of, Version* version);
+    [[nodiscard]] static UsualGet get_settled(hot::WriterSlot& slot, const warm::View& view, std::string_view key,
+                                              std::uint64_t settled_hash, std::string& value, Version* version);
     [[nodiscard]] Result<bool> get_into(std::string_view key, std::string& value, Version as_of, Version* version);
     [[nodiscard]] Result<void> multi_get(std::span<const std::string_view> keys,
                                          std::span<std::optional<std::string>> values, Version as_of);
@@ -158,10 +160,9 @@ private:
     /// What pin() is asked for, held against the floor.
     [[nodiscard]] Result<VersionPins::Pin> hold(Version version);
     [[nodiscard]] bool is_lost(Version version) const noexcept;
-    /// `hold` keeps the value.
-    [[nodiscard]] static Result<std::optional<Entry>> find_settled(const warm::View& view, std::string_view key,
-                                                                   std::uint64_t settled_hash, Version as_of,
-                                                                   cold::BlockHold& hold);
+    /// `hit` keeps the value.
+    [[nodiscard]] static Result<bool> find_settled(const warm::View& view, std::string_view key,
+                                                   std::uint64_t settled_hash, Version as_of, cold::Tree::Hit& hit);
     /// Writes a time frame: the versions so far were taken by now.
     [[nodiscard]] Result<Version> note_time();
     [[nodiscard]] Result<void> note_last_time();

@@ -14,23 +14,28 @@ Version Engine::cut() const noexcept { return views_->current().cut; }
 Result<hot::Host::Newest> Engine::newest_below(std::string_view key) const {
     const cold::Tree* tree = views_->current().tree.get();
     if (tree == nullptr) return Newest{};
-    auto found = tree->find(key, tree->hash(key), kVersionMax);
-    if (!found) return std::unexpected(std::move(found.error()));
-    if (!*found) return Newest{};
-    return Newest{found->record.version, found->record.tombstone};
+    cold::Tree::Hit hit;
+    if (auto asked = tree->find(key, tree->hash(key), kVersionMax, hit); !asked) {
+        return std::unexpected(std::move(asked.error()));
+    }
+    if (!hit) return Newest{};
+    return Newest{hit.record.version, hit.record.tombstone};
 }
 
-/// What has settled of a key as of a version: its value, or nothing when it is absent or erased.
-Result<std::optional<Entry>> Engine::find_settled(const warm::View& view, std::string_view key,
-                                                  std::uint64_t settled_hash, Version as_of, cold::BlockHold& hold) {
-    if (view.tree == nullptr) return std::nullopt;
-    auto found = view.tree->find(key, settled_hash, as_of);
-    if (!found) return std::unexpected(std::move(found.error()));
-    if (!*found || found->record.tombstone) return std::nullopt;
-    auto value = found->segment->value(found->record);
-    if (!value) return std::unexpected(std::move(value.error()));
-    hold = std::move(found->hold);
-    return Entry{key, *value, found->record.version, false};
+/// What has settled of a key as of a version: false when it is absent or erased; else its value lies in `hit`.
+Result<bool> Engine::find_settled(const warm::View& view, std::string_view key, std::uint64_t settled_hash,
+                                  Version as_of, cold::Tree::Hit& hit) {
+    if (view.tree == nullptr) return false;
+    if (auto asked = view.tree->find(key, settled_hash, as_of, hit); !asked) {
+        return std::unexpected(std::move(asked.error()));
+    }
+    if (!hit || hit.record.tombstone) return false;
+    if (hit.record.is_outside) [[unlikely]] {
+        auto value = hit.segment->value(hit.record);
+        if (!value) return std::unexpected(std::move(value.error()));
+        hit.record.value = *value;
+    }
+    return true;
 }
 
 bool Engine::is_lost(Version version) const noexcept {
@@ -57,6 +62,23 @@ Result<Version> Engine::resolve_version(Version as_of, const warm::View& view) c
     return as_of;
 }
 
+/// What get_usual() does not find in the rings. Damage, or no memory, is `unusual`: get_into() tells it.
+[[gnu::noinline]] Engine::UsualGet Engine::get_settled(hot::WriterSlot& slot, const warm::View& view,
+                                                       std::string_view key, std::uint64_t settled_hash,
+                                                       std::string& value, Version* version) {
+    const auto settled = platform::answer("the read", [&]() -> Result<bool> {
+        cold::Tree::Hit hit;
+        auto found = find_settled(view, key, settled_hash, kVersionMax, hit);
+        if (!found || !*found) return found;
+        hot::assign_apart(value, hit.record.value);
+        if (version != nullptr) *version = hit.record.version;
+        return true;
+    });
+    if (!settled) return UsualGet::unusual;
+    slot.count(hot::Counter::gets);
+    return *settled ? UsualGet::found : UsualGet::absent;
+}
+
 /// get_into() where all is as usual, without a call but for copying the value, so that it keeps what it knows in
 /// registers: see hot/small_bytes.h. Anything else is `unusual` and starts again in get_into().
 [[gnu::always_inline]] inline Engine::UsualGet Engine::get_usual(std::string_view key, std::string& value,
@@ -69,12 +91,16 @@ Result<Version> Engine::resolve_version(Version as_of, const warm::View& view) c
     if (closed()) return UsualGet::unusual;
     const warm::View& view = views_->current();
     // The cold tier's lines are on their way while the rings are asked.
-    if (view.tree != nullptr) view.tree->prefetch(key, view.tree->hash(key));
+    std::uint64_t settled_hash = 0;
+    if (view.tree != nullptr) {
+        settled_hash = view.tree->hash(key);
+        view.tree->prefetch(key, settled_hash);
+    }
     bool unusual = false;
     const hot::Found found = tier.find_usual(key, hash, tier.latest(), view.cut, unusual);
     if (unusual) return UsualGet::unusual;
     if (!found) {
-        if (view.tree != nullptr) return UsualGet::unusual;
+        if (view.tree != nullptr) return get_settled(slot, view, key, settled_hash, value, version);
         slot.count(hot::Counter::gets);
         return UsualGet::absent;
     }
@@ -109,12 +135,12 @@ Result<bool> Engine::get_into(std::string_view key, std::string& value, Version 
     }
     const hot::Found found = tier.find(slot, key, hash, as_of, view.cut);
     if (!found) {
-        cold::BlockHold hold;
-        auto settled = find_settled(view, key, settled_hash, as_of, hold);
-        if (!settled) return std::unexpected(std::move(settled.error()));
+        cold::Tree::Hit hit;
+        auto settled = find_settled(view, key, settled_hash, as_of, hit);
+        if (!settled) return settled;
         if (*settled) {
-            value.assign((*settled)->value);
-            if (version != nullptr) *version = (*settled)->version;
+            hot::assign_apart(value, hit.record.value);
+            if (version != nullptr) *version = hit.record.version;
             return true;
         }
     }
@@ -148,7 +174,7 @@ Result<bool> Engine::visit(std::string_view key, Version as_of, void (*on_entry)
     if (!slot) return std::unexpected(std::move(slot.error()));
     const std::uint64_t hash = tier_->hash(key);
     const hot::PinGuard pin(tier_->epochs(), **slot);
-    cold::BlockHold hold;
+    cold::Tree::Hit hit;
     auto found = platform::answer("the read", [&]() -> Result<std::optional<Entry>> {
         if (closed()) return std::unexpected(closed_error());
         const warm::View& view = views_->current();
@@ -156,7 +182,12 @@ Result<bool> Engine::visit(std::string_view key, Version as_of, void (*on_entry)
         if (!s) return std::unexpected(s.error());
         (*slot)->count(hot::Counter::gets);
         const hot::Found hot = tier_->find(**slot, key, hash, *s, view.cut);
-        if (!hot) return find_settled(view, key, view.tree != nullptr ? view.tree->hash(key) : 0, *s, hold);
+        if (!hot) {
+            auto settled = find_settled(view, key, view.tree != nullptr ? view.tree->hash(key) : 0, *s, hit);
+            if (!settled) return std::unexpected(std::move(settled.error()));
+            if (!*settled) return std::nullopt;
+            return Entry{key, hit.record.value, hit.record.version, false};
+        }
         if (hot.tombstone()) return std::nullopt;
         return Entry{hot.key(), hot.op->value_behind(key), hot.version, false};
     });
@@ -215,11 +246,13 @@ Result<void> Engine::multi_get(std::span<const std::string_view> keys, std::span
             std::optional<std::string>& value = values[begin + i];
             const hot::Found found = tier_->find_from(slot, tops[i], keys[begin + i], *s, view.cut);
             if (!found) {
-                cold::BlockHold hold;
-                auto settled = find_settled(view, keys[begin + i], settled_hashes[i], *s, hold);
+                cold::Tree::Hit hit;
+                auto settled = find_settled(view, keys[begin + i], settled_hashes[i], *s, hit);
                 if (!settled) return std::unexpected(std::move(settled.error()));
-                if (*settled) {
-                    value.emplace((*settled)->value);
+                if (*settled && value) {
+                    hot::assign_apart(*value, hit.record.value);
+                } else if (*settled) {
+                    value.emplace(hit.record.value);
                 } else {
                     value.reset();
                 }

@@ -94,7 +94,7 @@ protected:
         for (std::size_t i = 0; i < records_.size(); i += 3) {
             const OwnRecord& record = records_[i];
             const std::uint64_t hash = cold::hash_key(record.key, cold::segment_seed(kStore, 0));
-            const auto found = (*segment)->find(record.key, hash, record.version);
+            const auto found = find_in(**segment, record.key, hash, record.version);
             if (!found) {
                 expect_error_names_the_file(found.error());
                 continue;

@@ -155,7 +155,7 @@ TEST_F(SegmentTest, FindsTheNewestRecordAsOfAnyVersion) {
             const Version as_of = random.one_in(3) ? kOpen : near.version + random.below(3) - 1;
             const auto expected = std::ranges::find_if(
                 records, [&](const OwnRecord& record) { return record.key == key && record.version <= as_of; });
-            const auto found = must(segment->find(key, cold::hash_key(key, hash_seed), as_of));
+            const auto found = must(find_in(*segment, key, cold::hash_key(key, hash_seed), as_of));
             ASSERT_EQ(static_cast<bool>(found), expected != records.end()) << key << " as of " << as_of;
             if (!found) continue;
             ASSERT_EQ(found.record.version, expected->version);
@@ -334,10 +334,10 @@ TEST_F(SegmentTest, WhatIsHeldOutlivesTheCacheAndTheCacheIsBounded) {
     const auto records = random_records(random, world);
     const auto segment = make(world, records, "vvkk", 4096, true);
     const std::uint64_t hash_seed = cold::segment_seed(kStore, 0);
-    std::vector<Segment::Found> found;
+    std::vector<Segment::Hit> found;
     std::vector<std::weak_ptr<const std::byte[]>> blocks;
     for (const OwnRecord& record : records) {
-        found.push_back(must(segment->find(record.key, cold::hash_key(record.key, hash_seed), record.version)));
+        found.push_back(must(find_in(*segment, record.key, cold::hash_key(record.key, hash_seed), record.version)));
         ASSERT_TRUE(found.back());
         blocks.emplace_back(found.back().hold);
     }
@@ -389,10 +389,10 @@ TEST_F(SegmentTest, HoldsAHugeValue) {
     (void)write_segment(*io_, directory_ / "huge", plan, {record, {.key = "l", .value = "small", .version = 1}});
     const std::uint64_t store[2] = {0, 0};
     const auto segment = must(Segment::open(*io_, directory_ / "huge", store, 0));
-    const auto found = must(segment->find("k", cold::hash_key("k", cold::segment_seed(store, 0)), kOpen));
+    const auto found = must(find_in(*segment, "k", cold::hash_key("k", cold::segment_seed(store, 0)), kOpen));
     ASSERT_TRUE(found);
     EXPECT_EQ(must(segment->value(found.record)), record.value);
-    EXPECT_TRUE(must(segment->find("l", cold::hash_key("l", cold::segment_seed(store, 0)), kOpen)));
+    EXPECT_TRUE(must(find_in(*segment, "l", cold::hash_key("l", cold::segment_seed(store, 0)), kOpen)));
 }
 
 TEST_F(SegmentTest, IsNotTakenForAnother) {

@@ -105,7 +105,11 @@ TEST_F(SlabWriterTest, ARecordThatIsOverIsNotShownThoughNothingNewerIsThere) {
         must(cold::Segment::open(io_, cold::segment_path("/cold", part.segments[0]), kStore, part.segments[0]));
     const cold::Tree tree({std::make_shared<const cold::Component>(cold::Component::Parts{std::move(segment)}, "")},
                           cold::segment_seed(kStore, 0));
-    const auto at = [&](Version v) { return static_cast<bool>(must(tree.find("k", tree.hash("k"), v))); };
+    const auto at = [&](Version v) {
+        cold::Tree::Hit hit;
+        must(tree.find("k", tree.hash("k"), v, hit));
+        return static_cast<bool>(hit);
+    };
     EXPECT_FALSE(at(149));
     EXPECT_TRUE(at(150));
     EXPECT_TRUE(at(199));

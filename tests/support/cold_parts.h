@@ -143,4 +143,12 @@ inline std::vector<OwnRecord> read_all(const cold::Segment& segment) {
     return records;
 }
 
+/// What a segment alone knows of a key as of a version.
+inline Result<cold::Segment::Hit> find_in(const cold::Segment& segment, std::string_view key, std::uint64_t hash,
+                                          Version as_of) {
+    cold::Segment::Hit hit;
+    if (auto asked = segment.find(key, hash, as_of, hit); !asked) return std::unexpected(std::move(asked.error()));
+    return hit;
+}
+
 }  // namespace zverse::test

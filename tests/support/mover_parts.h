@@ -96,7 +96,8 @@ public:
     }
     [[nodiscard]] bool has_settled(const std::string& key) const {
         const auto tree = cold_->tree();
-        const auto hit = must(tree->find(key, tree->hash(key), kVersionMax));
+        cold::Tree::Hit hit;
+        must(tree->find(key, tree->hash(key), kVersionMax, hit));
         return hit && must(hit.segment->value(hit.record)).size() > 0;
     }
 

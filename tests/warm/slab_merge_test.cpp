@@ -209,7 +209,8 @@ protected:
     }
 
     void check_find(const Tree& tree, const std::string& key, Version v) {
-        const auto hit = must(tree.find(key, tree.hash(key), v));
+        Tree::Hit hit;
+        must(tree.find(key, tree.hash(key), v, hit));
         const OwnRecord* expected = newest(key, v);
         const bool live = expected != nullptr && !expected->tombstone;
         ASSERT_EQ(hit && !hit.record.tombstone, live) << key << " as of " << v;
