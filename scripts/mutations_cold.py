@@ -36,7 +36,7 @@ COLD = [
         ("walk-down-over-newer", "a search goes on from one stretch of a key into the next", [SEGMENT],
          (" || record.version > above) return false;", ") return false;")),
         ("find-first-stretch", "a search of history ends with the first stretch of a key", [SEGMENT],
-         ("return header_.kind == SegmentKind::history;", "return false;")),
+         ("return header_.kind == SegmentKind::history;  // a live", "return false;  // a live")),
     ),
     *room(
         "cold/block.cpp",
@@ -112,9 +112,9 @@ COLD = [
     *room(
         "cold/component.cpp",
         ("first-hit-ends", "a read ends with the first component that has the key", [MERGE],
-         ("if (component.version_max() <= best.record.version) return true;", "if (best) return false;")),
+         ("if (component.version_max() <= hit.record.version) return true;", "if (hit) return false;")),
         ("over-is-found", "a read shows what was superseded by then", [SLAB],
-         ("    if (best && best.record.superseded <= as_of) return Hit{};\n", "")),
+         ("    if (result && hit.record.superseded <= as_of) hit = {};\n", "")),
         ("replaced-keys-answered", "a component answers for keys that another has now", [MERGE],
          ("    if (!begin_.empty() && key < begin_) return nullptr;\n", "")),
     ),
