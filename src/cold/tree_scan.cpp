@@ -1,6 +1,7 @@
 #include <cold/tree_scan.h>
 #include <platform/merge_heap.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace zverse::cold {
@@ -16,7 +17,7 @@ Result<TreeScan> TreeScan::open(const Tree& tree, KeySpan keys, Version as_of, b
             result = std::unexpected(std::move(cursor.error()));
             return false;
         }
-        if ((*cursor)->valid()) scan.heap_.push_back(std::move(*cursor));
+        if ((*cursor)->valid()) scan.add(std::move(*cursor));
         return true;
     });
     if (!result) return std::unexpected(std::move(result.error()));
@@ -25,24 +26,39 @@ Result<TreeScan> TreeScan::open(const Tree& tree, KeySpan keys, Version as_of, b
     return scan;
 }
 
-bool TreeScan::before(const ComponentCursor& a, const ComponentCursor& b) const noexcept {
-    if (a.prefix() != b.prefix()) return (a.prefix() < b.prefix()) != reverse_;
+void TreeScan::add(std::unique_ptr<ComponentCursor> cursor) {
+    const std::uint64_t order = order_of(*cursor);
+    heap_.push_back({order, std::move(cursor)});
+}
+
+bool TreeScan::before_by_key(const ComponentCursor& a, const ComponentCursor& b) const noexcept {
     const auto order = a.key() <=> b.key();
     if (order != 0) return (order < 0) != reverse_;
     return a.record().version > b.record().version;
 }
 
 Result<void> TreeScan::advance_top() {
-    if (auto moved = heap_[0]->next(); !moved) return moved;
-    platform::settle_top(heap_, heap_[0]->valid(), order());
+    Source& top = heap_[0];
+    if (auto moved = top.cursor->next(); !moved) return moved;
+    const bool left = top.cursor->valid();
+    if (left) top.order = order_of(*top.cursor);
+    platform::settle_top(heap_, left, order());
     return {};
+}
+
+/// Whether another component has the first key, too: then it is right below the top of the heap.
+bool TreeScan::others_have_key() const noexcept {
+    for (std::size_t i = 1; i < std::min<std::size_t>(heap_.size(), 3); ++i) {
+        if (heap_[i].order == heap_[0].order && heap_[i].cursor->key() == heap_[0].cursor->key()) return true;
+    }
+    return false;
 }
 
 /// Passes tombstones and what they and newer versions cover.
 Result<void> TreeScan::settle() {
     current_ = nullptr;
     while (!heap_.empty()) {
-        ComponentCursor& top = *heap_[0];
+        ComponentCursor& top = *heap_[0].cursor;
         if (!top.record().tombstone) {
             current_ = &top;
             return {};
@@ -54,8 +70,9 @@ Result<void> TreeScan::settle() {
 
 /// Passes the first key: in the other components older versions of it are passed, too.
 Result<void> TreeScan::pass_key() {
-    passed_ = heap_[0]->key();
-    while (!heap_.empty() && heap_[0]->key() == passed_) {
+    if (!others_have_key()) return advance_top();
+    passed_ = heap_[0].cursor->key();
+    while (!heap_.empty() && heap_[0].cursor->key() == passed_) {
         if (auto moved = advance_top(); !moved) return moved;
     }
     return {};

@@ -69,19 +69,33 @@ public:
     [[nodiscard]] Result<void> next();
 
 private:
+    /// A component, and what most comparisons end with: the beginning of its key, complemented when reversed.
+    struct Source {
+        std::uint64_t order;
+        std::unique_ptr<ComponentCursor> cursor;
+    };
+
     explicit TreeScan(bool reverse) noexcept : reverse_(reverse) {}
+    void add(std::unique_ptr<ComponentCursor> cursor);
     [[nodiscard]] Result<void> settle();
-    [[nodiscard]] bool before(const ComponentCursor& a, const ComponentCursor& b) const noexcept;
-    [[nodiscard]] auto order() const noexcept {
-        return [this](const auto& a, const auto& b) { return before(*a, *b); };
+    [[nodiscard]] std::uint64_t order_of(const ComponentCursor& cursor) const noexcept {
+        return reverse_ ? ~cursor.prefix() : cursor.prefix();
     }
+    [[nodiscard]] bool before(const Source& a, const Source& b) const noexcept {
+        return a.order != b.order ? a.order < b.order : before_by_key(*a.cursor, *b.cursor);
+    }
+    [[nodiscard]] bool before_by_key(const ComponentCursor& a, const ComponentCursor& b) const noexcept;
+    [[nodiscard]] auto order() const noexcept {
+        return [this](const Source& a, const Source& b) { return before(a, b); };
+    }
+    [[nodiscard]] bool others_have_key() const noexcept;
     [[nodiscard]] Result<void> advance_top();
     [[nodiscard]] Result<void> pass_key();
 
     std::string passed_;  ///< keeps its memory
     bool reverse_;
-    std::vector<std::unique_ptr<ComponentCursor>> heap_;  ///< by key, of one key the newest version first
-    ComponentCursor* current_ = nullptr;                  ///< the heap's top
+    std::vector<Source> heap_;            ///< by key, of one key the newest version first
+    ComponentCursor* current_ = nullptr;  ///< the heap's top
 };
 
 }  // namespace zverse::cold
