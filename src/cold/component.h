@@ -98,8 +98,8 @@ public:
     void prefetch_records(std::string_view key, std::uint64_t hash) const noexcept;
 
     using Hit = Segment::Hit;
-    /// Puts the newest record of `key` with a version <= `as_of` into `hit`, which is empty, tombstones too; nothing when
-    /// its life ended before.
+    /// Puts the newest record of `key` with a version <= `as_of`, tombstones too, into `hit`, which is empty; nothing
+    /// when its life ended before.
     [[nodiscard]] Result<void> find(std::string_view key, std::uint64_t hash, Version as_of, Hit& hit) const;
 
 private:

@@ -90,8 +90,8 @@ public:
         BlockHold hold;
         explicit operator bool() const noexcept { return segment != nullptr; }
     };
-    /// Replaces `best` by the newest record of `key` with a version <= `as_of`, if that is newer. The value is not loaded
-    /// if it lies outside: see value(). Errors: corrupt, full (memory).
+    /// Replaces `best` by the newest record of `key` with a version <= `as_of`, if that is newer. A value outside is not
+    /// loaded: see value(). Errors: corrupt, full (memory).
     [[nodiscard]] Result<void> find(std::string_view key, std::uint64_t hash, Version as_of, Hit& best) const;
     /// A record's place.
     struct Place {
