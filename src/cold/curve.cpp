@@ -1,5 +1,6 @@
 #include <cold/curve.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 
@@ -34,7 +35,28 @@ Result<Curve> Curve::parse(std::string_view pattern) {
     return Curve(static_cast<unsigned>(pattern.size()), versions);
 }
 
-Curve Curve::slabs(unsigned rows, unsigned columns) noexcept { return {rows + columns, low_bits(rows) << columns}; }
+bool is_curve_rule(std::string_view text) noexcept {
+    return !text.empty() && text.size() <= Curve::kBitsMax && text.find_first_not_of("kv") == std::string_view::npos;
+}
+
+Curve Curve::by_rule(std::string_view rule, unsigned bits) noexcept {
+    const std::size_t once = std::min(rule.find_first_not_of('v'), rule.size());
+    const std::string_view again = once == rule.size() ? rule : rule.substr(once);
+    std::uint64_t versions = 0;
+    for (unsigned i = 0; i < bits; ++i) {
+        const char letter = i < once ? 'v' : again[(i - once) % again.size()];
+        versions = versions << 1 | (letter == 'v' ? 1 : 0);
+    }
+    return {bits, versions};
+}
+
+std::string Curve::name() const {
+    const std::string letters = pattern();
+    if (letters.empty()) return "k..";
+    std::size_t length = 1;
+    while (by_rule(std::string_view(letters).substr(0, length), bits_) != *this) ++length;
+    return letters.substr(0, length) + "..";
+}
 
 std::string Curve::pattern() const {
     std::string text;
@@ -44,7 +66,6 @@ std::string Curve::pattern() const {
 
 unsigned Curve::key_bits() const noexcept { return static_cast<unsigned>(std::popcount(xs_.spread)); }
 unsigned Curve::version_bits() const noexcept { return static_cast<unsigned>(std::popcount(ys_.spread)); }
-bool Curve::is_slabs() const noexcept { return ys_.spread == 0 || (ys_.count == 1 && ys_.spread > xs_.spread); }
 
 std::uint64_t Curve::encode(std::uint64_t column, std::uint64_t row) const noexcept {
     std::uint64_t code = 0;

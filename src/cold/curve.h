@@ -30,17 +30,20 @@ public:
     Curve() = default;
     /// `pattern`: 'k' and 'v', highest bit first; may be empty. Errors: corrupt (another letter, too long).
     [[nodiscard]] static Result<Curve> parse(std::string_view pattern);
-    /// `rows` leading version bits above `columns` key bits.
-    [[nodiscard]] static Curve slabs(unsigned rows, unsigned columns) noexcept;
+
+    /// The first `bits` letters of a rule without end, see is_curve_rule().
+    [[nodiscard]] static Curve by_rule(std::string_view rule, unsigned bits) noexcept;
 
     [[nodiscard]] std::string pattern() const;
+    /// The shortest rule for it, with ".." behind it: "vvk..".
+    [[nodiscard]] std::string name() const;
     [[nodiscard]] unsigned bits() const noexcept { return bits_; }
     [[nodiscard]] unsigned key_bits() const noexcept;
     [[nodiscard]] unsigned version_bits() const noexcept;
+    /// The bits of a code that are a version's.
+    [[nodiscard]] std::uint64_t version_mask() const noexcept { return ys_.spread; }
     [[nodiscard]] std::uint64_t columns() const noexcept { return std::uint64_t{1} << key_bits(); }
     [[nodiscard]] std::uint64_t rows() const noexcept { return std::uint64_t{1} << version_bits(); }
-    /// Whether all version bits lie above all key bits: then each row is in key order.
-    [[nodiscard]] bool is_slabs() const noexcept;
     [[nodiscard]] bool operator==(const Curve& other) const noexcept {
         return bits_ == other.bits_ && ys_.spread == other.ys_.spread;
     }
@@ -67,5 +70,9 @@ private:
     unsigned bits_ = 0;
     platform::BitSpread xs_, ys_;
 };
+
+/// A rule says how a curve goes on for as many bits as a component has: leading v's stand once, what follows them is
+/// repeated, and v's alone are. "vvk" is vvkkk.., "kv" is kvkv.., "k" is kkk... At most Curve::kBitsMax letters.
+[[nodiscard]] bool is_curve_rule(std::string_view text) noexcept;
 
 }  // namespace zverse::cold

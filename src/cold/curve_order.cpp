@@ -1,7 +1,6 @@
 #include <cold/curve_order.h>
 
 #include <algorithm>
-#include <bit>
 #include <numeric>
 
 namespace zverse::cold {
@@ -42,13 +41,6 @@ std::vector<std::uint32_t> curve_order(std::span<const Record> by_key, const Cur
     // Stable: within a code the records stay in (key, version descending) order.
     std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return codes[a] < codes[b]; });
     return order;
-}
-
-Curve slab_curve(std::uint64_t bytes, std::uint64_t block_bytes, unsigned rows) noexcept {
-    const std::uint64_t blocks = bytes / block_bytes + 1;
-    const auto bits = std::min(static_cast<unsigned>(std::bit_width(blocks)) - 1, Curve::kBitsMax);
-    rows = std::min(rows, bits);
-    return Curve::slabs(rows, bits - rows);
 }
 
 }  // namespace zverse::cold

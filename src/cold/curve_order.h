@@ -38,8 +38,4 @@ private:
 [[nodiscard]] std::vector<std::uint32_t> curve_order(std::span<const Record> by_key, const CurveGrid& grid,
                                                      const platform::Kernels& kernels);
 
-/// The default curve of a history segment of `bytes` in blocks of `block_bytes`: `rows` leading version bits, fewer
-/// where there are too few blocks for them, and key bits for the rest.
-[[nodiscard]] Curve slab_curve(std::uint64_t bytes, std::uint64_t block_bytes, unsigned rows) noexcept;
-
 }  // namespace zverse::cold

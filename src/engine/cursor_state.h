@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -89,6 +90,7 @@ class BatchCursor : public CursorState {
 public:
     BatchCursor(std::shared_ptr<Engine> engine, VersionPins::Pin pin, Version as_of, const ScanOptions& options)
         : engine_(std::move(engine)), as_of_(as_of), options_(options), pin_(std::move(pin)) {}
+    ~BatchCursor() override;
 
     [[nodiscard]] Result<bool> next() override;
     [[nodiscard]] Result<bool> seek(std::string_view key) override;
@@ -96,6 +98,14 @@ public:
         CursorState::lose_place();
         batch_.clear();
     }
+    /// It asks for history that has settled; how much of it, is counted when the cursor goes.
+    struct Asked {
+        cold::QueryKind kind;
+        VersionRange versions;  ///< of a history or of changes
+        Version cut;            ///< what has settled
+        bool all_keys = false;  ///< of changes
+    };
+    void asks(const Asked& asked) noexcept { asked_ = asked; }
 
 protected:
     static constexpr std::size_t kBatchBytes = std::size_t{1} << 20;  ///< a batch ends behind it
@@ -115,8 +125,13 @@ protected:
     bool done_ = false;
 
 private:
+    void note_query() const noexcept;
+    [[nodiscard]] VersionRange covered() const noexcept;
+
     VersionPins::Pin pin_;
+    std::optional<Asked> asked_;
     std::uint64_t delivered_ = 0;
+    bool ended_ = false;  ///< there was no more to deliver
     std::size_t batch_entries_ = 16;
 };
 

@@ -120,17 +120,39 @@ TEST(Curve, MergesAsThePatternSays) {
 
 TEST(Curve, KnowsItsShape) {
     EXPECT_EQ(Curve().columns(), 1U);
-    EXPECT_TRUE(Curve().is_slabs());
-    EXPECT_EQ(Curve::slabs(2, 3).pattern(), "vvkkk");
-    EXPECT_EQ(Curve::slabs(0, 2).pattern(), "kk");
-    for (const char* pattern : {"", "k", "v", "vk", "vvkkk", "kkk", "vvv"}) {
-        EXPECT_TRUE(must(Curve::parse(pattern)).is_slabs()) << pattern;
-    }
-    for (const char* pattern : {"kv", "vkv", "kvk", "kkv", "vkvk"}) {
-        EXPECT_FALSE(must(Curve::parse(pattern)).is_slabs()) << pattern;
-    }
+    EXPECT_EQ(Curve().rows(), 1U);
     EXPECT_EQ(must(Curve::parse("vkv")).rows(), 4U);
     EXPECT_EQ(must(Curve::parse("vkv")).columns(), 2U);
+}
+
+TEST(Curve, GoesOnAsItsRuleSays) {
+    EXPECT_EQ(Curve::by_rule("vvk", 5).pattern(), "vvkkk");
+    EXPECT_EQ(Curve::by_rule("vvk", 1).pattern(), "v");
+    EXPECT_EQ(Curve::by_rule("vvk", 0), Curve());
+    EXPECT_EQ(Curve::by_rule("k", 3).pattern(), "kkk");
+    EXPECT_EQ(Curve::by_rule("v", 3).pattern(), "vvv");
+    EXPECT_EQ(Curve::by_rule("kv", 5).pattern(), "kvkvk");
+    EXPECT_EQ(Curve::by_rule("vkv", 5).pattern(), "vkvkv");
+    EXPECT_EQ(Curve::by_rule("vkkv", 8).pattern(), "vkkvkkvk");
+    EXPECT_EQ(Curve::by_rule("kv", Curve::kBitsMax).version_bits(), Curve::kBitsMax / 2);
+}
+
+TEST(Curve, IsCalledByItsShortestRule) {
+    for (const char* rule : {"vvk", "k", "vk", "vvvvk", "vvvvvvk", "kv", "kkv", "kkkkv", "vkkv", "v"}) {
+        for (const unsigned bits : {12U, 17U, 48U}) {
+            EXPECT_EQ(Curve::by_rule(rule, bits).name(), rule + std::string(".."));
+        }
+    }
+    EXPECT_EQ(Curve().name(), "k..");
+    EXPECT_EQ(Curve::by_rule("vvk", 1).name(), "v..");
+}
+
+TEST(Curve, KnowsRules) {
+    EXPECT_TRUE(is_curve_rule("vvk"));
+    EXPECT_TRUE(is_curve_rule(std::string(Curve::kBitsMax, 'v')));
+    EXPECT_FALSE(is_curve_rule(std::string(Curve::kBitsMax + 1, 'v')));
+    EXPECT_FALSE(is_curve_rule(""));
+    EXPECT_FALSE(is_curve_rule("vvK"));
 }
 
 TEST(Curve, RefusesOtherPatterns) {
