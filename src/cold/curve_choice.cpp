@@ -42,19 +42,24 @@ CurveSample::CurveSample(const CurveTask& task, const Curve& curve, const platfo
     std::vector<Place> places(codes.size());
     for (std::size_t i = 0; i < places.size(); ++i) places[i] = {codes[i], static_cast<std::uint32_t>(i * stride)};
     std::ranges::sort(places);
-    const std::size_t count = std::clamp<std::size_t>(static_cast<std::size_t>(task.blocks), 1, places.size());
-    for (std::size_t block = 0; block < count; ++block) {
-        const std::size_t begin = block * places.size() / count, end = (block + 1) * places.size() / count;
-        Block box{places[begin], ~std::uint32_t{0}, 0, kOpen, 0, 0};
-        for (std::size_t i = begin; i < end; ++i) {
-            const Record& record = by_key[places[i].record];
-            box.record_min = std::min(box.record_min, places[i].record);
-            box.record_max = std::max(box.record_max, places[i].record);
-            box.version_min = std::min(box.version_min, record.version);
-            box.version_max = std::max(box.version_max, record.version);
-            box.superseded_max = std::max(box.superseded_max, record.superseded);
+    cut(places);
+}
+
+void CurveSample::cut(const std::vector<Place>& places) {
+    const double block_records = std::max(1.0, static_cast<double>(places.size()) / task_.blocks);
+    double left = 0;  // of the block
+    for (std::size_t i = 0; i < places.size(); ++i, --left) {
+        if (left < 0.5 || curve_.leaps(places[i - 1].code, places[i].code)) {
+            blocks_.push_back({places[i], ~std::uint32_t{0}, 0, kOpen, 0, 0});
+            left = left < 0.5 ? left + block_records : block_records;
         }
-        blocks_.push_back(box);
+        Block& block = blocks_.back();
+        const Record& record = task_.by_key[places[i].record];
+        block.record_min = std::min(block.record_min, places[i].record);
+        block.record_max = std::max(block.record_max, places[i].record);
+        block.version_min = std::min(block.version_min, record.version);
+        block.version_max = std::max(block.version_max, record.version);
+        block.superseded_max = std::max(block.superseded_max, record.superseded);
     }
 }
 

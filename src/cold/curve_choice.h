@@ -86,6 +86,7 @@ private:
         std::uint32_t record_min, record_max;
         Version version_min, version_max, superseded_max;
     };
+    void cut(const std::vector<Place>& places);
     [[nodiscard]] std::size_t column_of(std::size_t record) const;
 
     const CurveTask& task_;

@@ -48,15 +48,14 @@ double norm(const Component& of, double wx, double wy) noexcept {
     for (unsigned j = 0; j < of.curve.bits(); ++j) {
         pr /= 2;
         const bool is_version = (versions >> j & 1) != 0;
-        const bool aligned = versions >> j == (std::uint64_t{1} << (of.curve.bits() - j)) - 1;
-        if (aligned) {
+        if (of.curve.leaps(0, std::uint64_t{1} << j)) {
             sum += pr * part(1, 1);
         } else {
             sum += pr * (is_version ? part(columns_below, 2) : part(1, rows_below));
         }
         (is_version ? rows_below : columns_below) *= 2;
     }
-    return sum + pr * part(of.columns, of.rows);
+    return sum + pr * part(1, 1);
 }
 
 double blocks_of_box(const Component& of, double wx, double wy) noexcept {

@@ -9,10 +9,11 @@
 //   that changes in a step with probability pr = 2^-(j+1); all of them in the last one, with 2^-p. With kx key bits and
 //   ky version bits below j the box is ex columns by ey rows:
 //
-//     only v from the top down to j   1 x 1      rows of a slab are aligned to blocks
-//     k                               1 x 2^ky
-//     v                               2^kx x 2
-//     the last                        C x R
+//     the curve leaps  1 x 1      a block ends there, see Curve::leaps(); in the study only where all bits from the top
+//                                 down to j are v
+//     k                1 x 2^ky
+//     v                2^kx x 2
+//     the last         1 x 1      nothing comes after it
 //
 //     norm   = sum over j of pr * min(1, wx + ex / C) * min(1, wy + ey / R)
 //     heavy  = sum over keys with the share f > 1 / C of all records, F their sum, of

@@ -157,17 +157,22 @@ Result<void> SlabWriter::write_history(const std::optional<std::string>& range_e
     plan.columns = even_columns(waiting_, plan.curve);
     plan.unit_bytes = unit_bytes_for(waiting_file_bytes_);
     const CurveGrid grid(plan.curve, plan.slab_after, plan.slab_upto, plan.columns);
-    const std::vector<std::uint32_t> order = curve_order(waiting_, grid, *plan_.kernels);
+    const CurveOrder order = curve_order(waiting_, grid, *plan_.kernels);
     if (plan.compress) {
-        auto made = dictionary_for(waiting_, order, {plan.slab_after, plan.block_bytes, plan.unit_bytes});
+        auto made = dictionary_for(waiting_, order.records, {plan.slab_after, plan.block_bytes, plan.unit_bytes});
         if (!made) return std::unexpected(std::move(made.error()));
         plan.dictionary = std::move(*made);
     }
     unfinished_.push_back(id);
     auto writer = SegmentWriter::create(io_, unfinished_path(id), std::move(plan));
     if (!writer) return std::unexpected(std::move(writer.error()));
-    for (const std::uint32_t i : order) {
-        if (auto added = writer->add(waiting_[i]); !added) return added;
+    auto leap = order.leaps.begin();
+    for (std::size_t i = 0; i < order.records.size(); ++i) {
+        if (leap != order.leaps.end() && *leap == i) {
+            writer->begin_block();
+            ++leap;
+        }
+        if (auto added = writer->add(waiting_[order.records[i]]); !added) return added;
     }
     return end_segment(*writer, id, range_end, part);
 }

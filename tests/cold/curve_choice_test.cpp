@@ -137,7 +137,7 @@ TEST_P(CurveWorld, TheChoiceIsAboutTheBest) {
         for (const Asked& asked : kAsked) counted[rule].push_back(laid_.count(rule, asked, random_, 100));
     }
     const auto versions = static_cast<double>(laid_.stripe.upto), keys = laid_.profile.keys;
-    constexpr int kMixes = test::kSanitized ? 20 : 120;
+    constexpr int kMixes = test::kSanitized ? 20 : 60;
     double regret = 0, default_over = 0;
     int close = 0;
     for (int round = 0; round < kMixes; ++round) {

@@ -1,9 +1,10 @@
-// Goal:    a curve's codes merge the bits they say, and bigmin and litmax find exactly the next code of a box.
+// Goal:    a curve's codes merge the bits they say, bigmin finds exactly the next code of a box, and rules go on.
 // Method:  every pattern of up to 6 bits against a bit by bit definition, with every box and every code; random
 //          patterns of up to 48 bits against the definition, and boxes of larger ones against a search through all
 //          their codes.
 #include <cold/curve.h>
 
+#include <support/bigmin.h>
 #include <support/results.h>
 #include <support/seed.h>
 
@@ -49,10 +50,7 @@ std::vector<std::uint64_t> codes_of(const Curve& curve, std::uint64_t x0, std::u
 void expect_steps(const Curve& curve, const std::vector<std::uint64_t>& codes, std::uint64_t code) {
     const auto next = std::ranges::lower_bound(codes, code);
     const auto expected_next = next == codes.end() ? std::nullopt : std::optional(*next);
-    ASSERT_EQ(curve.bigmin(code, codes.front(), codes.back()), expected_next) << curve.pattern() << ' ' << code;
-    const auto behind = std::ranges::upper_bound(codes, code);
-    const auto expected_last = behind == codes.begin() ? std::nullopt : std::optional(behind[-1]);
-    ASSERT_EQ(curve.litmax(code, codes.front(), codes.back()), expected_last) << curve.pattern() << ' ' << code;
+    ASSERT_EQ(test::bigmin(curve, code, codes.front(), codes.back()), expected_next) << curve.pattern() << ' ' << code;
 }
 
 TEST(Curve, StepsThroughEveryBoxOfEverySmallPattern) {
@@ -145,6 +143,25 @@ TEST(Curve, IsCalledByItsShortestRule) {
     }
     EXPECT_EQ(Curve().name(), "k..");
     EXPECT_EQ(Curve::by_rule("vvk", 1).name(), "v..");
+}
+
+TEST(Curve, LeapsWhereTheOtherDimensionStartsAnew) {
+    // 16 blocks: four slabs, and within them from column to column.
+    const Curve slabs = Curve::by_rule("vvk", 4);
+    EXPECT_TRUE(slabs.leaps(0b0011, 0b0100));
+    EXPECT_TRUE(slabs.leaps(0b0111, 0b1000));
+    EXPECT_FALSE(slabs.leaps(0b0100, 0b0101));
+    EXPECT_FALSE(slabs.leaps(0b0101, 0b0110));
+    EXPECT_FALSE(slabs.leaps(0b0101, 0b0101));
+    // Only in the upper half of the bits, so that there are few.
+    const Curve thin = Curve::by_rule("vvvk", 4);
+    EXPECT_TRUE(thin.leaps(0b0011, 0b0100));
+    EXPECT_FALSE(thin.leaps(0b0001, 0b0010));
+    const Curve z = Curve::by_rule("kv", 4);
+    EXPECT_TRUE(z.leaps(0b0111, 0b1000));
+    EXPECT_TRUE(z.leaps(0b0011, 0b0100));
+    EXPECT_FALSE(z.leaps(0b0001, 0b0010));
+    for (const char* rule : {"k", "v"}) EXPECT_FALSE(Curve::by_rule(rule, 4).leaps(0, 0b1000)) << rule;
 }
 
 TEST(Curve, KnowsRules) {

@@ -77,13 +77,17 @@ public:
         : block_of_(stripe.by_key.size()) {
         const cold::CurveGrid grid(curve, 0, stripe.upto, cold::even_columns(stripe.by_key, curve));
         const auto order = cold::curve_order(stripe.by_key, grid, platform::kernels_for(platform::best_kernel_level()));
-        for (std::size_t at = 0; at < order.size(); ++at) {
-            builder_.note(stripe.by_key[order[at]]);
-            block_of_[order[at]] = builder_.blocks();
-            if ((at + 1) % records_each == 0 || at + 1 == order.size()) {
+        std::size_t noted = 0;
+        for (std::size_t at = 0; at < order.records.size(); ++at) {
+            if (noted == records_each || (noted > 0 && std::ranges::binary_search(order.leaps, at))) {
                 builder_.end_block(static_cast<std::uint32_t>(builder_.blocks()), 1);
+                noted = 0;
             }
+            builder_.note(stripe.by_key[order.records[at]]);
+            block_of_[order.records[at]] = builder_.blocks();
+            ++noted;
         }
+        builder_.end_block(static_cast<std::uint32_t>(builder_.blocks()), 1);
         blocks_ = builder_.blocks();
         zones_ = builder_.build();
     }
