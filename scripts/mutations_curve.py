@@ -24,6 +24,8 @@ CURVES = [
          ("of.rows * wy + (wy < 1 ? 1 : 0);", "1 + 0 * wy;")),
         ("boxes-without-straddling", "the model takes each block's box for a cell", [CHOICE],
          ("if (of.curve.leaps(0, std::uint64_t{1} << j)) {", "if (true) {")),
+        ("heavy-keys-unseen", "the model spreads keys that fill columns over all of them", [CHOICE],
+         ("share(group) * columns > 1;", "share(group) * columns > 1e9;")),
         ("dead-blocks-read", "the model thinks that scans as of a version read all older blocks", [CHOICE],
          ("depth_alive(of))", "0.5)")),
     ),
