@@ -70,6 +70,12 @@ struct Options {
     /// How segments are written from now on; may differ from open to open. A build without libzstd refuses `history`
     /// with invalid_argument, and a store that has compressed segments with incompatible.
     Compression compression = Compression::none;
+    /// The order of history in segments written from now on; may differ from open to open. Empty: each segment has the
+    /// one that suits the histories, scans as of older versions and changes asked for lately. Else at most 48 letters:
+    /// one bit each of a record's place, from the highest down, k of its key and v of its version. Leading v's stand
+    /// once and the rest is repeated: "k" is by key, "v" by version, "vvk" by key in each quarter of the versions, "kv"
+    /// alternates (the Z-order curve). Reads answer the same whatever the order; it decides what they cost.
+    std::string curve;
     Retention retention;  ///< No effect before the cold tier exists.
 
     /// Largest value accepted, in bytes. 0: what a frame holds (nearly a quarter of a ring, at most 4 GiB - 1).

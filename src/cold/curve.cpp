@@ -1,6 +1,6 @@
 #include <cold/curve.h>
 
-#include <array>
+#include <algorithm>
 #include <bit>
 
 namespace zverse::cold {
@@ -34,7 +34,28 @@ Result<Curve> Curve::parse(std::string_view pattern) {
     return Curve(static_cast<unsigned>(pattern.size()), versions);
 }
 
-Curve Curve::slabs(unsigned rows, unsigned columns) noexcept { return {rows + columns, low_bits(rows) << columns}; }
+bool is_curve_rule(std::string_view text) noexcept {
+    return !text.empty() && text.size() <= Curve::kBitsMax && text.find_first_not_of("kv") == std::string_view::npos;
+}
+
+Curve Curve::by_rule(std::string_view rule, unsigned bits) noexcept {
+    const std::size_t once = std::min(rule.find_first_not_of('v'), rule.size());
+    const std::string_view again = once == rule.size() ? rule : rule.substr(once);
+    std::uint64_t versions = 0;
+    for (unsigned i = 0; i < bits; ++i) {
+        const char letter = i < once ? 'v' : again[(i - once) % again.size()];
+        versions = versions << 1 | (letter == 'v' ? 1 : 0);
+    }
+    return {bits, versions};
+}
+
+std::string Curve::name() const {
+    const std::string letters = pattern();
+    if (letters.empty()) return "k..";
+    std::size_t length = 1;
+    while (by_rule(std::string_view(letters).substr(0, length), bits_) != *this) ++length;
+    return letters.substr(0, length) + "..";
+}
 
 std::string Curve::pattern() const {
     std::string text;
@@ -44,7 +65,6 @@ std::string Curve::pattern() const {
 
 unsigned Curve::key_bits() const noexcept { return static_cast<unsigned>(std::popcount(xs_.spread)); }
 unsigned Curve::version_bits() const noexcept { return static_cast<unsigned>(std::popcount(ys_.spread)); }
-bool Curve::is_slabs() const noexcept { return ys_.spread == 0 || (ys_.count == 1 && ys_.spread > xs_.spread); }
 
 std::uint64_t Curve::encode(std::uint64_t column, std::uint64_t row) const noexcept {
     std::uint64_t code = 0;
@@ -53,47 +73,11 @@ std::uint64_t Curve::encode(std::uint64_t column, std::uint64_t row) const noexc
     return code;
 }
 
-std::optional<std::uint64_t> Curve::bigmin(std::uint64_t code, std::uint64_t low, std::uint64_t high) const noexcept {
-    if (code <= low) return low;
-    const std::array masks{xs_.spread, ys_.spread};
-    // The highest bit at which a dimension leaves the box, and on which side.
-    std::uint64_t violation = 0;
-    bool under = false;
-    for (const std::uint64_t mask : masks) {
-        const std::uint64_t at = code & mask, from = low & mask, to = high & mask;
-        if (at < from && top_bit(at ^ from) > violation) violation = top_bit(at ^ from), under = true;
-        if (at > to && top_bit(at ^ to) > violation) violation = top_bit(at ^ to), under = false;
-    }
-    if (violation == 0) return code;  // inside
-    std::uint64_t bit = violation;
-    if (!under) {
-        // Above the violation, the lowest 0 that may become 1 without leaving the box.
-        std::uint64_t settable = 0;
-        for (const std::uint64_t mask : masks) {
-            const std::uint64_t at = code & mask, to = high & mask;
-            const std::uint64_t first_below = at < to ? top_bit(at ^ to) : 0;
-            if (first_below > violation) settable |= ~code & mask & (2 * first_below - 1);
-        }
-        settable &= ~(2 * violation - 1);
-        if (settable == 0) return std::nullopt;
-        bit = settable & -settable;
-    }
-    const std::uint64_t below = bit - 1;
-    const std::uint64_t prefix = (code & ~below) | bit;
-    std::uint64_t result = prefix;
-    for (const std::uint64_t mask : masks) {
-        // Still on the box's lower face in this dimension: its low bits go on from there.
-        if (((prefix ^ low) & mask & ~below) == 0) result |= low & mask & below;
-    }
-    return result;
-}
-
-std::optional<std::uint64_t> Curve::litmax(std::uint64_t code, std::uint64_t low, std::uint64_t high) const noexcept {
-    // In the mirror each number is its complement, so the largest code below becomes the smallest above.
-    const std::uint64_t mirror = all();
-    const auto found = bigmin(~code & mirror, ~high & mirror, ~low & mirror);
-    if (!found) return std::nullopt;
-    return ~*found & mirror;
+bool Curve::leaps(std::uint64_t from, std::uint64_t to) const noexcept {
+    // Below the highest bit that changes, bits of the other dimension start anew; without any it is a step aside.
+    const std::uint64_t highest = top_bit(from ^ to);
+    const std::uint64_t others = (highest & ys_.spread) != 0 ? xs_.spread : ys_.spread;
+    return highest >> bits_ / 2 != 0 && (others & (highest - 1)) != 0;
 }
 
 }  // namespace zverse::cold

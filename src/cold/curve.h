@@ -4,18 +4,13 @@
 // distance from the slab's begin, cut down to the curve's resolution) into one code, and blocks are stored in the order
 // of codes. Which bits alternate how is the curve's mask, written from the highest bit down: "kkk" is key-major, "vvv"
 // a log, "vvkk" four version slabs, each key-major, "kvkv" the Z-order curve (G. M. Morton 1966). See
-// docs/decisions/ and the layout study for why "vvk.." is the default.
-//
-// bigmin() and litmax() find, for a code outside a box of columns and rows, the next code inside: H. Tropf and
-// H. Herzog, "Multidimensional Range Search in Dynamically Balanced Trees", 1981; here for any mask, a step per
-// dimension instead of one per bit.
+// docs/decisions/0014 for how it is chosen and why queries do not step along it.
 #pragma once
 
 #include <platform/kernels.h>
 #include <zverse/error.h>
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,17 +25,21 @@ public:
     Curve() = default;
     /// `pattern`: 'k' and 'v', highest bit first; may be empty. Errors: corrupt (another letter, too long).
     [[nodiscard]] static Result<Curve> parse(std::string_view pattern);
-    /// `rows` leading version bits above `columns` key bits.
-    [[nodiscard]] static Curve slabs(unsigned rows, unsigned columns) noexcept;
+
+    /// The first `bits` letters of a rule without end, see is_curve_rule().
+    [[nodiscard]] static Curve by_rule(std::string_view rule, unsigned bits) noexcept;
 
     [[nodiscard]] std::string pattern() const;
+    /// The shortest rule for it, with ".." behind it: "vvk..".
+    [[nodiscard]] std::string name() const;
     [[nodiscard]] unsigned bits() const noexcept { return bits_; }
     [[nodiscard]] unsigned key_bits() const noexcept;
     [[nodiscard]] unsigned version_bits() const noexcept;
+    /// The bits of a code that are a key's, and those that are a version's.
+    [[nodiscard]] std::uint64_t key_mask() const noexcept { return xs_.spread; }
+    [[nodiscard]] std::uint64_t version_mask() const noexcept { return ys_.spread; }
     [[nodiscard]] std::uint64_t columns() const noexcept { return std::uint64_t{1} << key_bits(); }
     [[nodiscard]] std::uint64_t rows() const noexcept { return std::uint64_t{1} << version_bits(); }
-    /// Whether all version bits lie above all key bits: then each row is in key order.
-    [[nodiscard]] bool is_slabs() const noexcept;
     [[nodiscard]] bool operator==(const Curve& other) const noexcept {
         return bits_ == other.bits_ && ys_.spread == other.ys_.spread;
     }
@@ -53,19 +52,19 @@ public:
         kernels.merge_bits(columns, rows, codes, count, xs_, ys_);
     }
 
-    /// The smallest code >= `code` in the box spanned by the corner codes `low` and `high`.
-    [[nodiscard]] std::optional<std::uint64_t> bigmin(std::uint64_t code, std::uint64_t low,
-                                                      std::uint64_t high) const noexcept;
-    /// The largest code <= `code` in the box.
-    [[nodiscard]] std::optional<std::uint64_t> litmax(std::uint64_t code, std::uint64_t low,
-                                                      std::uint64_t high) const noexcept;
+    /// Whether the curve, on its way from one code to another, leaves a large part of the grid for another one: a block
+    /// with records of both parts would have a wide box with little in it. There are at most 2 * sqrt(2^bits) parts.
+    [[nodiscard]] bool leaps(std::uint64_t from, std::uint64_t to) const noexcept;
 
 private:
     Curve(unsigned bits, std::uint64_t version_mask) noexcept;
-    [[nodiscard]] std::uint64_t all() const noexcept { return xs_.spread | ys_.spread; }
 
     unsigned bits_ = 0;
     platform::BitSpread xs_, ys_;
 };
+
+/// A rule says how a curve goes on for as many bits as a component has: leading v's stand once, what follows them is
+/// repeated, and v's alone are. "vvk" is vvkkk.., "kv" is kvkv.., "k" is kkk... At most Curve::kBitsMax letters.
+[[nodiscard]] bool is_curve_rule(std::string_view text) noexcept;
 
 }  // namespace zverse::cold

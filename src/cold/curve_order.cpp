@@ -1,7 +1,6 @@
 #include <cold/curve_order.h>
 
 #include <algorithm>
-#include <bit>
 #include <numeric>
 
 namespace zverse::cold {
@@ -25,10 +24,11 @@ std::vector<std::string> even_columns(std::span<const Record> by_key, const Curv
     return columns;
 }
 
-std::vector<std::uint32_t> curve_order(std::span<const Record> by_key, const CurveGrid& grid,
-                                       const platform::Kernels& kernels) {
-    std::vector<std::uint32_t> order(by_key.size());
-    std::iota(order.begin(), order.end(), 0);
+CurveOrder curve_order(std::span<const Record> by_key, const CurveGrid& grid, const platform::Kernels& kernels) {
+    CurveOrder order;
+    std::vector<std::uint32_t>& records = order.records;
+    records.resize(by_key.size());
+    std::iota(records.begin(), records.end(), 0);
     if (grid.curve().version_bits() == 0) return order;
     std::vector<std::uint64_t> columns(by_key.size()), rows(by_key.size());
     std::uint64_t column = 0;
@@ -40,15 +40,11 @@ std::vector<std::uint32_t> curve_order(std::span<const Record> by_key, const Cur
     std::vector<std::uint64_t>& codes = columns;  // each is read before it is written
     grid.curve().encode(kernels, columns.data(), rows.data(), codes.data(), codes.size());
     // Stable: within a code the records stay in (key, version descending) order.
-    std::stable_sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) { return codes[a] < codes[b]; });
+    std::ranges::stable_sort(records, {}, [&](std::uint32_t record) { return codes[record]; });
+    for (std::size_t i = 1; i < records.size(); ++i) {
+        if (grid.curve().leaps(codes[records[i - 1]], codes[records[i]])) order.leaps.push_back(i);
+    }
     return order;
-}
-
-Curve slab_curve(std::uint64_t bytes, std::uint64_t block_bytes, unsigned rows) noexcept {
-    const std::uint64_t blocks = bytes / block_bytes + 1;
-    const auto bits = std::min(static_cast<unsigned>(std::bit_width(blocks)) - 1, Curve::kBitsMax);
-    rows = std::min(rows, bits);
-    return Curve::slabs(rows, bits - rows);
 }
 
 }  // namespace zverse::cold

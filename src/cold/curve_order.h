@@ -34,12 +34,14 @@ private:
 /// Fences that split the keys of `by_key` evenly.
 [[nodiscard]] std::vector<std::string> even_columns(std::span<const Record> by_key, const Curve& curve);
 
-/// The file order of records that are sorted by (key, version descending): indices into them by (code, place).
-[[nodiscard]] std::vector<std::uint32_t> curve_order(std::span<const Record> by_key, const CurveGrid& grid,
-                                                     const platform::Kernels& kernels);
-
-/// The default curve of a history segment of `bytes` in blocks of `block_bytes`: `rows` leading version bits, fewer
-/// where there are too few blocks for them, and key bits for the rest.
-[[nodiscard]] Curve slab_curve(std::uint64_t bytes, std::uint64_t block_bytes, unsigned rows) noexcept;
+/// The file order of records: indices into them by (code, place), and before which of these places a block should end,
+/// since the curve leaps there; ascending.
+struct CurveOrder {
+    std::vector<std::uint32_t> records;
+    std::vector<std::size_t> leaps;
+};
+/// Of records that are sorted by (key, version descending).
+[[nodiscard]] CurveOrder curve_order(std::span<const Record> by_key, const CurveGrid& grid,
+                                     const platform::Kernels& kernels);
 
 }  // namespace zverse::cold

@@ -266,16 +266,35 @@ Result<std::size_t> Segment::block_number(std::uint64_t unit) const {
     return std::unexpected(damaged(unit * header_.unit_bytes, "no block begins where the index says"));
 }
 
+bool Segment::stretch_may_hold(std::size_t block, std::string_view key, Version after, Version upto) const noexcept {
+    const Zone& zone = zones_.block(block);
+    if (zone.version_max <= after) return false;  // it only goes down from there
+    if (zone.version_min <= upto) return true;
+    // It may go on in the next block.
+    if (++block == zones_.blocks()) return false;
+    const Zone& next = zones_.block(block);
+    return key >= zones_.first_key(next) && key <= zones_.last_key(next);
+}
+
 template <class Visit>
-Result<void> Segment::for_each_posting(std::string_view key, std::uint64_t hash, Visit&& visit) const {
+Result<void> Segment::for_each_posting(std::string_view key, std::uint64_t hash, const Version& after, Version upto,
+                                       Visit&& visit) const {
     for (std::uint64_t number = home_of(hash, home_buckets_);; ++number) {
         auto found = bucket(number);
         if (!found) return std::unexpected(std::move(found.error()));
         const IndexBucket& bucket = **found;
-        for (unsigned matches = match_tags(bucket, tag_of(hash)); matches != 0; matches &= matches - 1) {
+        unsigned matches = match_tags(bucket, tag_of(hash));
+        // To ask the zones pays where a key has several stretches.
+        const bool ask_zones = header_.kind == SegmentKind::history && std::popcount(matches) > 1;
+        for (; matches != 0; matches &= matches - 1) {
             const std::uint32_t posting = bucket.postings[std::countr_zero(matches)];
-            if (!decompressor_) prefetch_record(posting);
             const std::uint64_t unit = posting >> kPostingOffsetBits;
+            if (ask_zones) {
+                auto block = block_number(unit);
+                if (!block) return std::unexpected(std::move(block.error()));
+                if (!stretch_may_hold(*block, key, after, upto)) continue;
+            }
+            if (!decompressor_) prefetch_record(posting);
             const auto offset =
                 static_cast<std::uint32_t>((posting & ((1U << kPostingOffsetBits) - 1)) * kRecordAlignment);
             auto block = block_bytes(unit);
@@ -329,7 +348,8 @@ Result<bool> Segment::walk_down(BlockReader& reader, std::uint64_t unit, std::st
 
 Result<void> Segment::find(std::string_view key, std::uint64_t hash, Version as_of, Hit& best) const {
     return for_each_posting(
-        key, hash, [&](BlockReader& reader, std::uint64_t unit, std::uint32_t, StoredRecord& record) -> Result<bool> {
+        key, hash, best.record.version, as_of,
+        [&](BlockReader& reader, std::uint64_t unit, std::uint32_t, StoredRecord& record) -> Result<bool> {
             if (record.version > as_of) {
                 auto found = walk_down(reader, unit, key, as_of, record);
                 if (!found) return std::unexpected(std::move(found.error()));
@@ -344,9 +364,11 @@ Result<void> Segment::find(std::string_view key, std::uint64_t hash, Version as_
         });
 }
 
-Result<void> Segment::postings(std::string_view key, std::uint64_t hash, std::vector<Place>& places) const {
+Result<void> Segment::postings(std::string_view key, std::uint64_t hash, Version after, Version upto,
+                               std::vector<Place>& places) const {
     return for_each_posting(
-        key, hash, [&](const BlockReader&, std::uint64_t unit, std::uint32_t offset, StoredRecord&) -> Result<bool> {
+        key, hash, after, upto,
+        [&](const BlockReader&, std::uint64_t unit, std::uint32_t offset, StoredRecord&) -> Result<bool> {
             auto number = block_number(unit);
             if (!number) return std::unexpected(std::move(number.error()));
             places.push_back({*number, offset});

@@ -98,9 +98,11 @@ public:
         std::size_t block;
         std::uint32_t offset;
     };
-    /// Where the stretches of a key begin, in file order. A stretch: neighbouring records of one key, their versions
-    /// descending; it ends where the next record is of another key or newer.
-    [[nodiscard]] Result<void> postings(std::string_view key, std::uint64_t hash, std::vector<Place>& places) const;
+    /// Where the stretches of a key begin, in no order; those without a version in (after, upto] may be left out. A
+    /// stretch: neighbouring records of one key, their versions descending; it ends where the next record is of another
+    /// key or newer.
+    [[nodiscard]] Result<void> postings(std::string_view key, std::uint64_t hash, Version after, Version upto,
+                                        std::vector<Place>& places) const;
 
     /// A block, checked. Errors: corrupt, full (memory).
     [[nodiscard]] Result<BlockReader> block(std::size_t number) const;
@@ -157,9 +159,14 @@ private:
         const std::byte* const bytes = mapping_.bytes().data();
         for (std::uint64_t line = 0; line < 3; ++line) platform::prefetch(bytes + record + line * kCacheLine);
     }
-    /// Calls visit(block reader, unit, record) for each posting of the key; it returns false to end.
+    /// Calls visit(block reader, unit, record) for each posting of the key; it returns false to end. Blocks of a
+    /// history whose zones show that no version in (after, upto] begins there are passed; `after` may rise on the way.
     template <class Visit>
-    [[nodiscard]] Result<void> for_each_posting(std::string_view key, std::uint64_t hash, Visit&& visit) const;
+    [[nodiscard]] Result<void> for_each_posting(std::string_view key, std::uint64_t hash, const Version& after,
+                                                Version upto, Visit&& visit) const;
+    /// Whether a stretch of the key that begins in a block may have a version in (after, upto].
+    [[nodiscard]] bool stretch_may_hold(std::size_t block, std::string_view key, Version after,
+                                        Version upto) const noexcept;
     [[nodiscard]] Result<std::size_t> block_number(std::uint64_t unit) const;
     /// Walks down a stretch of the key to its newest record <= as_of, which is `reader`'s then.
     [[nodiscard]] Result<bool> walk_down(BlockReader& reader, std::uint64_t unit, std::string_view key, Version as_of,

@@ -67,7 +67,7 @@ Result<OutsideValue> SegmentWriter::write_outside(std::string_view value) {
 }
 
 Result<void> SegmentWriter::add(const Record& record) {
-    if (block_.full()) {
+    if (block_.full() || (block_ends_ && !block_.empty())) {
         if (auto done = end_block(); !done) return done;
     }
     std::optional<OutsideValue> outside;
@@ -109,6 +109,7 @@ Result<void> SegmentWriter::end_block() {
     zones_.end_block(static_cast<std::uint32_t>(unit), static_cast<std::uint32_t>(bytes.size()));
     block_.clear();
     builder_bytes_ = 0;
+    block_ends_ = false;
     return {};
 }
 

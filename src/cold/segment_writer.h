@@ -52,6 +52,8 @@ public:
                                                       SegmentPlan plan);
 
     [[nodiscard]] Result<void> add(const Record& record);
+    /// The next record begins a new block.
+    void begin_block() noexcept { block_ends_ = true; }
     /// Bytes of the file so far, what is being built included, sections not.
     [[nodiscard]] std::uint64_t bytes() const noexcept { return stream_.position() + builder_bytes_; }
     [[nodiscard]] std::uint64_t records() const noexcept { return header_.records; }
@@ -82,6 +84,7 @@ private:
     BlockBuilder block_;
     std::optional<BlockCompressor> compressor_;
     std::uint64_t builder_bytes_ = 0;
+    bool block_ends_ = false;
     std::vector<Begun> begun_;  ///< of the block being built
     KeyIndexBuilder index_;
     ZoneMapBuilder zones_;

@@ -91,6 +91,7 @@ Result<void> SlabWriter::add_live(const Record& record) {
         if (!writer) return std::unexpected(std::move(writer.error()));
         live_.emplace(std::move(*writer));
     }
+    ++part_keys_;
     return live_->add(record);
 }
 
@@ -103,7 +104,35 @@ void SlabWriter::add_waiting(const Record& record) {
     waiting_.push_back(record);
     waiting_.back().key = waiting_keys_.back();
     waiting_memory_ += sizeof(Record);
-    waiting_file_bytes_ += record.key.size() + record.value.size() + kRecordOverhead;
+    const std::uint64_t bytes = record.key.size() + record.value.size() + kRecordOverhead;
+    waiting_file_bytes_ += bytes;
+    const bool outside = record.value.size() > kOutsideValueBytes;
+    waiting_block_bytes_ += outside ? bytes - record.value.size() + sizeof(OutsideValue) : bytes;
+}
+
+/// A history that is written again comes along its old curve.
+void SlabWriter::sort_waiting() {
+    const auto before = [](const Record& a, const Record& b) {
+        const auto order = a.key <=> b.key;
+        return order != 0 ? order < 0 : a.version > b.version;
+    };
+    if (!std::ranges::is_sorted(waiting_, before)) std::ranges::sort(waiting_, before);
+}
+
+Curve SlabWriter::choose_curve(const SegmentPlan& plan) const {
+    static const QueryMix kNone;
+    const CurveTask task{.by_key = waiting_,
+                         .after = plan.slab_after,
+                         .upto = plan.slab_upto,
+                         .floor = plan_.floor,
+                         .blocks = static_cast<double>(waiting_block_bytes_ / plan.block_bytes + 1),
+                         .slab_keys = static_cast<double>(part_keys_)};
+    CurveChoice choice =
+        cold::choose_curve(task, plan_.curve, plan_.queries != nullptr ? *plan_.queries : kNone, *plan_.kernels);
+    choice.segment = plan.segment;
+    // One block has no order.
+    if (plan_.curves != nullptr && choice.curve.bits() > 0) plan_.curves->note(choice);
+    return choice.curve;
 }
 
 Result<void> SlabWriter::end_segment(SegmentWriter& writer, std::uint64_t id,
@@ -123,21 +152,27 @@ Result<void> SlabWriter::write_history(const std::optional<std::string>& range_e
     SegmentPlan plan = segment_plan(SegmentKind::history, id);
     plan.compress = plan_.compression == Compression::history && plan_.level >= kCompressedLevelMin;
     if (plan.compress) plan.block_bytes = std::min(plan.block_bytes, kCompressedBlockBytes);
-    plan.curve = plan_.curve ? *plan_.curve : slab_curve(waiting_file_bytes_, plan.block_bytes, plan_.rows);
+    sort_waiting();
+    plan.curve = choose_curve(plan);
     plan.columns = even_columns(waiting_, plan.curve);
     plan.unit_bytes = unit_bytes_for(waiting_file_bytes_);
     const CurveGrid grid(plan.curve, plan.slab_after, plan.slab_upto, plan.columns);
-    const std::vector<std::uint32_t> order = curve_order(waiting_, grid, *plan_.kernels);
+    const CurveOrder order = curve_order(waiting_, grid, *plan_.kernels);
     if (plan.compress) {
-        auto made = dictionary_for(waiting_, order, {plan.slab_after, plan.block_bytes, plan.unit_bytes});
+        auto made = dictionary_for(waiting_, order.records, {plan.slab_after, plan.block_bytes, plan.unit_bytes});
         if (!made) return std::unexpected(std::move(made.error()));
         plan.dictionary = std::move(*made);
     }
     unfinished_.push_back(id);
     auto writer = SegmentWriter::create(io_, unfinished_path(id), std::move(plan));
     if (!writer) return std::unexpected(std::move(writer.error()));
-    for (const std::uint32_t i : order) {
-        if (auto added = writer->add(waiting_[i]); !added) return added;
+    auto leap = order.leaps.begin();
+    for (std::size_t i = 0; i < order.records.size(); ++i) {
+        if (leap != order.leaps.end() && *leap == i) {
+            writer->begin_block();
+            ++leap;
+        }
+        if (auto added = writer->add(waiting_[order.records[i]]); !added) return added;
     }
     return end_segment(*writer, id, range_end, part);
 }
@@ -162,8 +197,10 @@ Result<SlabPart> SlabWriter::end_part(const std::optional<std::string>& range_en
         history_begin_ = range_end.value_or("");
         waiting_.clear();
         waiting_keys_.clear();
-        waiting_memory_ = waiting_file_bytes_ = 0;
+        held_.clear();
+        waiting_memory_ = waiting_file_bytes_ = waiting_block_bytes_ = 0;
     }
+    part_keys_ = 0;
     if (!part.segments.empty()) {
         if (auto synced = io_.sync_directory(plan_.directory); !synced) {
             return std::unexpected(std::move(synced.error()));

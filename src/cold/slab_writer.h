@@ -5,12 +5,15 @@
 // between two keys when a segment has its size or what waits has its memory, so a merge can be published and its inputs
 // released range by range.
 //
+// The curve of a history is chosen when its records are at hand: curve_choice.h.
+//
 // Compression: history segments from kCompressedLevelMin on, with a dictionary where one pays. What a flush writes is
 // read often, and soon: it stays as it is.
 //
 // Retention: what was superseded at or before the floor is left out.
 #pragma once
 
+#include <cold/curve_choice.h>
 #include <cold/curve_order.h>
 #include <cold/segment_writer.h>
 #include <zverse/options.h>
@@ -51,8 +54,9 @@ struct SlabPlan {
     std::uint64_t segment_bytes = std::uint64_t{64} << 20;
     std::uint64_t waiting_bytes = std::uint64_t{16} << 20;  ///< memory for what waits
     std::size_t block_bytes = kRecordsBeginMax;
-    unsigned rows = 2;  ///< leading version bits of the default curve
-    std::optional<Curve> curve;  ///< in its place
+    CurvePolicy curve;
+    std::shared_ptr<const QueryMix> queries;  ///< that histories were asked lately; may be null
+    CurveLog* curves = nullptr;  ///< takes note of what was chosen; may be null
     Compression compression = Compression::none;
     const platform::Kernels* kernels = nullptr;
 };
@@ -74,8 +78,11 @@ public:
 
     /// Whether the part has its size and should end before a key whose value has `value_bytes`.
     [[nodiscard]] bool part_full(std::uint64_t value_bytes) const noexcept;
-    /// The next record; `superseded` of the first one of a key is kOpen. Values must stay until the part ends.
+    /// The next record; `superseded` of the first one of a key is kOpen. Values must stay until the part ends. Of
+    /// superseded records alone the order does not matter.
     [[nodiscard]] Result<void> add(const Record& record);
+    /// Keeps what values lie in until the part ends.
+    void hold(BlockHold block) { held_.push_back(std::move(block)); }
     /// Ends the part before `range_end`, or as the last one. On return its segments survive power loss.
     [[nodiscard]] Result<SlabPart> end_part(const std::optional<std::string>& range_end);
 
@@ -90,6 +97,8 @@ private:
     [[nodiscard]] SegmentPlan segment_plan(SegmentKind kind, std::uint64_t segment) const;
     [[nodiscard]] Result<void> add_live(const Record& record);
     void add_waiting(const Record& record);
+    void sort_waiting();
+    [[nodiscard]] Curve choose_curve(const SegmentPlan& plan) const;
     [[nodiscard]] Result<void> write_history(const std::optional<std::string>& range_end, SlabPart& part);
     [[nodiscard]] Result<void> end_segment(SegmentWriter& writer, std::uint64_t id,
                                            const std::optional<std::string>& range_end, SlabPart& part);
@@ -103,7 +112,10 @@ private:
     std::uint32_t live_part_, history_part_;
     std::vector<Record> waiting_;
     std::deque<std::string> waiting_keys_;
+    std::vector<BlockHold> held_;
     std::uint64_t waiting_memory_ = 0, waiting_file_bytes_ = 0;
+    std::uint64_t waiting_block_bytes_ = 0;  ///< of the latter, what does not lie outside of blocks
+    std::uint64_t part_keys_ = 0;  ///< in the live segment
     std::vector<std::uint64_t> unfinished_, finished_;  ///< segments; finished ones not kept yet
     std::uint64_t dropped_ = 0, bytes_written_ = 0;
 };

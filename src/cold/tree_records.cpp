@@ -80,7 +80,7 @@ Result<VersionStretch> records_of_key(const Tree& tree, std::string_view key, Ve
             break;
         }
         begins.clear();
-        if (auto found = holder.segment->postings(key, tree.hash(key), begins); !found) {
+        if (auto found = holder.segment->postings(key, tree.hash(key), wanted.after, wanted.upto, begins); !found) {
             return std::unexpected(std::move(found.error()));
         }
         for (const Segment::Place& begin : begins) {

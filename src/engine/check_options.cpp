@@ -1,5 +1,6 @@
 #include <engine/check_options.h>
 
+#include <cold/curve.h>
 #include <hot/layout.h>
 #include <platform/compression.h>
 
@@ -62,6 +63,10 @@ Result<void> check_options(const Options& options) {
     }
     if (options.compression != Compression::none && !platform::has_compression()) {
         return std::unexpected(bad_option("compression is history, and this build has no libzstd"));
+    }
+    if (!options.curve.empty() && !cold::is_curve_rule(options.curve)) {
+        return std::unexpected(bad_option("curve is \"" + options.curve + "\"; it must be empty or at most " +
+                                          std::to_string(cold::Curve::kBitsMax) + " letters k and v"));
     }
     if (const std::string& force = options.force_granularity;
         !force.empty() && force != "byte" && force != "cache_line" && force != "page") {

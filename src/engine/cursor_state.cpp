@@ -5,6 +5,36 @@
 
 namespace zverse::engine {
 
+/// Counted at the end, since only then it shows how far a cursor went: many are asked for a page of a long range.
+BatchCursor::~BatchCursor() {
+    if (asked_ && (delivered_ > 0 || ended_)) note_query();
+}
+
+void BatchCursor::note_query() const noexcept {
+    cold::QueryCounts& queries = engine_->queries();
+    if (asked_->kind == cold::QueryKind::as_of) return queries.note_as_of(delivered_);
+    const VersionRange all = covered();
+    if (all.after >= std::min(all.upto, asked_->cut)) return;  // it found enough in the rings
+    const Version settled = std::min(all.upto, asked_->cut) - all.after;
+    if (asked_->kind == cold::QueryKind::history) return queries.note_history(settled);
+    // About a record a version.
+    const double share = static_cast<double>(delivered_) / static_cast<double>(all.upto - all.after);
+    queries.note_changes(settled, asked_->all_keys ? 1 : share);
+}
+
+/// The versions that the cursor came through.
+VersionRange BatchCursor::covered() const noexcept {
+    VersionRange all = asked_->versions;
+    if (ended_) return all;
+    const bool newest_first = (asked_->kind == cold::QueryKind::history) != options_.reverse;
+    if (newest_first) {
+        all.after = std::max(all.after, entry_.version - 1);
+    } else {
+        all.upto = std::min(all.upto, entry_.version);
+    }
+    return all;
+}
+
 Result<bool> BatchCursor::next() {
     // What was read is shown without entering the store, but not after its closing.
     if (delivered_ < limit_ && !engine_->closed() && batch_.take(entry_)) [[likely]] {
@@ -21,7 +51,10 @@ Result<bool> BatchCursor::next_batch() {
     if (delivered_ == limit_) return false;
     while (!batch_.take(entry_)) {
         if (lost_place_) return std::unexpected(lost_place_error());
-        if (done_) return false;
+        if (done_) {
+            ended_ = true;
+            return false;
+        }
         batch_.clear();
         std::size_t wanted = batch_entries_;
         if (options_.limit != 0) {

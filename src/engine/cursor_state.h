@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,7 @@ public:
           options_(options),
           pin_(std::move(pin)),
           limit_(options.limit != 0 ? options.limit : std::numeric_limits<std::uint64_t>::max()) {}
+    ~BatchCursor() override;
 
     [[nodiscard]] Result<bool> next() override;
     [[nodiscard]] Result<bool> seek(std::string_view key) override;
@@ -57,6 +59,14 @@ public:
         CursorState::lose_place();
         batch_.clear();
     }
+    /// It asks for history that has settled; how much of it, is counted when the cursor goes.
+    struct Asked {
+        cold::QueryKind kind;
+        VersionRange versions;  ///< of a history or of changes
+        Version cut;  ///< what has settled
+        bool all_keys = false;  ///< of changes
+    };
+    void asks(const Asked& asked) noexcept { asked_ = asked; }
 
 protected:
     static constexpr std::size_t kBatchBytes = std::size_t{1} << 20;  ///< a batch ends behind it
@@ -79,10 +89,14 @@ private:
     static constexpr std::size_t kBatchEntries = 1024;
 
     [[nodiscard]] Result<bool> next_batch();
+    void note_query() const noexcept;
+    [[nodiscard]] VersionRange covered() const noexcept;
 
     VersionPins::Pin pin_;
     const std::uint64_t limit_;
+    std::optional<Asked> asked_;
     std::uint64_t delivered_ = 0;
+    bool ended_ = false;  ///< there was no more to deliver
     std::size_t batch_entries_ = 16;
 };
 

@@ -34,12 +34,15 @@ Result<Cursor> Engine::scan(const KeyRange& range, Version as_of, const ScanOpti
     if (closed()) return std::unexpected(closed_error());
     if (auto good = check_range(range); !good) return std::unexpected(std::move(good.error()));
     const hot::PinGuard pin(tier_->epochs(), slot);
-    const auto s = resolve_version(as_of, views_->current());
+    const warm::View& view = views_->current();
+    const auto s = resolve_version(as_of, view);
     if (!s) return std::unexpected(s.error());
     auto held = as_of == kLatest ? pins_.pin_from(*s) : pin_resolved(*s);
     if (!held) return std::unexpected(std::move(held.error()));
     const Version shown = held->version();
-    return Cursor(std::make_unique<ScanCursor>(shared_from_this(), std::move(*held), range, shown, options));
+    auto cursor = std::make_unique<ScanCursor>(shared_from_this(), std::move(*held), range, shown, options);
+    if (shown < view.cut) cursor->asks({cold::QueryKind::as_of, {}, view.cut});
+    return Cursor(std::move(cursor));
 }
 
 /// Clips (after, upto] to what there is; version_unknown when a bound lies in a lost window.
@@ -67,11 +70,14 @@ Result<Cursor> Engine::history(std::string_view key, VersionRange versions, cons
     if (closed()) return std::unexpected(closed_error());
     if (!good_key(key)) return std::unexpected(bad_key(key));
     const hot::PinGuard pin(tier_->epochs(), slot);
-    const auto range = resolve_range(versions, views_->current());
+    const warm::View& view = views_->current();
+    const auto range = resolve_range(versions, view);
     if (!range) return std::unexpected(range.error());
     // What is kept now of the range stays.
     auto held = pins_.pin_from(range->after);
-    return Cursor(std::make_unique<HistoryCursor>(shared_from_this(), std::move(held), key, *range, options));
+    auto cursor = std::make_unique<HistoryCursor>(shared_from_this(), std::move(held), key, *range, options);
+    if (range->after < view.cut) cursor->asks({cold::QueryKind::history, *range, view.cut});
+    return Cursor(std::move(cursor));
 }
 
 Result<Cursor> Engine::changes(VersionRange versions, const KeyRange& keys, const ScanOptions& options) {
@@ -92,7 +98,10 @@ Result<Cursor> Engine::changes(VersionRange versions, const KeyRange& keys, cons
     // As of its begin: whatever a later version in the range supersedes is shown, too.
     auto held = pin_resolved(range->after);
     if (!held) return std::unexpected(std::move(held.error()));
-    return Cursor(std::make_unique<ChangesCursor>(shared_from_this(), std::move(*held), *range, keys, options));
+    auto cursor = std::make_unique<ChangesCursor>(shared_from_this(), std::move(*held), *range, keys, options);
+    const bool all_keys = keys.begin.empty() && keys.end.empty();
+    if (range->after < view.cut) cursor->asks({cold::QueryKind::changes, *range, view.cut, all_keys});
+    return Cursor(std::move(cursor));
 }
 
 Snapshot Engine::snapshot() {

@@ -115,6 +115,8 @@ public:
     [[nodiscard]] warm::Views& views() noexcept { return *views_; }
     [[nodiscard]] warm::RunBuilder& runs() noexcept { return *runs_; }
     [[nodiscard]] VersionPins& pins() noexcept { return pins_; }
+    [[nodiscard]] cold::QueryCounts& queries() noexcept { return queries_; }
+    [[nodiscard]] const cold::CurveLog& curves() const noexcept { return curves_; }
     [[nodiscard]] bool closed() const noexcept {
         // acquire: pairs with the release in close().
         return closed_.load(std::memory_order_acquire);
@@ -204,6 +206,8 @@ private:
     VersionTimes times_;
     std::unique_ptr<Upkeep> upkeep_;
     const platform::Kernels* kernels_ = nullptr;
+    cold::QueryCounts queries_;
+    cold::CurveLog curves_;
     std::unique_ptr<warm::Mover> mover_;
     std::atomic<warm::Mover*> mover_to_wake_{nullptr};
     std::unique_ptr<warm::Workers> workers_;

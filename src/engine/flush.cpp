@@ -24,6 +24,9 @@ void Engine::make_mover() {
                               .io = *io_,
                               .kernels = *kernels_,
                               .compression = options_.compression,
+                              .curve = {.rule = options_.curve, .queries_min = internals_.curve_queries_min},
+                              .queries = &queries_,
+                              .curves = &curves_,
                               .add_times =
                                   [this](Version after, Version upto, cold::Edit& edit) {
                                       for (const auto& [version, nanoseconds] : times_.between(after, upto)) {

@@ -125,6 +125,9 @@ Result<Store> StoreAccess::open(const std::filesystem::path& dir, const Options&
 Result<bool> StoreAccess::step(Store& store) { return store.engine_->step(); }
 Result<Version> StoreAccess::drain(Store& store) { return store.engine_->drain(); }
 Version StoreAccess::raise_floor(Store& store, Version wanted) { return store.engine_->pins().raise_floor(wanted); }
+std::vector<cold::CurveChoice> StoreAccess::curve_choices(const Store& store) {
+    return store.engine_->curves().recent();
+}
 void StoreAccess::abandon(Store& store) noexcept { store.engine_->abandon(); }
 
 }  // namespace zverse::engine

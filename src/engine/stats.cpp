@@ -2,6 +2,7 @@
 #include <engine/engine.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <map>
@@ -85,14 +86,6 @@ namespace engine {
 
 namespace {
 
-/// Its bits from the top, without how many of a kind follow for ever: "vvk.." is key order below two bits of version.
-std::string curve_name(const cold::Curve& curve) {
-    const std::string pattern = curve.pattern();
-    const std::size_t last_other = pattern.empty() ? std::string::npos : pattern.find_last_not_of(pattern.back());
-    const std::size_t told = last_other == std::string::npos ? 1 : last_other + 2;
-    return pattern.empty() ? "k" : pattern.substr(0, told) + "..";
-}
-
 /// What the cold tier holds, as of a view.
 template <class Gauge>
 void add_settled(const warm::View& view, const Gauge& gauge) {
@@ -108,12 +101,13 @@ void add_settled(const warm::View& view, const Gauge& gauge) {
         bytes += static_cast<double>(component->bytes());
         records += static_cast<double>(component->records());
         const bool live = component->kind() == cold::SegmentKind::live;
-        const std::string curve = live ? "" : curve_name(component->parts().front()->curve());
+        const std::string curve = live ? "" : component->parts().front()->curve().name();
         levels["{kind=\"" + std::string(live ? "live" : "history") + "\",level=\"" +
                std::to_string(component->level()) + "\",curve=\"" + curve + "\"}"] += 1;
     }
     for (const auto& [labels, count] : levels) {
-        gauge("zverse_level_components", "Components by kind, level, and the curve of histories.", count, labels);
+        gauge("zverse_level_components", "Components by kind, level, and the curve of a history's first part.", count,
+              labels);
     }
     gauge("zverse_components", "Live runs and history components.", static_cast<double>(components.size()));
     gauge("zverse_live_components", "Live runs among them, which reads of the latest state look into.",
@@ -134,6 +128,27 @@ void add_moves(const warm::MoverFigures& figures, const Counter& counter) {
             static_cast<double>(figures.settled_bytes));
     counter("zverse_flushed_segment_bytes_total", "Written by flushes.", static_cast<double>(figures.flushed_bytes));
     counter("zverse_merged_segment_bytes_total", "Written by merges.", static_cast<double>(figures.merged_bytes));
+}
+
+/// What histories are asked, and the curves that they got for it.
+void add_curves(const cold::QueryMix& mix, const cold::CurveLog& log, std::vector<Stats::Metric>& metrics) {
+    constexpr std::array kKinds{"history", "as_of", "changes"};
+    static_assert(kKinds.size() == cold::kQueryKinds);
+    for (std::size_t kind = 0; kind < kKinds.size(); ++kind) {
+        metrics.push_back({"zverse_history_queries", "Lately observed queries of what is settled and superseded.",
+                           "{kind=\"" + std::string(kKinds[kind]) + "\"}",
+                           mix.queries(static_cast<cold::QueryKind>(kind)), false});
+    }
+    for (const auto& [curve, count] : log.counts()) {
+        metrics.push_back({"zverse_curve_choices_total", "History segments of several blocks written, by curve.",
+                           "{curve=\"" + curve + "\"}", static_cast<double>(count), true});
+    }
+    const std::vector<cold::CurveChoice> recent = log.recent();
+    const auto last = std::ranges::find_if(recent.rbegin(), recent.rend(), &cold::CurveChoice::adapted);
+    if (last == recent.rend()) return;
+    const char* const help = "Blocks that a query was expected to read in the last history that was adapted to them.";
+    metrics.push_back({"zverse_curve_expected_blocks", help, "{curve=\"chosen\"}", last->expected, false});
+    metrics.push_back({"zverse_curve_expected_blocks", help, "{curve=\"default\"}", last->expected_by_default, false});
 }
 
 /// How writers were held back; the histogram by upper bounds, as OpenMetrics has it.
@@ -200,6 +215,7 @@ Stats Engine::stats() {
             static_cast<double>(runs_->merged_entries()));
     if (mover_ != nullptr) add_moves(mover_->figures(), counter);
     add_delays(tier_->pace(), counter, metrics);
+    add_curves(queries_.look(), curves_, metrics);
 
     gauge("zverse_latest_version", "Newest version that reads can see.", static_cast<double>(tier_->latest()));
     gauge("zverse_durable_version", "Every version up to it survives power loss.",

@@ -2,6 +2,7 @@
 // drain its hot tier. Not installed; nothing here is part of the contract.
 #pragma once
 
+#include <cold/curve_choice.h>
 #include <platform/capabilities.h>
 #include <platform/file_io.h>
 #include <zverse/store.h>
@@ -13,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace zverse::engine {
 
@@ -31,6 +33,8 @@ struct Internals {
     std::optional<platform::BootId> boot_id;
     /// Data that stays in the rings is flushed at this age.
     std::chrono::milliseconds flush_age{std::chrono::minutes(10)};
+    /// So many queries of history are observed before curves are chosen by them.
+    double curve_queries_min = 64;
     /// Pretend the machine has these nodes and CPUs (hwloc's synthetic syntax). Empty: what it has.
     std::string topology;
     /// What the store does its files' work with, made out of what it would. Empty: that itself.
@@ -48,6 +52,8 @@ struct StoreAccess {
     [[nodiscard]] static Result<Version> drain(Store& store);
     /// Announces a floor, as retention does before it forgets; nothing is forgotten. Returns how far it got.
     [[nodiscard]] static Version raise_floor(Store& store, Version wanted);
+    /// The last histories written, and the curves chosen for them.
+    [[nodiscard]] static std::vector<cold::CurveChoice> curve_choices(const Store& store);
     /// Leaves as a killed process would: no sync, no settling, no clean mark; unmaps and unlocks. Later calls
     /// return `closed`. Acknowledged writes must be there after the next open.
     static void abandon(Store& store) noexcept;

@@ -41,6 +41,7 @@ Result<Progress> ExpiryJob::step() {
 Result<void> ExpiryJob::copy(const cold::Segment& part, std::size_t number) {
     auto block = part.block(number);
     if (!block) return std::unexpected(std::move(block.error()));
+    if (block->hold() != nullptr) writer_.hold(block->hold());
     cold::StoredRecord stored;
     for (std::uint32_t at = block->begin(); at < block->end(); at = stored.next) {
         if (!block->read(at, stored) || !block->read_key(stored, key_)) {

@@ -28,6 +28,9 @@ cold::SlabPlan Workplace::slab_plan() const {
     plan.created = wall_clock_nanoseconds();
     plan.kernels = &kernels;
     plan.compression = compression;
+    plan.curve = curve;
+    if (queries != nullptr) plan.queries = std::make_shared<const cold::QueryMix>(queries->mix());
+    plan.curves = curves;
     return plan;
 }
 

@@ -23,6 +23,9 @@ struct Workplace {
     platform::FileIo& io;
     const platform::Kernels& kernels;
     Compression compression = Compression::none;  ///< of what is written from now on
+    cold::CurvePolicy curve{};  ///< the same
+    cold::QueryCounts* queries = nullptr;  ///< what histories are asked; may be null
+    cold::CurveLog* curves = nullptr;  ///< what was chosen for it; may be null
     /// Adds the times of versions in (after, upto] to an edit.
     std::function<void(Version after, Version upto, cold::Edit& edit)> add_times;
     std::function<std::int64_t()> wall_clock_nanoseconds;

@@ -1,9 +1,10 @@
-// Goal:    a curve's codes merge the bits they say, and bigmin and litmax find exactly the next code of a box.
+// Goal:    a curve's codes merge the bits they say, bigmin finds exactly the next code of a box, and rules go on.
 // Method:  every pattern of up to 6 bits against a bit by bit definition, with every box and every code; random
 //          patterns of up to 48 bits against the definition, and boxes of larger ones against a search through all
 //          their codes.
 #include <cold/curve.h>
 
+#include <support/bigmin.h>
 #include <support/results.h>
 #include <support/seed.h>
 
@@ -49,10 +50,7 @@ std::vector<std::uint64_t> codes_of(const Curve& curve, std::uint64_t x0, std::u
 void expect_steps(const Curve& curve, const std::vector<std::uint64_t>& codes, std::uint64_t code) {
     const auto next = std::ranges::lower_bound(codes, code);
     const auto expected_next = next == codes.end() ? std::nullopt : std::optional(*next);
-    ASSERT_EQ(curve.bigmin(code, codes.front(), codes.back()), expected_next) << curve.pattern() << ' ' << code;
-    const auto behind = std::ranges::upper_bound(codes, code);
-    const auto expected_last = behind == codes.begin() ? std::nullopt : std::optional(behind[-1]);
-    ASSERT_EQ(curve.litmax(code, codes.front(), codes.back()), expected_last) << curve.pattern() << ' ' << code;
+    ASSERT_EQ(test::bigmin(curve, code, codes.front(), codes.back()), expected_next) << curve.pattern() << ' ' << code;
 }
 
 TEST(Curve, StepsThroughEveryBoxOfEverySmallPattern) {
@@ -120,17 +118,58 @@ TEST(Curve, MergesAsThePatternSays) {
 
 TEST(Curve, KnowsItsShape) {
     EXPECT_EQ(Curve().columns(), 1U);
-    EXPECT_TRUE(Curve().is_slabs());
-    EXPECT_EQ(Curve::slabs(2, 3).pattern(), "vvkkk");
-    EXPECT_EQ(Curve::slabs(0, 2).pattern(), "kk");
-    for (const char* pattern : {"", "k", "v", "vk", "vvkkk", "kkk", "vvv"}) {
-        EXPECT_TRUE(must(Curve::parse(pattern)).is_slabs()) << pattern;
-    }
-    for (const char* pattern : {"kv", "vkv", "kvk", "kkv", "vkvk"}) {
-        EXPECT_FALSE(must(Curve::parse(pattern)).is_slabs()) << pattern;
-    }
+    EXPECT_EQ(Curve().rows(), 1U);
     EXPECT_EQ(must(Curve::parse("vkv")).rows(), 4U);
     EXPECT_EQ(must(Curve::parse("vkv")).columns(), 2U);
+}
+
+TEST(Curve, GoesOnAsItsRuleSays) {
+    EXPECT_EQ(Curve::by_rule("vvk", 5).pattern(), "vvkkk");
+    EXPECT_EQ(Curve::by_rule("vvk", 1).pattern(), "v");
+    EXPECT_EQ(Curve::by_rule("vvk", 0), Curve());
+    EXPECT_EQ(Curve::by_rule("k", 3).pattern(), "kkk");
+    EXPECT_EQ(Curve::by_rule("v", 3).pattern(), "vvv");
+    EXPECT_EQ(Curve::by_rule("kv", 5).pattern(), "kvkvk");
+    EXPECT_EQ(Curve::by_rule("vkv", 5).pattern(), "vkvkv");
+    EXPECT_EQ(Curve::by_rule("vkkv", 8).pattern(), "vkkvkkvk");
+    EXPECT_EQ(Curve::by_rule("kv", Curve::kBitsMax).version_bits(), Curve::kBitsMax / 2);
+}
+
+TEST(Curve, IsCalledByItsShortestRule) {
+    for (const char* rule : {"vvk", "k", "vk", "vvvvk", "vvvvvvk", "kv", "kkv", "kkkkv", "vkkv", "v"}) {
+        for (const unsigned bits : {12U, 17U, 48U}) {
+            EXPECT_EQ(Curve::by_rule(rule, bits).name(), rule + std::string(".."));
+        }
+    }
+    EXPECT_EQ(Curve().name(), "k..");
+    EXPECT_EQ(Curve::by_rule("vvk", 1).name(), "v..");
+}
+
+TEST(Curve, LeapsWhereTheOtherDimensionStartsAnew) {
+    // 16 blocks: four slabs, and within them from column to column.
+    const Curve slabs = Curve::by_rule("vvk", 4);
+    EXPECT_TRUE(slabs.leaps(0b0011, 0b0100));
+    EXPECT_TRUE(slabs.leaps(0b0111, 0b1000));
+    EXPECT_FALSE(slabs.leaps(0b0100, 0b0101));
+    EXPECT_FALSE(slabs.leaps(0b0101, 0b0110));
+    EXPECT_FALSE(slabs.leaps(0b0101, 0b0101));
+    // Only in the upper half of the bits, so that there are few.
+    const Curve thin = Curve::by_rule("vvvk", 4);
+    EXPECT_TRUE(thin.leaps(0b0011, 0b0100));
+    EXPECT_FALSE(thin.leaps(0b0001, 0b0010));
+    const Curve z = Curve::by_rule("kv", 4);
+    EXPECT_TRUE(z.leaps(0b0111, 0b1000));
+    EXPECT_TRUE(z.leaps(0b0011, 0b0100));
+    EXPECT_FALSE(z.leaps(0b0001, 0b0010));
+    for (const char* rule : {"k", "v"}) EXPECT_FALSE(Curve::by_rule(rule, 4).leaps(0, 0b1000)) << rule;
+}
+
+TEST(Curve, KnowsRules) {
+    EXPECT_TRUE(is_curve_rule("vvk"));
+    EXPECT_TRUE(is_curve_rule(std::string(Curve::kBitsMax, 'v')));
+    EXPECT_FALSE(is_curve_rule(std::string(Curve::kBitsMax + 1, 'v')));
+    EXPECT_FALSE(is_curve_rule(""));
+    EXPECT_FALSE(is_curve_rule("vvK"));
 }
 
 TEST(Curve, RefusesOtherPatterns) {

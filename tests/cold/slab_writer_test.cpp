@@ -97,6 +97,25 @@ TEST_F(SlabWriterTest, CompressesTheHistoryThatMergesMove) {
     EXPECT_EQ(features(1, Compression::history), std::pair(std::uint64_t{0}, cold::features::kZstd));
 }
 
+TEST_F(SlabWriterTest, BlocksEndAtTheBordersOfSlabs) {
+    cold::SlabPlan how = plan();
+    how.curve.rule = "vvk";
+    cold::SlabWriter writer(io_, std::move(how));
+    const std::string value(200, 'v');
+    for (int key = 1000; key < 1200; ++key) {
+        for (Version version = 980; version > 100; version -= 40) {
+            must(writer.add({"key" + std::to_string(key), value, version, version + 40, false}));
+        }
+    }
+    const std::uint64_t id = must(writer.end_part(std::nullopt)).segments.at(0);
+    const auto segment = must(cold::Segment::open(io_, cold::segment_path("/cold", id), kStore, id));
+    ASSERT_GT(segment->zones().blocks(), 40U);
+    for (std::size_t block = 0; block < segment->zones().blocks(); ++block) {
+        const cold::Zone& zone = segment->zones().block(block);
+        EXPECT_EQ((zone.version_min - 1) / 250, (zone.version_max - 1) / 250) << block;
+    }
+}
+
 TEST_F(SlabWriterTest, ARecordThatIsOverIsNotShownThoughNothingNewerIsThere) {
     cold::SlabWriter writer(io_, plan());
     must(writer.add({"k", "value", 150, 200, false}));

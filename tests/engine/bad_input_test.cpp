@@ -64,6 +64,8 @@ const std::vector<BadOption>& bad_options() {
         {"sync.every", "", [](Options& o) { o.sync.every = 1h + 1ms; }},
         {"sync.every", "", [](Options& o) { o.sync.every = -1ms; }},
         {"retention.max_age", "0", [](Options& o) { o.retention.max_age = -1s; }},
+        {"curve", "48 letters k and v", [](Options& o) { o.curve = "vvx"; }},
+        {"curve", "48 letters k and v", [](Options& o) { o.curve = std::string(49, 'k'); }},
         {"compression", "", [](Options& o) { o.compression = static_cast<Compression>(2); }},
         {"force_kernel", "", [](Options& o) { o.force_kernel = "mmx"; }},
         {"force_io", "", [](Options& o) { o.force_io = "aio"; }},

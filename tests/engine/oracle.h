@@ -147,6 +147,7 @@ private:
     std::vector<HeldTransaction> transactions_;
     std::vector<HeldCursor> cursors_;
     std::uint64_t number_ = 0;
+    std::uint64_t counted_segment_ = 0;  ///< whose curve was counted last
     Counts counts_;
 };
 

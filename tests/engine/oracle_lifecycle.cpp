@@ -142,6 +142,12 @@ void Oracle::flush() {
     check(store_->durable_version() >= last_write_, "a flush with nobody beside it takes everything");
     count("flushes");
     if (store_->stats().value("zverse_compressed_segments").value_or(0) > 0) count("compressed");
+    for (const cold::CurveChoice& choice : engine::StoreAccess::curve_choices(*store_)) {
+        if (choice.segment <= counted_segment_) continue;
+        counted_segment_ = choice.segment;
+        ++counts_["curve " + choice.curve.name()];
+        if (choice.adapted) count("curves by queries");
+    }
 }
 
 void Oracle::drain() {

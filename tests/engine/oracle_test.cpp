@@ -1,7 +1,7 @@
 // Goal:    whatever a program does through the public API, the engine answers what a map of versions answers.
 // Method:  random operations on both (oracle.h), for both shardings, the three granularities and both classes, on rings
 //          of 1 MiB that wrap all the time, with drains, reopenings, kills and power cuts in between; some with
-//          compressed histories.
+//          compressed histories, and with histories along fixed curves or along those that suit what is asked.
 //
 // ZVERSE_ORACLE_OPERATIONS is the number of operations for each configuration.
 #include <engine/oracle.h>
@@ -45,6 +45,10 @@ std::vector<OracleConfig> configurations() {
                     config.options.retention.max_versions_behind = 500;
                 }
                 if (platform::has_compression() && number % 5 < 2) config.options.compression = Compression::history;
+                // Half of them fixed; the others chosen by the first queries there are.
+                constexpr const char* kCurves[] = {"kv", "", "v", "", "k", ""};
+                config.options.curve = kCurves[number % std::size(kCurves)];
+                config.internals.curve_queries_min = 4;
                 // Few address bits: the index wraps and sweeps every few laps of a ring.
                 if (number % 2 == 1) config.internals.index_address_bits = 24;
                 // A near clock limit: it is extended, and waited for, all the time.
@@ -72,6 +76,10 @@ public:
             EXPECT_GT(totals()[reached], 0) << "never reached: " << reached;
         }
         EXPECT_EQ(totals()["compressed"] > 0, platform::has_compression());
+        for (const char* curve : {"kv..", "v..", "k.."}) {
+            EXPECT_GT(totals()[std::string("curve ") + curve], 0) << "never written: " << curve;
+        }
+        EXPECT_GT(totals()["curves by queries"], 0);
     }
 };
 

@@ -2,6 +2,7 @@
 //          so: reads below the floor fail with it, reads from the floor on answer as ever.
 // Method:  a worker stepped by the test, so that the floor moves when it asks; a map of versions as the model.
 #include <engine/store_access.h>
+#include <platform/compression.h>
 #include <support/random.h>
 #include <support/results.h>
 #include <support/seed.h>
@@ -108,6 +109,32 @@ TEST_F(RetentionTest, ForgetsVersionsThatAreFarBehind) {
     EXPECT_GE(kept(), static_cast<double>(needed));
     // A merge takes for the end of a record the newest version above it: of each key one more may be kept.
     EXPECT_LE(kept(), static_cast<double>(needed + model.size()));
+}
+
+/// Of several blocks, so that the records come in the order of the curve and not of keys.
+TEST_F(RetentionTest, CompactionWritesLargeHistoriesAgain) {
+    for (const auto& [curve, compression] :
+         {std::pair("vvk", Compression::none), {"kv", Compression::none}, {"v", Compression::history}}) {
+        if (compression != Compression::none && !platform::has_compression()) continue;
+        SCOPED_TRACE(curve);
+        store.reset();
+        model.clear();
+        path = directory / curve;
+        options.curve = curve;
+        options.compression = compression;
+        options.retention.max_versions_behind = 3000;
+        open();
+        for (int round = 0; round < 4; ++round) {
+            write(1500);
+            must(store->flush());
+        }
+        look();
+        const double before = kept();
+        must(store->compact());
+        EXPECT_LT(kept(), before);
+        EXPECT_TRUE(must(store->verify()).clean());
+        check();
+    }
 }
 
 TEST_F(RetentionTest, WholeComponentsGoAtOnce) {

@@ -110,10 +110,13 @@ inline cold::SegmentHeader write_segment(platform::FileIo& io, const std::filesy
     const auto order = cold::curve_order(views, grid, platform::kernels_for(platform::best_kernel_level()));
     if (plan.compress && plan.dictionary.empty()) {
         plan.dictionary =
-            must(cold::dictionary_for(views, order, {plan.slab_after, plan.block_bytes, plan.unit_bytes}));
+            must(cold::dictionary_for(views, order.records, {plan.slab_after, plan.block_bytes, plan.unit_bytes}));
     }
     cold::SegmentWriter writer = must(cold::SegmentWriter::create(io, path, std::move(plan)));
-    for (const std::uint32_t i : order) must(writer.add(views[i]));
+    for (std::size_t i = 0; i < order.records.size(); ++i) {
+        if (std::ranges::binary_search(order.leaps, i)) writer.begin_block();
+        must(writer.add(views[order.records[i]]));
+    }
     return must(writer.finish(range_end));
 }
 

@@ -32,7 +32,7 @@ constexpr std::uint64_t kStore[2] = {3, 4};
 struct Shape {
     std::size_t keys = 200;
     std::size_t stripe = 300;  ///< operations
-    std::optional<std::string> curve;
+    std::string curve;
     unsigned floor_every = 0;  ///< stripes
     bool compress = false;
 };
@@ -48,8 +48,8 @@ protected:
         switch (GetParam()) {
             case 0: return {.keys = 300};
             case 1: return {.keys = 20};
-            case 2: return {.keys = 60, .curve = "kvkv"};
-            case 3: return {.keys = 60, .curve = "kkkk"};
+            case 2: return {.keys = 60, .curve = "kv"};
+            case 3: return {.keys = 60, .curve = "k"};
             case 4: return {.keys = 60, .floor_every = 2};
             case 6: return {.keys = 100, .compress = platform::has_compression()};
             default: return {.keys = 5000, .stripe = 500};
@@ -71,7 +71,7 @@ protected:
             plan.compression = Compression::history;
             plan.block_bytes += 700;  // so that some shrink by a unit
         }
-        if (shape_.curve) plan.curve = must(cold::Curve::parse(*shape_.curve));
+        plan.curve.rule = shape_.curve;
         return plan;
     }
 
