@@ -122,10 +122,11 @@ TEST_F(RetentionTest, CompactionWritesLargeHistoriesAgain) {
         path = directory / curve;
         options.curve = curve;
         options.compression = compression;
-        options.retention.max_versions_behind = 3000;
+        // The floor comes to lie inside a stripe.
+        options.retention.max_versions_behind = 7500;
         open();
-        for (int round = 0; round < 4; ++round) {
-            write(1500);
+        for (int round = 0; round < 3; ++round) {
+            write(5000);
             must(store->flush());
         }
         look();
