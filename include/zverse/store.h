@@ -248,8 +248,9 @@ public:
     [[nodiscard]] Version durable_version() const;
     /// The oldest version still answerable exactly (without memory to look: latest_version()).
     [[nodiscard]] Version floor() const;
-    /// The newest version committed at or before `time`, to about one second. version_too_old before the oldest
-    /// time known.
+    /// The newest version committed at or before `time`, to about one second; of what is more than nine hours old, to
+    /// 1/32,768 of its age: a week ago to 18 s, a year ago to 16 minutes. Never one committed after `time`.
+    /// version_too_old before the oldest time known.
     [[nodiscard]] Result<Version> version_at(std::chrono::system_clock::time_point time) const;
 
     /// On return durable_version() >= latest_version() at the call. A failed sync makes the store read-only.

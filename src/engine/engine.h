@@ -168,6 +168,8 @@ private:
     [[nodiscard]] Result<void> leave_clean();
     void make_mover();
     [[nodiscard]] Version wanted_floor() const;
+    /// The newest version known to have been committed at or before a time; nothing before the store.
+    [[nodiscard]] std::optional<Version> newest_at(std::int64_t nanoseconds) const;
     /// Whether a call that moves data may be made here. `call` is its name.
     [[nodiscard]] Result<void> check_maintenance(const char* call) const;
     /// closed, or invalid_argument inside a visit callback, where waiting could be for ever.

@@ -26,6 +26,7 @@ void Engine::make_mover() {
                               .compression = options_.compression,
                               .add_times =
                                   [this](Version after, Version upto, cold::Edit& edit) {
+                                      times_.forget(after);  // the manifest has them
                                       for (const auto& [version, nanoseconds] : times_.between(after, upto)) {
                                           edit.add_time(version, nanoseconds);
                                       }
@@ -43,6 +44,12 @@ void Engine::make_mover() {
     mover_to_wake_.store(mover_.get(), std::memory_order_release);
 }
 
+std::optional<Version> Engine::newest_at(std::int64_t nanoseconds) const {
+    // Those that are not settled first: what settles in between is in both.
+    const std::optional<Version> recent = times_.at(nanoseconds);
+    return std::max(recent, cold_->state()->times.at(nanoseconds));
+}
+
 /// What may be forgotten is older than either limit of the policy. At most the cut: the rings forget nothing.
 Version Engine::wanted_floor() const {
     const Retention& keep = options_.retention;
@@ -51,7 +58,7 @@ Version Engine::wanted_floor() const {
     if (keep.max_versions_behind && *keep.max_versions_behind < latest) wanted = latest - *keep.max_versions_behind;
     if (keep.max_age && *keep.max_age < kAgeMax) {
         const auto age = std::chrono::nanoseconds(*keep.max_age).count();
-        wanted = std::max(wanted, times_.at(wall_clock_nanoseconds() - age).value_or(0));
+        wanted = std::max(wanted, newest_at(wall_clock_nanoseconds() - age).value_or(0));
     }
     return std::min(wanted, cut);
 }

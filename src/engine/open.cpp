@@ -403,7 +403,8 @@ Result<void> Opening::start() {
     engine_.views_ = std::make_unique<warm::Views>(engine_.tier_->epochs(), std::move(view));
     engine_.runs_ = std::make_unique<warm::RunBuilder>(*engine_.tier_, *engine_.views_);
     engine_.times_.add(static_cast<std::int64_t>(fields_.created), 0);
-    for (const auto& [version, nanoseconds] : settled->times) engine_.times_.add(nanoseconds, version);
+    // A clock that was set back is held at the latest time seen, so that one is needed.
+    if (!settled->times.empty()) engine_.times_.add(settled->times.back().nanoseconds, settled->times.back().version);
     std::vector<hot::RecoveredTime> times;
     for (const auto& ring : judgement_.rings) times.insert(times.end(), ring.times.begin(), ring.times.end());
     std::sort(times.begin(), times.end(), [](const auto& a, const auto& b) { return a.version < b.version; });
