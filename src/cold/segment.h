@@ -104,8 +104,20 @@ public:
     [[nodiscard]] Result<BlockReader> block(std::size_t number) const;
     /// The value of a record, checked when it lies outside. Errors: corrupt.
     [[nodiscard]] Result<std::string_view> value(const StoredRecord& record) const;
+    /// For who reads the file in another way than by the mapping (bulk_reader.cpp): a block as it is stored, checked,
+    /// and decompressed into `raw` if need be; whether a value can lie at a place, and is what should lie there.
+    [[nodiscard]] Result<BlockReader> check_block(std::size_t number, std::span<const std::byte> stored,
+                                                  std::vector<std::byte>& raw) const;
+    [[nodiscard]] Result<void> check_outside(const OutsideValue& place, std::uint64_t bytes) const;
+    [[nodiscard]] Result<void> check_outside(const OutsideValue& place, std::span<const std::byte> bytes) const;
+    /// Where a value that lies outside is, not looked at.
+    [[nodiscard]] Result<std::string_view> unread_outside(const OutsideValue& place, std::uint64_t bytes) const;
     /// What a damaged record makes of a call.
     [[nodiscard]] Error damaged(std::uint64_t offset, const char* what) const;
+    /// Memory beside the mapping.
+    [[nodiscard]] std::uint64_t memory_bytes() const noexcept {
+        return sizeof(Segment) + path_.native().size() + checked_.size() * sizeof(std::uint64_t);
+    }
     [[nodiscard]] std::uint64_t offset_of(std::size_t block) const noexcept {
         return zones_.block(block).child * header_.unit_bytes;
     }

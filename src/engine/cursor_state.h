@@ -88,7 +88,11 @@ private:
 class BatchCursor : public CursorState {
 public:
     BatchCursor(std::shared_ptr<Engine> engine, VersionPins::Pin pin, Version as_of, const ScanOptions& options)
-        : engine_(std::move(engine)), as_of_(as_of), options_(options), pin_(std::move(pin)) {}
+        : engine_(std::move(engine)),
+          as_of_(as_of),
+          options_(options),
+          batch_bytes_(engine_->memory().cursor_batch_bytes),
+          pin_(std::move(pin)) {}
 
     [[nodiscard]] Result<bool> next() override;
     [[nodiscard]] Result<bool> seek(std::string_view key) override;
@@ -98,8 +102,6 @@ public:
     }
 
 protected:
-    static constexpr std::size_t kBatchBytes = std::size_t{1} << 20;  ///< a batch ends behind it
-
     /// Copies out at most `entries` entries (or a few more) behind the place, and moves it; sets done_ at the end.
     /// Called active and pinned. May leave the batch empty without being done.
     [[nodiscard]] virtual Result<void> refill(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) = 0;
@@ -111,6 +113,7 @@ protected:
     std::shared_ptr<Engine> engine_;
     const Version as_of_;
     const ScanOptions options_;
+    const std::size_t batch_bytes_;  ///< a batch ends behind it
     EntryBatch batch_;
     bool done_ = false;
 

@@ -19,6 +19,7 @@
 #pragma once
 
 #include <cold/cold_tier.h>
+#include <engine/memory_plan.h>
 #include <engine/store_access.h>
 #include <engine/superblock.h>
 #include <engine/upkeep.h>
@@ -113,6 +114,7 @@ public:
     [[nodiscard]] warm::Views& views() noexcept { return *views_; }
     [[nodiscard]] warm::RunBuilder& runs() noexcept { return *runs_; }
     [[nodiscard]] VersionPins& pins() noexcept { return pins_; }
+    [[nodiscard]] const MemoryPlan& memory() const noexcept { return memory_; }
     [[nodiscard]] bool closed() const noexcept {
         // acquire: pairs with the release in close().
         return closed_.load(std::memory_order_acquire);
@@ -184,6 +186,7 @@ private:
     const Options options_;
     const Internals internals_;
     const std::uint64_t value_bytes_max_;
+    MemoryPlan memory_;  ///< fixed after open
 
     platform::LockFile lock_;
     std::unique_ptr<platform::FileIo> io_;

@@ -24,6 +24,7 @@ void Engine::make_mover() {
                               .io = *io_,
                               .kernels = *kernels_,
                               .compression = options_.compression,
+                              .memory = memory_.job,
                               .add_times =
                                   [this](Version after, Version upto, cold::Edit& edit) {
                                       times_.forget(after);  // the manifest has them
@@ -37,6 +38,8 @@ void Engine::make_mover() {
     warm::MoverOptions options;
     options.flush_age = internals_.flush_age;
     options.bytes_per_second = options_.background_bytes_per_second;
+    options.merges_max = memory_.merges_max;
+    options.run_bytes_max = memory_.of(MemoryPlan::kRuns);
     options.by_itself = !internals_.flush_by_hand;
     options.has_workers = !internals_.flush_by_hand && !internals_.stepped_worker;
     mover_ = std::make_unique<warm::Mover>(std::move(workplace), options);

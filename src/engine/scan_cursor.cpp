@@ -199,7 +199,7 @@ Result<void> ScanCursor::refill(hot::WriterSlot& slot, const warm::View& view, s
     std::string_view last;
     std::size_t taken = 0, moved = 0;
     const auto settled_left = [&] { return *settled && (*settled)->valid(); };
-    for (; moved < entries && batch_.bytes() < kBatchBytes; ++moved) {
+    for (; moved < entries && batch_.bytes() < batch_bytes_; ++moved) {
         const bool picked_left = taken < scratch.picked.size();
         // Behind the picked keys more may come from the rings, before what has settled.
         if (!picked_left && (!exhausted_ || !settled_left())) break;

@@ -136,6 +136,31 @@ void add_moves(const warm::MoverFigures& figures, const Counter& counter) {
     counter("zverse_merged_segment_bytes_total", "Written by merges.", static_cast<double>(figures.merged_bytes));
 }
 
+/// What the budget was divided into, and what is taken of it, as far as it is counted.
+template <class Gauge>
+void add_memory(const MemoryPlan& plan, const std::vector<std::pair<MemoryPlan::PartNumber, std::uint64_t>>& uses,
+                const Gauge& gauge) {
+    const auto label = [&](std::size_t part) { return "{part=\"" + std::string(plan.parts[part].name) + "\"}"; };
+    for (std::size_t part = 0; part < MemoryPlan::kParts; ++part) {
+        gauge("zverse_memory_planned_bytes", "Shares of Options::memory_bytes_max.",
+              static_cast<double>(plan.parts[part].bytes), label(part));
+    }
+    for (const auto& [part, bytes] : uses) {
+        gauge("zverse_memory_bytes", "Memory in use, by those parts.", static_cast<double>(bytes), label(part));
+    }
+}
+
+/// Of the state of the cold tier, and of its segments.
+std::uint64_t settled_memory(const cold::ColdTier::Moment& moment, const VersionTimes& times) {
+    constexpr std::uint64_t kComponentBytes = 256, kNodeBytes = 64;  // about, with what leads there
+    std::uint64_t bytes = moment.state->times.bytes() + times.bytes();
+    for (const auto& component : moment.tree->all()) {
+        bytes += kComponentBytes;
+        for (const auto& part : component->parts()) bytes += part->memory_bytes() + kNodeBytes;
+    }
+    return bytes + moment.state->pins.size() * kNodeBytes;
+}
+
 /// How writers were held back; the histogram by upper bounds, as OpenMetrics has it.
 template <class Counter>
 void add_delays(const hot::Pace& pace, const Counter& counter, std::vector<Stats::Metric>& metrics) {
@@ -215,17 +240,26 @@ Stats Engine::stats() {
           static_cast<double>(recovered_records_));
     gauge("zverse_recovery_seconds", "Time to judge, repair and link the rings at open.", recovery_seconds_);
     gauge("zverse_read_only", "1 when writes are refused.", tier_->refusal() ? 1 : 0);
+    std::uint64_t run_bytes = 0;
     {
         hot::WriterSlot& slot = tier_->slots().mine();
         const hot::PinGuard pin(tier_->epochs(), slot);
         const warm::View& view = views_->current();
         double bytes = 0;
         for (const auto& run : view.runs) bytes += static_cast<double>(run->bytes());
+        run_bytes = static_cast<std::uint64_t>(bytes);
         gauge("zverse_floor_version", "Oldest version still answerable.", static_cast<double>(view.floor));
         add_settled(view, gauge);
         gauge("zverse_runs", "Sorted runs over the rings.", static_cast<double>(view.runs.size()));
         gauge("zverse_run_bytes", "Memory of the sorted runs.", bytes);
     }
+    add_memory(memory_,
+               {{MemoryPlan::kIndex, tier_->index().bytes() + tier_->index().overflow_bytes()},
+                {MemoryPlan::kRuns, run_bytes},
+                {MemoryPlan::kCache, cold_->cache().memory_bytes()},
+                {MemoryPlan::kSettled, settled_memory(cold_->moment(), times_)},
+                {MemoryPlan::kMoves, mover_ != nullptr ? mover_->figures().memory_bytes : 0}},
+               gauge);
     add_rings(tier_->rings(), metrics);
     return Stats(std::move(metrics), platform_rows());
 }

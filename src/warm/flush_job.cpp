@@ -28,6 +28,8 @@ cold::SlabPlan Workplace::slab_plan() const {
     plan.created = wall_clock_nanoseconds();
     plan.kernels = &kernels;
     plan.compression = compression;
+    plan.waiting_bytes = memory.waiting_bytes;
+    plan.builder_bytes = memory.builder_bytes;
     return plan;
 }
 

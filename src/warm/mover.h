@@ -35,6 +35,8 @@ struct MoverOptions {
     std::size_t fan_in = 4;
     std::chrono::milliseconds flush_age{0};  ///< 0: age alone is no reason to flush
     std::uint64_t bytes_per_second = 0;  ///< that merges write; 0: as many as they can
+    std::size_t merges_max = 60;  ///< side by side, at least 2: memory for so many
+    std::uint64_t run_bytes_max = 0;  ///< see FlushState
     bool by_itself = true;  ///< flushes and merges without being asked
     bool has_workers = true;  ///< somebody else calls work()
 };
@@ -44,6 +46,8 @@ struct MoverFigures {
     std::uint64_t flushes = 0, merges = 0, failures = 0;
     std::uint64_t settled_bytes = 0;  ///< of keys and values that flushes moved
     std::uint64_t flushed_bytes = 0, merged_bytes = 0;  ///< written to segments
+    std::uint64_t merging = 0;  ///< merges at work
+    std::uint64_t memory_bytes = 0;  ///< that jobs hold now
 };
 
 class Mover {
@@ -80,6 +84,7 @@ private:
         std::unique_ptr<Job> job;
         MergeChoice choice;  ///< of a merge
         std::atomic<Clock::rep> not_before{0};  ///< its next step
+        std::atomic<std::uint64_t> memory{0};  ///< of the job, after its last step
         Clock::time_point began{};
         Clock::time_point begin_again{};  ///< after a failure
         unsigned failures = 0;
@@ -106,6 +111,8 @@ private:
     void decide_compaction(const cold::Tree& tree, Clock::time_point now);
     void decide_retention(Clock::time_point now);
     [[nodiscard]] FlushState flush_state(Clock::time_point now);
+    [[nodiscard]] std::uint64_t run_bytes() const;
+    [[nodiscard]] bool has_memory(std::uint32_t level) const noexcept;
     void begin(unsigned place, std::unique_ptr<Job> job, Clock::time_point now);
     [[nodiscard]] std::uint64_t steppable() const noexcept;
     [[nodiscard]] bool merging() const noexcept { return !running_.levels.empty(); }

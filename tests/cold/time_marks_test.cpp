@@ -1,4 +1,4 @@
-// Goal:    marks answer as a map of versions to times does; thinned, they answer what time_marks.h M3 says, and are few.
+// Goal:    marks answer as a map does; thinned, they answer what time_marks.h M3 says, and stay few.
 // Method:  random changes beside a map; years of seconds, thinned now and then, as a manifest does it.
 #include <support/random.h>
 #include <support/seed.h>
