@@ -97,6 +97,7 @@ public:
     [[nodiscard]] Result<std::vector<std::pair<std::string, Version>>> named_pins();
 
     [[nodiscard]] Result<Verification> verify();
+    [[nodiscard]] Result<Verification> scrubbed();
     [[nodiscard]] Result<void> checkpoint(const std::filesystem::path& directory);
 
     // ---- Versions.

@@ -11,6 +11,8 @@ namespace zverse::engine {
 
 namespace {
 
+using namespace std::chrono_literals;
+
 /// No store is older, and its nanoseconds fit 64 bits.
 constexpr std::chrono::seconds kAgeMax = std::chrono::years(200);
 
@@ -41,6 +43,12 @@ void Engine::make_mover() {
     options.merges_max = memory_.merges_max;
     options.run_bytes_max = memory_.of(MemoryPlan::kRuns);
     options.by_itself = !internals_.flush_by_hand;
+    if (internals_.scrub_bytes_per_second || !internals_.flush_by_hand) {
+        options.scrub = warm::ScrubRate{.average = internals_.scrub_bytes_per_second.value_or(0),
+                                        .limit = options_.background_bytes_per_second};
+        // A store that is open for moments is left alone.
+        options.scrub_begins = internals_.scrub_bytes_per_second ? 0ms : 1min;
+    }
     options.has_workers = !internals_.flush_by_hand && !internals_.stepped_worker;
     mover_ = std::make_unique<warm::Mover>(std::move(workplace), options);
     // release: nothing below is needed before; see want_space().

@@ -136,6 +136,16 @@ void add_moves(const warm::MoverFigures& figures, const Counter& counter) {
     counter("zverse_merged_segment_bytes_total", "Written by merges.", static_cast<double>(figures.merged_bytes));
 }
 
+/// What the scrub read again, and found.
+template <class Counter, class Gauge>
+void add_scrub(const warm::ScrubFigures& figures, const Counter& counter, const Gauge& gauge) {
+    counter("zverse_scrubbed_bytes_total", "Of segments that the scrub read.", static_cast<double>(figures.bytes));
+    counter("zverse_scrub_findings_total", "What it found, each time that it did.",
+            static_cast<double>(figures.findings));
+    gauge("zverse_corrupt_segments", "Segments in which the last look of the scrub found something.",
+          static_cast<double>(figures.corrupt_segments));
+}
+
 /// What the budget was divided into, and what is taken of it, as far as it is counted.
 template <class Gauge>
 void add_memory(const MemoryPlan& plan, const std::vector<std::pair<MemoryPlan::PartNumber, std::uint64_t>>& uses,
@@ -224,6 +234,8 @@ Stats Engine::stats() {
     counter("zverse_run_entries_merged_total", "Run entries written by merging runs.",
             static_cast<double>(runs_->merged_entries()));
     if (mover_ != nullptr) add_moves(mover_->figures(), counter);
+    const warm::ScrubFigures scrub = mover_ != nullptr ? mover_->scrubber().figures() : warm::ScrubFigures{};
+    add_scrub(scrub, counter, gauge);
     add_delays(tier_->pace(), counter, metrics);
 
     gauge("zverse_latest_version", "Newest version that reads can see.", static_cast<double>(tier_->latest()));
@@ -258,6 +270,7 @@ Stats Engine::stats() {
                 {MemoryPlan::kRuns, run_bytes},
                 {MemoryPlan::kCache, cold_->cache().memory_bytes()},
                 {MemoryPlan::kSettled, settled_memory(cold_->moment(), times_)},
+                {MemoryPlan::kScrub, scrub.memory_bytes},
                 {MemoryPlan::kMoves, mover_ != nullptr ? mover_->figures().memory_bytes : 0}},
                gauge);
     add_rings(tier_->rings(), metrics);

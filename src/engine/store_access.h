@@ -31,6 +31,8 @@ struct Internals {
     std::optional<platform::BootId> boot_id;
     /// Data that stays in the rings is flushed at this age.
     std::chrono::milliseconds flush_age{std::chrono::minutes(10)};
+    /// How fast segments are read again, from the moment of opening; else all in some days, and after a minute.
+    std::optional<std::uint64_t> scrub_bytes_per_second;
     /// Pretend the machine has these nodes and CPUs (hwloc's synthetic syntax). Empty: what it has.
     std::string topology;
     /// What the store does its files' work with, made out of what it would. Empty: that itself.

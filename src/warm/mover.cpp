@@ -39,7 +39,11 @@ std::optional<Result<void>> Mover::Tickets::outcome(std::uint64_t ticket) const 
     return Result<void>();
 }
 
-Mover::Mover(Workplace workplace, const MoverOptions& options) : at_(std::move(workplace)), options_(options) {}
+Mover::Mover(Workplace workplace, const MoverOptions& options)
+    : at_(std::move(workplace)),
+      options_(options),
+      scrubber_(at_.cold, at_.io, at_.wall_clock_nanoseconds()),
+      next_scrub_(Clock::now() + options.scrub_begins) {}
 Mover::~Mover() = default;
 
 // ---- Deciding.
@@ -194,6 +198,13 @@ void Mover::decide_retention(Clock::time_point now) {
     begin(kRetentionPlace, std::make_unique<RetentionJob>(at_, wanted), now);
 }
 
+/// A step of it is a job, which is there only when it is due.
+void Mover::decide_scrub(Clock::time_point now) {
+    Place& place = places_[kScrubPlace];
+    if (!options_.scrub || place.job != nullptr || now < next_scrub_ || now < place.begin_again) return;
+    begin(kScrubPlace, std::make_unique<ScrubJob>(scrubber_, *options_.scrub), now);
+}
+
 void Mover::decide() {
     const std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock.owns_lock() || stopped_) return;
@@ -201,6 +212,7 @@ void Mover::decide() {
     decide_flush(now);
     decide_retention(now);
     decide_merges(now);
+    decide_scrub(now);
 }
 
 // ---- Working.
@@ -307,6 +319,9 @@ void Mover::end(unsigned number, Result<Progress> result) {
         forgetting_ = false;
         if (!failure) note_flush(place);
         flushes_.end(std::move(failure));
+    } else if (number == kScrubPlace) {
+        // Never at once, or who works until there is nothing to do would not come to an end.
+        next_scrub_ = now + std::max<Clock::duration>(static_cast<const ScrubJob&>(*place.job).pause(), 1ms);
     } else {
         end_background(number, std::move(failure));
     }

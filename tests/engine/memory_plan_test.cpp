@@ -1,5 +1,5 @@
-// Goal:    whatever the budget and the rings, the shares are no more than the budget, none is too small to work with, and
-//          a budget that is too small is refused with one that is enough.
+// Goal:    whatever the budget and the rings, the shares are no more than the budget, none is too small to work with,
+//          and a budget that is too small is refused with one that is enough.
 // Method:  budgets from 16 MiB to far beyond any machine, by rings from one of 1 MiB to a thousand; a store opened.
 #include <support/results.h>
 #include <support/temp_store.h>

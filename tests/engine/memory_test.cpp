@@ -1,5 +1,5 @@
-// Goal:    a store stays within Options::memory_bytes_max while it is filled, merges, is compacted, and is read in every
-//          way.
+// Goal:    a store stays within Options::memory_bytes_max while it is filled, merges, is compacted, and is read in
+//          every way.
 // Method:  anonymous memory of this process (RssAnon; mappings of files are not in it), looked at every few
 //          milliseconds, less what it had before the store was opened. Small records, large ones, and keys that come
 //          again, so that every part of the budget has something to do. ZVERSE_MEMORY_DATA_MIB and
@@ -76,12 +76,12 @@ protected:
     /// Keys that come again now and then; most values small, some of hundreds of bytes, few beside their block.
     void fill(std::uint64_t seed, std::uint64_t bytes) {
         Random random(seed);
-        const std::uint64_t keys = bytes / 300 + 1;
+        const std::uint64_t keys = bytes / usual_ + 1;
         for (std::uint64_t written = 0; written < bytes;) {
             const std::string key = "key" + std::to_string(random.below(keys));
             const std::uint64_t length = random.one_in(2000) ? random.between(4097, 200'000)
-                                         : random.one_in(2)  ? random.below(20)
-                                                             : random.between(100, 500);
+                                         : random.one_in(8)  ? random.below(20)
+                                                             : random.between(100, usual_);
             must(store_->put(key, std::string(length, static_cast<char>('a' + written % 26))));
             written += key.size() + length;
         }
@@ -90,6 +90,7 @@ protected:
         const std::uint64_t peak = watch_.take_peak();
         std::printf("%-10s %6.1f MiB of %.0f\n", phase, static_cast<double>(peak) / kMiB,
                     static_cast<double>(budget_) / kMiB);
+        (void)std::fflush(stdout);  // it may take minutes
         EXPECT_LE(peak, budget_) << phase << '\n' << store_->stats().to_openmetrics();
     }
     static std::uint64_t count(Cursor cursor) {
@@ -102,6 +103,7 @@ protected:
     const std::uint64_t data_ = environment_number("ZVERSE_MEMORY_DATA_MIB", 128) * kMiB;
     const std::uint64_t budget_ = environment_number("ZVERSE_MEMORY_BUDGET_MIB", 32) * kMiB;
     // Much data would take the memory of the machine.
+    const std::uint64_t usual_ = data_ > 1024 * kMiB ? 2000 : 500;  ///< length of values, at most
     const TempDirectory directory_{data_ > 1024 * kMiB ? TempDirectory::Place::disk : TempDirectory::Place::memory};
     MemoryWatch watch_;
     std::optional<Store> store_;
