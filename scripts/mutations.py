@@ -4,12 +4,13 @@ from mutation import ENVIRONMENT  # noqa: F401: part of what mutate.py takes fro
 from mutations_api import API
 from mutations_cold import COLD
 from mutations_medium import ENGINE, JUDGE, PERSIST
+from mutations_memory import MEMORY
 from mutations_movers import MOVERS
 from mutations_threads import INDEXED, ORDERS, SEAL, STAMP, WARM
 
 # Headers last: after each of them everything is built anew.
 ALL = sorted(
-    PERSIST + JUDGE + SEAL + STAMP + INDEXED + WARM + COLD + MOVERS + ENGINE + API, key=lambda each: each.file.endswith(".h")
+    PERSIST + JUDGE + SEAL + STAMP + INDEXED + WARM + COLD + MEMORY + MOVERS + ENGINE + API, key=lambda each: each.file.endswith(".h")
 )
 
 NOT_MODELLED = [

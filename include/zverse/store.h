@@ -296,8 +296,8 @@ public:
     ///         Damage is a finding, and so is a file that can't be read.
     [[nodiscard]] Result<Verification> verify() const;
 
-    /// What the scrub has found since the store was opened, and how much it read: in the background it reads all segments
-    /// again about once in two weeks, as verify() does, slowly (at most an eighth of background_bytes_per_second).
+    /// What the scrub has found since the store was opened, and how much it read: in the background it reads all
+    /// segments again about once in two weeks, as verify() does, at most at an eighth of background_bytes_per_second.
     /// Findings of a segment go when a later look finds none, or when a merge has replaced it. Waits for nobody; of a
     /// read-only store there are none. Errors  closed, full (no memory).
     [[nodiscard]] Result<Verification> scrubbed() const;

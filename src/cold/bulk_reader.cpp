@@ -67,6 +67,8 @@ Result<std::unique_ptr<BulkReader>> BulkReader::open(platform::FileIo& io, std::
                                                      std::size_t piece_bytes) {
     auto file = io.open(segment->path(), platform::OpenMode::read);
     if (!file) return std::unexpected(std::move(file.error()));
+    (*file)->advise(platform::Advice::in_order);
+    (*file)->advise(platform::Advice::once);  // who merges it replaces it
     return std::unique_ptr<BulkReader>(new BulkReader(std::move(segment), std::move(*file), piece_bytes));
 }
 

@@ -1,8 +1,9 @@
 // BulkReader: the blocks and outside values of a segment, from front to back, for who reads all of them.
 //
 // Merges and expiry read so. The mapping is for reads that look for something: it faults in a page at a time, and a
-// disk that fails under it ends the process. Here a piece of the file is one read, the system reads ahead behind it, and
-// what fails is an Error. Each block and value is checked as it is taken, whether or not somebody checked it before.
+// disk that fails under it ends the process. Here a piece of the file is one read, the system reads ahead behind it,
+// and what fails is an Error. Each block and value is checked as it is taken, whether or not somebody checked it
+// before.
 //
 // What is where the zones say, and those are looked at in the mapping: they were read and checked when the segment was
 // opened.

@@ -44,6 +44,7 @@ public:
     void remove_when_unused(platform::FileIo& io) noexcept {
         // release: pairs with the last owner's decrement of the count; the destructor runs behind it.
         remove_by_.store(&io, std::memory_order_release);
+        mapping_.will_rest();
     }
     [[nodiscard]] const SegmentHeader& header() const noexcept { return header_; }
     [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }

@@ -91,6 +91,8 @@ private:
         file_ = audit_.open(io_, segment_.path(), header_.file_bytes, codes::kSegmentSize);
         if (file_ == nullptr) return false;
         audit_.count_segment();
+        file_->advise(platform::Advice::in_order);
+        file_->advise(platform::Advice::once);  // readers' blocks stay in memory instead
         check_headers();
         const bool sections = read_sections();
         read_index();

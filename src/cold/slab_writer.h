@@ -2,9 +2,9 @@
 //
 // Data flow: of each key the newest record is live and streams into the live segment; the others wait until the part
 // ends, are sorted along the curve and become the history segment. Of what waits the keys are copied. Values stay where
-// they lie, in the rings, or are copied, too, where somebody reads them piece by piece; but large ones, outside of their
-// block, are left there and read when they are written. A part ends between two keys when a segment has its size or its
-// memory, or what waits has its memory, so a merge can be published and its inputs released range by range.
+// they lie, in the rings, or are copied, too, where somebody reads them piece by piece; but large ones, outside of
+// their block, are left there and read when they are written. A part ends between two keys when a segment has its size
+// or its memory, or what waits has its memory, so a merge can be published and its inputs released range by range.
 //
 // Compression: history segments from kCompressedLevelMin on, with a dictionary where one pays. What a flush writes is
 // read often, and soon: it stays as it is.

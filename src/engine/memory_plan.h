@@ -16,8 +16,8 @@
 //                                                     segment what is known of it: a bit for each 256 bytes. That grows
 //                                                     with the store: 512 KiB for each GiB, and is not bounded
 //   moves     what is left, by the number of jobs     a flush and the merges beside it: what waits for its history (W),
-//                                                     index and zones of a segment (B), 2 MiB of stream buffers, a piece
-//                                                     of each input, V
+//                                                     index and zones of a segment (B), 2 MiB of stream buffers, a
+//                                                     piece of each input, V
 //   scrub     B and 1.25 MiB                          index and keys of the segment that is looked at
 //   spare     M/8                                     stacks, threads' own memory, what the allocator can't give back
 //

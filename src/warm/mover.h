@@ -1,9 +1,9 @@
 // Mover: decides what is to be moved between the tiers, and does it one step at a time.
 //
 // Nouns: a job is a flush, a merge, what retention asks for, or a step of the scrub; its place in the ready set is how
-// urgent it is: the flush first, then merges from the smallest level up, the scrub last. decide() fills free places, work() does one step of the most
-// urgent job that nobody works on. Workers loop over work(); without workers, as in a test, whoever asks for a flush
-// does the steps itself.
+// urgent it is: the flush first, then merges from the smallest level up, the scrub last. decide() fills free places,
+// work() does one step of the most urgent job that nobody works on. Workers loop over work(); without workers, as in a
+// test, whoever asks for a flush does the steps itself.
 //
 // Invariant M1: a place has one job at most, and a job one thread at a time (ready_set.h W1). Places are filled and
 // freed under mutex_.

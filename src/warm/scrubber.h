@@ -1,8 +1,9 @@
 // Scrubber: reads the segments again and again, one after the other, and remembers what is wrong with them.
 //
-// What has settled may lie unread for years while it rots, and until it is found the copy or backup that could repair it
-// may be gone. So each segment is looked at about once in kPeriod, all of it, as verify() does (cold/segment_audit.h):
-// by FileIo, block by block, never through the mapping, and without a word to who reads or writes.
+// What has settled may lie unread for years while it rots, and until it is found the copy or backup that could repair
+// it may be gone. So each segment is looked at about once in kPeriod, all of it, as verify() does
+// (cold/segment_audit.h): by FileIo, block by block, never through the mapping, and without a word to who reads or
+// writes.
 //
 // A segment is read in one go, at a moderate rate, and then there is a pause: so the memory for its index and the file
 // itself are held for seconds, not days. One that a merge replaces meanwhile is let go at the next step, and what was

@@ -8,11 +8,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace zverse::test {
 namespace {
@@ -74,6 +76,38 @@ TEST_F(ScrubTest, FindsAFlippedBitAndGoesOn) {
     EXPECT_EQ(stat("zverse_corrupt_segments"), 0);
     must(store->close());
     expect_error(store->scrubbed(), ErrorCode::closed);
+}
+
+/// Neither a block nor a large value, live or superseded, is carried on by a merge that did not check it.
+TEST_F(ScrubTest, AMergeDoesNotTakeWhatIsDamaged) {
+    internals.scrub_bytes_per_second = std::nullopt;
+    open();
+    const std::string large(5000, 'v');
+    must(store->put("block", "value"));
+    must(store->put("live", large));
+    must(store->put("superseded", large));
+    must(store->flush());
+    must(store->put("other", "value"));
+    must(store->put("superseded", "newer"));
+    must(store->flush());
+    const auto segments = [&] {
+        std::vector<std::filesystem::path> files;
+        for (const auto& each : std::filesystem::directory_iterator(path / "cold")) files.push_back(each.path());
+        std::ranges::sort(files);
+        return files;
+    };
+    const std::filesystem::path first = segments().at(0);
+    // The values lie at the beginning, the block that names them behind.
+    for (const std::streamoff offset : {4096 + 100, 4096 + 5120 + 100, 4096 + 2 * 5120 + 60}) {
+        flip(first, offset);
+        const auto compacted = store->compact();
+        expect_error(compacted, ErrorCode::corrupt, first.string());
+        EXPECT_EQ(must(store->get("other")), "value");
+        flip(first, offset);
+    }
+    must(store->compact());
+    EXPECT_EQ(must(store->get("live")), large);
+    EXPECT_EQ(must(store->get("superseded", 3)), large);
 }
 
 TEST_F(ScrubTest, FindsNothingUnderMerges) {

@@ -69,6 +69,7 @@ public:
         if (auto failed = failures_->count(path()); !failed) return failed;
         return file_->truncate(bytes);
     }
+    void advise(platform::Advice advice) noexcept override { file_->advise(advice); }
     [[nodiscard]] int descriptor() const noexcept override { return file_->descriptor(); }
     [[nodiscard]] const std::filesystem::path& path() const noexcept override { return file_->path(); }
 

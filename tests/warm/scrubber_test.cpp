@@ -1,5 +1,5 @@
-// Goal:    the scrubber looks at every segment in its turn, at the rate it is told, begins where the clock says, lets go
-//          of what a merge has replaced, and never stops anything.
+// Goal:    the scrubber looks at every segment in its turn, at the rate it is told, begins where the clock says, lets
+//          go of what a merge has replaced, and never stops anything.
 // Method:  a cold tier of a few stripes; steps by hand, and through a mover.
 #include <support/mover_parts.h>
 #include <support/seed.h>
