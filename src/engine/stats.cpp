@@ -146,10 +146,11 @@ void add_scrub(const warm::ScrubFigures& figures, const Counter& counter, const 
           static_cast<double>(figures.corrupt_segments));
 }
 
+using MemoryUses = std::vector<std::pair<MemoryPlan::PartNumber, std::uint64_t>>;
+
 /// What the budget was divided into, and what is taken of it, as far as it is counted.
 template <class Gauge>
-void add_memory(const MemoryPlan& plan, const std::vector<std::pair<MemoryPlan::PartNumber, std::uint64_t>>& uses,
-                const Gauge& gauge) {
+void add_memory(const MemoryPlan& plan, const MemoryUses& uses, const Gauge& gauge) {
     const auto label = [&](std::size_t part) { return "{part=\"" + std::string(plan.parts[part].name) + "\"}"; };
     for (std::size_t part = 0; part < MemoryPlan::kParts; ++part) {
         gauge("zverse_memory_planned_bytes", "Shares of Options::memory_bytes_max.",
@@ -169,6 +170,17 @@ std::uint64_t settled_memory(const cold::ColdTier::Moment& moment, const Version
         for (const auto& part : component->parts()) bytes += part->memory_bytes() + kNodeBytes;
     }
     return bytes + moment.state->pins.size() * kNodeBytes;
+}
+
+/// Of the parts that are counted; what cursors take is not.
+MemoryUses memory_in_use(hot::Tier& tier, const cold::ColdTier& cold, const VersionTimes& times,
+                         const warm::Mover* mover, std::uint64_t run_bytes) {
+    return {{MemoryPlan::kIndex, tier.index().bytes() + tier.index().overflow_bytes()},
+            {MemoryPlan::kRuns, run_bytes},
+            {MemoryPlan::kCache, cold.cache().memory_bytes()},
+            {MemoryPlan::kSettled, settled_memory(cold.moment(), times)},
+            {MemoryPlan::kMoves, mover != nullptr ? mover->figures().memory_bytes : 0},
+            {MemoryPlan::kScrub, mover != nullptr ? mover->scrubber().figures().memory_bytes : 0}};
 }
 
 /// How writers were held back; the histogram by upper bounds, as OpenMetrics has it.
@@ -265,14 +277,7 @@ Stats Engine::stats() {
         gauge("zverse_runs", "Sorted runs over the rings.", static_cast<double>(view.runs.size()));
         gauge("zverse_run_bytes", "Memory of the sorted runs.", bytes);
     }
-    add_memory(memory_,
-               {{MemoryPlan::kIndex, tier_->index().bytes() + tier_->index().overflow_bytes()},
-                {MemoryPlan::kRuns, run_bytes},
-                {MemoryPlan::kCache, cold_->cache().memory_bytes()},
-                {MemoryPlan::kSettled, settled_memory(cold_->moment(), times_)},
-                {MemoryPlan::kScrub, scrub.memory_bytes},
-                {MemoryPlan::kMoves, mover_ != nullptr ? mover_->figures().memory_bytes : 0}},
-               gauge);
+    add_memory(memory_, memory_in_use(*tier_, *cold_, times_, mover_.get(), run_bytes), gauge);
     add_rings(tier_->rings(), metrics);
     return Stats(std::move(metrics), platform_rows());
 }

@@ -100,7 +100,7 @@ protected:
     }
 
     const SeedScope seed_;
-    const std::uint64_t data_ = environment_number("ZVERSE_MEMORY_DATA_MIB", 128) * kMiB;
+    const std::uint64_t data_ = environment_number("ZVERSE_MEMORY_DATA_MIB", 256) * kMiB;
     const std::uint64_t budget_ = environment_number("ZVERSE_MEMORY_BUDGET_MIB", 32) * kMiB;
     // Much data would take the memory of the machine.
     const std::uint64_t usual_ = data_ > 1024 * kMiB ? 2000 : 500;  ///< length of values, at most
@@ -128,7 +128,7 @@ TEST_F(MemoryTest, StaysWithinItsBudget) {
     expect_within("scan");
     EXPECT_GT(count(must(store_->scan({}, latest / 2, {.reverse = true}))), 1000U);
     expect_within("as of");
-    EXPECT_GT(count(must(store_->changes({latest / 2, latest / 2 + latest / 50}))), latest / 100);
+    EXPECT_GT(count(must(store_->changes({latest / 2, latest / 2 + latest / 500}))), latest / 1000);
     expect_within("changes");
     EXPECT_TRUE(must(store_->verify()).clean());
     expect_within("verify");
