@@ -81,6 +81,11 @@ MEMORY = [
          ("    if (rate.limit != 0) rates.burst", "    if (false) rates.burst")),
     ),
     *room(
+        "platform/stream_writer.cpp",
+        ("rest-not-told", "what will rest stays in the page cache", ["platform/stream_test"],
+         ("        file_->let_rest();\n", "")),
+    ),
+    *room(
         "cold/manifest.cpp",
         ("times-never-thinned", "times are written anew only when the file is long", [MANIFEST],
          ("    if (long_file || many_times) failed_", "    if (long_file) failed_")),
