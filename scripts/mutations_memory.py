@@ -50,9 +50,10 @@ MEMORY = [
     *room(
         "warm/mover.cpp",
         ("merges-unbounded", "more merges go on than have memory", [MOVER],
-         ("return merges < options_.merges_max && (level == 1 ||", "return (level == 1 ||")),
+         ("return merges < options_.merges_max && (level == 1 || of_others + 1 < options_.merges_max);",
+          "return merges + of_others + level < 1000;")),
         ("merges-starve-stripes", "large merges take the place that is kept for stripes", [MOVER],
-         ("(level == 1 || of_others + 1 < options_.merges_max);", "true;")),
+         ("(level == 1 || of_others + 1 < options_.merges_max);", "of_others + level < 1000;")),
         ("merge-in-the-way", "a merge without memory hides those behind it", [MOVER],
          ("            passed_over.levels.insert(choice->level);  // what ends makes room, and then all is looked at again\n"
           "            continue;", "            break;")),
