@@ -93,7 +93,7 @@ API = [
          ("if (check_records(BlockReader(bytes, header_.slab_after), zone, offset)) check_zone(zone, offset);",
           "(void)check_records(BlockReader(bytes, header_.slab_after), zone, offset);")),
         ("audit-no-zone-tree", "zones above the blocks are believed", [SEGMENT_AUDIT],
-         ("        check_zone_tree();\n        const std::size_t", "        const std::size_t")),
+         ("        check_zone_tree();\n        findings_before", "        findings_before")),
         ("audit-no-sums", "the header's figures are believed", [SEGMENT_AUDIT],
          ("    if (!agrees) find(codes::kSegmentCounts", "    if (false) find(codes::kSegmentCounts")),
     ),

@@ -49,10 +49,8 @@ CURVES = [
     ),
     *room(
         "cold/slab_writer.cpp",
-        ("rewritten-in-curve-order", "a history that is written again is not sorted by key first", [RETENTION],
-         ("    sort_waiting();\n", "")),
         ("leaps-inside-blocks", "blocks go on where the curve leaps", [SLAB],
-         ("            writer->begin_block();\n", "")),
+         ("            writer.begin_block();\n", "")),
         ("choice-unnoted", "nobody hears which curve was chosen", [STORE],
          ("plan_.curves->note(choice);", "static_cast<void>(choice);")),
     ),

@@ -80,9 +80,14 @@ struct Options {
 
     /// Largest value accepted, in bytes. 0: what a frame holds (nearly a quarter of a ring, at most 4 GiB - 1).
     std::uint64_t value_bytes_max = 0;
-    /// DRAM the engine may allocate for itself, in bytes. 0: a quarter of RAM. At least 16 MiB.
+    /// DRAM the engine may allocate for itself, in bytes. 0: a quarter of RAM, or what the rings need where that is
+    /// more. At least 16 MiB; with larger rings more, and less is invalid_argument, which says how much: about half of
+    /// all rings for their sorted runs, and for each of three moves at a time the largest value and 3 MiB. What is
+    /// given beyond that makes merges larger and lets more of them go on at once. Mappings of files, rings and
+    /// segments, are not counted: the system takes their memory back. Beside it a store takes 512 KiB for each GiB that
+    /// has settled, and cursors beyond four at work 1 MiB each, 5 MiB over changes.
     std::uint64_t memory_bytes_max = 0;
-    /// Rate limit of background work, in bytes per second. 0: none. No effect before the cold tier exists.
+    /// Rate limit of background work, in bytes per second. 0: none.
     std::uint64_t background_bytes_per_second = 0;
     /// How long a write waits for space in the hot tier before it fails with `full`. At most one hour.
     std::chrono::milliseconds write_timeout{10'000};

@@ -248,8 +248,9 @@ public:
     [[nodiscard]] Version durable_version() const;
     /// The oldest version still answerable exactly (without memory to look: latest_version()).
     [[nodiscard]] Version floor() const;
-    /// The newest version committed at or before `time`, to about one second. version_too_old before the oldest
-    /// time known.
+    /// The newest version committed at or before `time`, to about one second; of what is more than nine hours old, to
+    /// 1/32,768 of its age: a week ago to 18 s, a year ago to 16 minutes. Never one committed after `time`.
+    /// version_too_old before the oldest time known.
     [[nodiscard]] Result<Version> version_at(std::chrono::system_clock::time_point time) const;
 
     /// On return durable_version() >= latest_version() at the call. A failed sync makes the store read-only.
@@ -294,6 +295,12 @@ public:
     /// Errors  closed (close() makes it end early), full (no memory), invalid_argument (inside a visit callback).
     ///         Damage is a finding, and so is a file that can't be read.
     [[nodiscard]] Result<Verification> verify() const;
+
+    /// What the scrub has found since the store was opened, and how much it read: in the background it reads all
+    /// segments again about once in two weeks, as verify() does, at most at an eighth of background_bytes_per_second.
+    /// Findings of a segment go when a later look finds none, or when a merge has replaced it. Waits for nobody; of a
+    /// read-only store there are none. Errors  closed, full (no memory).
+    [[nodiscard]] Result<Verification> scrubbed() const;
 
     /// Counters, gauges and the platform report; empty without memory, or after close(). Cost: microseconds; stops
     /// nobody.

@@ -33,6 +33,16 @@ void BlockCache::keep(std::uint64_t segment, std::uint64_t unit, std::size_t byt
     std::swap(set.places.front().block, block);  // the one that leaves is freed by the caller, behind the lock
     set.places.front().segment = segment;
     set.places.front().unit = unit;
+    set.places.front().bytes = bytes;
+}
+
+std::uint64_t BlockCache::memory_bytes() {
+    std::uint64_t bytes = 0;
+    for (Set& set : sets_) {
+        const std::scoped_lock lock(set.mutex);
+        for (const Place& place : set.places) bytes += place.block != nullptr ? place.bytes : 0;
+    }
+    return bytes;
 }
 
 }  // namespace zverse::cold

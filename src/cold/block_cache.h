@@ -26,6 +26,8 @@ public:
 
     /// The block of a segment at a unit; null when it is not there.
     [[nodiscard]] BlockHold find(std::uint64_t segment, std::uint64_t unit);
+    /// Of the blocks that are in it.
+    [[nodiscard]] std::uint64_t memory_bytes();
     void keep(std::uint64_t segment, std::uint64_t unit, std::size_t bytes, BlockHold block);
 
 private:
@@ -33,6 +35,7 @@ private:
 
     struct Place {
         std::uint64_t segment = 0, unit = 0;
+        std::size_t bytes = 0;
         BlockHold block;
     };
     struct Set {

@@ -75,6 +75,7 @@ public:
         const std::scoped_lock lock(shown_mutex_);
         return {state_->cut, state_->floor, tree_->empty() ? nullptr : tree_};
     }
+    [[nodiscard]] BlockCache& cache() const noexcept { return *cache_; }
     [[nodiscard]] const std::uint64_t (&uuid() const noexcept)[2] { return uuid_; }
     [[nodiscard]] std::filesystem::path directory() const { return store_ / "cold"; }
     /// For segments and components. Any thread.

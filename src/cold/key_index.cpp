@@ -23,6 +23,7 @@ std::vector<IndexPage> KeyIndexBuilder::build(std::uint64_t& home_buckets) {
         return home_of(a.hash, home_buckets) < home_of(b.hash, home_buckets);
     });
     std::vector<IndexPage> pages;
+    pages.reserve(home_buckets / IndexPage::kBuckets + 2);
     std::size_t next = 0;         // of entries_, to be placed
     std::size_t homeless = 0;     // of entries_ before which all homes are at or before the bucket
     for (std::uint64_t bucket = 0; bucket < home_buckets || next < entries_.size(); ++bucket) {

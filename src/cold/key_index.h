@@ -37,6 +37,9 @@ class KeyIndexBuilder {
 public:
     void add(std::uint64_t hash, std::uint32_t posting) { entries_.push_back({hash, posting}); }
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
+    /// Memory until build() is done: the entries, half of them again while they are sorted, and the pages; or the
+    /// entries twice while they move.
+    [[nodiscard]] std::uint64_t memory_bytes() const noexcept { return entries_.size() * 34; }
     /// The pages, their checksums not set. `home_buckets`: how many buckets are homes; more follow for what overflows.
     /// Empties the builder.
     [[nodiscard]] std::vector<IndexPage> build(std::uint64_t& home_buckets);

@@ -16,6 +16,7 @@ namespace {
 constexpr std::string_view kPrefix = "MANIFEST-";
 constexpr std::string_view kUnfinished = ".writing";
 constexpr std::uint64_t kRollBytes = std::uint64_t{1} << 20;
+constexpr std::size_t kTimesBetweenRolls = std::size_t{1} << 14;
 constexpr std::uint64_t kEditBytesMax = std::uint64_t{1} << 30;
 
 std::uint64_t padded(std::uint64_t bytes) noexcept { return (bytes + 7) / 8 * 8; }
@@ -97,7 +98,9 @@ Edit Edit::whole(const ManifestState& state) {
         if (!component.begin.empty()) edit.set_begin(id, component.begin);
     }
     for (const auto& [name, version] : state.pins) edit.pin(name, version);
-    for (const auto& [version, nanoseconds] : state.times) edit.add_time(version, nanoseconds);
+    for (std::size_t i = 0; i < state.times.size(); ++i) {
+        edit.add_time(state.times[i].version, state.times[i].nanoseconds);
+    }
     return edit;
 }
 
@@ -139,9 +142,9 @@ bool Edit::apply(std::span<const std::byte> bytes, ManifestState& state) {
                 break;
             case Tag::time:
                 if (!reader.take(b)) return false;
-                state.times[a] = static_cast<std::int64_t>(b);
+                state.times.add(a, static_cast<std::int64_t>(b));
                 break;
-            case Tag::times_before: state.times.erase(state.times.begin(), state.times.lower_bound(a)); break;
+            case Tag::times_before: state.times.remove_before(a); break;
             default: return false;
         }
     }
@@ -222,7 +225,13 @@ Result<void> Manifest::roll() {
     }
     auto file = io_->open(unfinished, platform::OpenMode::create);
     if (!file) return std::unexpected(std::move(file.error()));
-    const std::vector<std::byte> bytes = encode(Edit::whole(*state_), next, 0, 0);
+    std::shared_ptr<const ManifestState> state = state_;
+    if (TimeMarks times = state_->times.thinned(); times.size() < state_->times.size()) {
+        auto thinned = std::make_shared<ManifestState>(*state_);
+        thinned->times = std::move(times);
+        state = std::move(thinned);
+    }
+    const std::vector<std::byte> bytes = encode(Edit::whole(*state), next, 0, 0);
     Result<void> done = (*file)->write(bytes, 0);
     if (done) done = (*file)->sync();
     if (done) done = io_->rename(unfinished, path_of(next));
@@ -231,6 +240,8 @@ Result<void> Manifest::roll() {
         return done;
     }
     const std::uint64_t older = std::exchange(number_, next);
+    state_ = std::move(state);
+    rolled_times_ = state_->times.size();
     file_ = nullptr;
     if (auto synced = io_->sync_directory(directory_); !synced) return synced;
     file_ = std::move(*file);
@@ -316,7 +327,9 @@ Result<void> Manifest::append(const Edit& edit) {
     ++sequence_;
     state_ = std::move(next);
     // Where there is no space for a new file, the old one goes on.
-    if (end_ > kRollBytes && end_ > 4 * rolled_bytes_) failed_ = !roll() && file_ == nullptr;
+    const bool long_file = end_ > kRollBytes && end_ > 4 * rolled_bytes_;
+    const bool many_times = state_->times.size() > 2 * rolled_times_ + kTimesBetweenRolls;
+    if (long_file || many_times) failed_ = !roll() && file_ == nullptr;
     return {};
 }
 

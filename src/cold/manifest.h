@@ -8,9 +8,13 @@
 // Each edit is written twice, side by side, and one good copy is enough. Where both copies are bad and nothing follows,
 // a crash cut the edit short, and nobody acted on it. Where something follows, the file is damaged.
 //
+// Times are thinned when the state is written anew, and only then: what the edits of a file make is its state. It is
+// written anew, too, when there are twice as many times as then.
+//
 // Threads: one at a time.
 #pragma once
 
+#include <cold/time_marks.h>
 #include <platform/audit.h>
 #include <platform/file_io.h>
 #include <zverse/error.h>
@@ -53,7 +57,7 @@ struct ManifestState {
     std::uint64_t ids = 0;  ///< every id of a segment or component so far is at most this
     std::map<std::uint64_t, ComponentState> components;
     std::map<std::string, Version> pins;
-    std::map<Version, std::int64_t> times;  ///< nanoseconds since 1970 at which a version was the newest
+    TimeMarks times;  ///< a change of it is shared by what else holds the state
 
     [[nodiscard]] bool operator==(const ManifestState&) const = default;
 };
@@ -149,6 +153,7 @@ private:
     std::unique_ptr<platform::File> file_;  ///< when open for writing
     std::uint64_t end_ = 0;  ///< of the file
     std::uint64_t rolled_bytes_ = 0;  ///< what the state took when it was written as a whole
+    std::size_t rolled_times_ = 0;  ///< how many it had then
     std::uint32_t sequence_ = 0;  ///< of the next edit
     bool failed_ = false;
 };

@@ -88,7 +88,7 @@ Result<void> Segment::check_header() const {
     }
     const bool compressed = (h.features & features::kZstd) != 0;
     if (h.dictionary.bytes > (compressed ? kDictionaryBytesMax : 0)) return refuse("an impossible dictionary");
-    // Merges keep values of live segments where they lie.
+    // Scans show values of live segments where they lie.
     if (compressed && h.kind == SegmentKind::live) return refuse("a live segment that is compressed");
     return {};
 }

@@ -44,6 +44,7 @@ public:
     void remove_when_unused(platform::FileIo& io) noexcept {
         // release: pairs with the last owner's decrement of the count; the destructor runs behind it.
         remove_by_.store(&io, std::memory_order_release);
+        mapping_.will_rest();
     }
     [[nodiscard]] const SegmentHeader& header() const noexcept { return header_; }
     [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
@@ -90,8 +91,8 @@ public:
         BlockHold hold;
         explicit operator bool() const noexcept { return segment != nullptr; }
     };
-    /// Replaces `best` by the newest record of `key` with a version <= `as_of`, if that is newer. A value outside is not
-    /// loaded: see value(). Errors: corrupt, full (memory).
+    /// Replaces `best` by the newest record of `key` with a version <= `as_of`, if that is newer. Does not load a value
+    /// that lies outside: see value(). Errors: corrupt, full (memory).
     [[nodiscard]] Result<void> find(std::string_view key, std::uint64_t hash, Version as_of, Hit& best) const;
     /// A record's place.
     struct Place {
@@ -114,8 +115,20 @@ public:
     }
     /// Whether the value of a record of this segment lies in the mapping.
     [[nodiscard]] bool keeps(const StoredRecord& record) const noexcept { return !decompressor_ || record.is_outside; }
+    /// For who reads the file in another way than by the mapping (bulk_reader.cpp): a block as it is stored, checked,
+    /// and decompressed into `raw` if need be; whether a value can lie at a place, and is what should lie there.
+    [[nodiscard]] Result<BlockReader> check_block(std::size_t number, std::span<const std::byte> stored,
+                                                  std::vector<std::byte>& raw) const;
+    [[nodiscard]] Result<void> check_outside(const OutsideValue& place, std::uint64_t bytes) const;
+    [[nodiscard]] Result<void> check_outside(const OutsideValue& place, std::span<const std::byte> bytes) const;
+    /// Where a value that lies outside is, not looked at.
+    [[nodiscard]] Result<std::string_view> unread_outside(const OutsideValue& place, std::uint64_t bytes) const;
     /// What a damaged record makes of a call.
     [[nodiscard]] Error damaged(std::uint64_t offset, const char* what) const;
+    /// Memory beside the mapping.
+    [[nodiscard]] std::uint64_t memory_bytes() const noexcept {
+        return sizeof(Segment) + path_.native().size() + checked_.size() * sizeof(std::uint64_t);
+    }
     [[nodiscard]] std::uint64_t offset_of(std::size_t block) const noexcept {
         return zones_.block(block).child * header_.unit_bytes;
     }

@@ -54,6 +54,8 @@ private:
     std::vector<bool> good_;
 };
 
+}  // namespace
+
 class SegmentAudit {
 public:
     SegmentAudit(platform::FileIo& io, const Segment& segment, const std::uint64_t (&store)[2], platform::Audit& audit)
@@ -66,22 +68,40 @@ public:
           grid_(segment.curve(), header_.slab_after, header_.slab_upto, {}),
           index_(header_.postings) {}
 
-    void run() {
+    /// See SegmentCheck.
+    [[nodiscard]] bool step(std::uint64_t bytes) {
+        if (file_ == nullptr) return begin();
+        const std::uint64_t upto = audit_.seen().bytes + std::min(bytes, header_.file_bytes);
+        for (; next_block_ < header_.blocks && audit_.seen().bytes < upto; ++next_block_) {
+            if (audit_.stopped()) return false;
+            check_block(zones_[next_block_]);
+        }
+        if (next_block_ < header_.blocks) return true;
+        if (audit_.findings() == findings_before_blocks_ && !audit_.stopped()) check_sums();
+        return false;
+    }
+    [[nodiscard]] std::uint64_t memory_bytes() const noexcept {
+        const std::uint64_t sections = header_.index.bytes + header_.zones.bytes + header_.keys.bytes;
+        return sections + block_.capacity() + raw_block_.capacity() + piece_.capacity();
+    }
+
+private:
+    /// Everything but the blocks; false when there is no looking at them.
+    [[nodiscard]] bool begin() {
         file_ = audit_.open(io_, segment_.path(), header_.file_bytes, codes::kSegmentSize);
-        if (file_ == nullptr) return;
+        if (file_ == nullptr) return false;
         audit_.count_segment();
+        file_->advise(platform::Advice::in_order);
+        file_->advise(platform::Advice::once);  // readers' blocks stay in memory instead
         check_headers();
         const bool sections = read_sections();
         read_index();
         // Where a block begins only the zones say.
-        if (!sections) return;
+        if (!sections) return false;
         check_zone_tree();
-        const std::size_t before = audit_.findings();
-        for (std::size_t i = 0; i < header_.blocks && !audit_.stopped(); ++i) check_block(zones_[i]);
-        if (audit_.findings() == before && !audit_.stopped()) check_sums();
+        findings_before_blocks_ = audit_.findings();
+        return true;
     }
-
-private:
     void find(std::string_view code, std::uint64_t offset, std::string what) {
         audit_.find(code, segment_.path(), offset, std::move(what));
     }
@@ -135,6 +155,7 @@ private:
             superseded_max = std::max(superseded_max, record.superseded);
         }
     };
+    std::size_t next_block_ = 0, findings_before_blocks_ = 0;
     Sums all_, block_sums_;
     std::string key_, last_key_;  ///< of the record, and of the one before it
     std::string block_first_, block_last_;
@@ -386,11 +407,20 @@ void SegmentAudit::check_sums() {
     }
 }
 
-}  // namespace
-
 void audit_segment(platform::FileIo& io, const Segment& segment, const std::uint64_t (&store)[2],
                    platform::Audit& audit) {
-    SegmentAudit(io, segment, store, audit).run();
+    SegmentAudit all(io, segment, store, audit);
+    while (all.step(segment.header().file_bytes)) {}
 }
+
+SegmentCheck::SegmentCheck(platform::FileIo& io, const Segment& segment, const std::uint64_t (&store)[2],
+                           platform::Audit& audit)
+    : audit_(std::make_unique<SegmentAudit>(io, segment, store, audit)) {}
+
+SegmentCheck::~SegmentCheck() = default;
+
+bool SegmentCheck::step(std::uint64_t bytes) { return audit_->step(bytes); }
+
+std::uint64_t SegmentCheck::memory_bytes() const noexcept { return audit_->memory_bytes(); }
 
 }  // namespace zverse::cold

@@ -6,6 +6,7 @@
 #include <platform/audit.h>
 
 #include <cstdint>
+#include <memory>
 
 namespace zverse::cold {
 
@@ -14,5 +15,25 @@ namespace zverse::cold {
 /// an outside value.
 void audit_segment(platform::FileIo& io, const Segment& segment, const std::uint64_t (&store)[2],
                    platform::Audit& audit);
+
+class SegmentAudit;
+
+/// The same, step by step.
+class SegmentCheck {
+public:
+    /// All of them must stay until it goes.
+    SegmentCheck(platform::FileIo& io, const Segment& segment, const std::uint64_t (&store)[2], platform::Audit& audit);
+    ~SegmentCheck();
+    SegmentCheck(const SegmentCheck&) = delete;
+    SegmentCheck& operator=(const SegmentCheck&) = delete;
+
+    /// Everything but the blocks first, and then blocks of about `bytes`. False when that was the last of it.
+    [[nodiscard]] bool step(std::uint64_t bytes);
+    /// About.
+    [[nodiscard]] std::uint64_t memory_bytes() const noexcept;
+
+private:
+    std::unique_ptr<SegmentAudit> audit_;
+};
 
 }  // namespace zverse::cold

@@ -57,6 +57,8 @@ public:
     /// Bytes of the file so far, what is being built included, sections not.
     [[nodiscard]] std::uint64_t bytes() const noexcept { return stream_.position() + builder_bytes_; }
     [[nodiscard]] std::uint64_t records() const noexcept { return header_.records; }
+    /// What index and zones take until it is finished. The stream's buffers are not in it.
+    [[nodiscard]] std::uint64_t memory_bytes() const noexcept { return index_.memory_bytes() + zones_.memory_bytes(); }
     /// At least one record was added. `range_end`: where the part's key range ends; none: it is the last part.
     /// The file is synced then.
     [[nodiscard]] Result<SegmentHeader> finish(const std::optional<std::string>& range_end);

@@ -12,6 +12,10 @@ namespace {
 
 /// About what a record takes in a block, beside its key and value.
 constexpr std::uint64_t kRecordOverhead = 12;
+/// Memory of a record that waits, beside its bytes: twice itself, as the list grows; its place on the curve, three
+/// numbers and the half of one for the sort; what it adds to the index of its segment.
+constexpr std::uint64_t kWaitingOverhead = 2 * sizeof(Record) + 28 + 34;
+constexpr std::uint64_t kOutsideOverhead = 160;
 
 }  // namespace
 
@@ -47,6 +51,7 @@ std::filesystem::path SlabWriter::unfinished_path(std::uint64_t segment) const {
 
 bool SlabWriter::part_full(std::uint64_t value_bytes) const noexcept {
     return (live_ && live_->bytes() + value_bytes >= plan_.segment_bytes) || waiting_memory_ >= plan_.waiting_bytes ||
+           (live_ && live_->memory_bytes() >= plan_.builder_bytes) ||
            (!waiting_.empty() && waiting_file_bytes_ + value_bytes >= plan_.segment_bytes);
 }
 
@@ -69,7 +74,7 @@ SegmentPlan SlabWriter::segment_plan(SegmentKind kind, std::uint64_t segment) co
     return plan;
 }
 
-Result<void> SlabWriter::add(const Record& record) {
+Result<void> SlabWriter::add(const Record& record, const Outside* outside) {
     const bool expired = record.superseded <= plan_.floor;
     const bool covers_nothing = plan_.drop_tombstones && record.tombstone && record.version <= plan_.floor;
     if (expired || covers_nothing) {
@@ -77,7 +82,7 @@ Result<void> SlabWriter::add(const Record& record) {
         return {};
     }
     if (record.superseded == kOpen) return add_live(record);
-    add_waiting(record);
+    add_waiting(record, outside);
     return {};
 }
 
@@ -95,28 +100,23 @@ Result<void> SlabWriter::add_live(const Record& record) {
     return live_->add(record);
 }
 
-void SlabWriter::add_waiting(const Record& record) {
+void SlabWriter::add_waiting(const Record& record, const Outside* outside) {
     // All versions of a key share its copy.
-    if (waiting_.empty() || waiting_.back().key != record.key) {
-        waiting_keys_.emplace_back(record.key);
-        waiting_memory_ += sizeof(std::string) + record.key.size();
-    }
+    const bool same_key = !waiting_.empty() && waiting_.back().key == record.key;
+    const std::string_view key = same_key ? waiting_.back().key : waiting_bytes_.keep(record.key);
     waiting_.push_back(record);
-    waiting_.back().key = waiting_keys_.back();
-    waiting_memory_ += sizeof(Record);
+    waiting_.back().key = key;
+    if (outside != nullptr) {
+        waiting_outside_.emplace(std::pair(key, record.version), *outside);
+    } else if (!plan_.values_stay) {
+        waiting_.back().value = waiting_bytes_.keep(record.value);
+    }
+    waiting_memory_ =
+        waiting_bytes_.used_bytes() + waiting_.size() * kWaitingOverhead + waiting_outside_.size() * kOutsideOverhead;
     const std::uint64_t bytes = record.key.size() + record.value.size() + kRecordOverhead;
     waiting_file_bytes_ += bytes;
-    const bool outside = record.value.size() > kOutsideValueBytes;
-    waiting_block_bytes_ += outside ? bytes - record.value.size() + sizeof(OutsideValue) : bytes;
-}
-
-/// A history that is written again comes along its old curve.
-void SlabWriter::sort_waiting() {
-    const auto before = [](const Record& a, const Record& b) {
-        const auto order = a.key <=> b.key;
-        return order != 0 ? order < 0 : a.version > b.version;
-    };
-    if (!std::ranges::is_sorted(waiting_, before)) std::ranges::sort(waiting_, before);
+    const bool outside_block = record.value.size() > kOutsideValueBytes;
+    waiting_block_bytes_ += outside_block ? bytes - record.value.size() + sizeof(OutsideValue) : bytes;
 }
 
 Curve SlabWriter::choose_curve(const SegmentPlan& plan) const {
@@ -135,6 +135,43 @@ Curve SlabWriter::choose_curve(const SegmentPlan& plan) const {
     return choice.curve;
 }
 
+void SlabWriter::clear_waiting() noexcept {
+    waiting_.clear();
+    waiting_outside_.clear();
+    waiting_bytes_.clear();
+    waiting_memory_ = waiting_file_bytes_ = waiting_block_bytes_ = 0;
+}
+
+/// Values that were left where they lie are read now, each from its segment's file.
+Result<void> SlabWriter::write_waiting(SegmentWriter& writer, const CurveOrder& order) {
+    std::map<const Segment*, std::unique_ptr<platform::File>> files;
+    std::vector<std::byte> buffer;
+    auto leap = order.leaps.begin();
+    for (std::size_t i = 0; i < order.records.size(); ++i) {
+        if (leap != order.leaps.end() && *leap == i) {
+            writer.begin_block();
+            ++leap;
+        }
+        Record record = waiting_[order.records[i]];
+        const auto outside =
+            waiting_outside_.empty() ? waiting_outside_.end() : waiting_outside_.find({record.key, record.version});
+        if (outside != waiting_outside_.end()) {
+            const Segment& segment = *outside->second.segment;
+            std::unique_ptr<platform::File>& file = files[&segment];
+            if (file == nullptr) {
+                auto opened = io_.open(segment.path(), platform::OpenMode::read);
+                if (!opened) return std::unexpected(std::move(opened.error()));
+                file = std::move(*opened);
+            }
+            auto value = read_outside(*file, segment, outside->second.place, record.value.size(), buffer);
+            if (!value) return std::unexpected(std::move(value.error()));
+            record.value = *value;
+        }
+        if (auto added = writer.add(record); !added) return added;
+    }
+    return {};
+}
+
 Result<void> SlabWriter::end_segment(SegmentWriter& writer, std::uint64_t id,
                                      const std::optional<std::string>& range_end, SlabPart& part) {
     auto header = writer.finish(range_end);
@@ -149,10 +186,14 @@ Result<void> SlabWriter::end_segment(SegmentWriter& writer, std::uint64_t id,
 
 Result<void> SlabWriter::write_history(const std::optional<std::string>& range_end, SlabPart& part) {
     const std::uint64_t id = plan_.next_id();
+    if (!plan_.by_key) {
+        std::ranges::sort(waiting_, [](const Record& a, const Record& b) {
+            return a.key != b.key ? a.key < b.key : a.version > b.version;
+        });
+    }
     SegmentPlan plan = segment_plan(SegmentKind::history, id);
     plan.compress = plan_.compression == Compression::history && plan_.level >= kCompressedLevelMin;
     if (plan.compress) plan.block_bytes = std::min(plan.block_bytes, kCompressedBlockBytes);
-    sort_waiting();
     plan.curve = choose_curve(plan);
     plan.columns = even_columns(waiting_, plan.curve);
     plan.unit_bytes = unit_bytes_for(waiting_file_bytes_);
@@ -166,14 +207,7 @@ Result<void> SlabWriter::write_history(const std::optional<std::string>& range_e
     unfinished_.push_back(id);
     auto writer = SegmentWriter::create(io_, unfinished_path(id), std::move(plan));
     if (!writer) return std::unexpected(std::move(writer.error()));
-    auto leap = order.leaps.begin();
-    for (std::size_t i = 0; i < order.records.size(); ++i) {
-        if (leap != order.leaps.end() && *leap == i) {
-            writer->begin_block();
-            ++leap;
-        }
-        if (auto added = writer->add(waiting_[order.records[i]]); !added) return added;
-    }
+    if (auto written = write_waiting(*writer, order); !written) return written;
     return end_segment(*writer, id, range_end, part);
 }
 
@@ -195,10 +229,7 @@ Result<SlabPart> SlabWriter::end_part(const std::optional<std::string>& range_en
         }
         ++history_part_;
         history_begin_ = range_end.value_or("");
-        waiting_.clear();
-        waiting_keys_.clear();
-        held_.clear();
-        waiting_memory_ = waiting_file_bytes_ = waiting_block_bytes_ = 0;
+        clear_waiting();
     }
     part_keys_ = 0;
     if (!part.segments.empty()) {

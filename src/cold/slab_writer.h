@@ -1,9 +1,10 @@
 // SlabWriter: the records of a slab in (key, version descending) order -> a live and a history component, part by part.
 //
-// Data flow: of each key the newest record is live and streams into the live segment; the others wait, keys copied and
-// values where they lie, until the part ends, are sorted along the curve and become the history segment. A part ends
-// between two keys when a segment has its size or what waits has its memory, so a merge can be published and its inputs
-// released range by range.
+// Data flow: of each key the newest record is live and streams into the live segment; the others wait until the part
+// ends, are sorted along the curve and become the history segment. Of what waits the keys are copied. Values stay where
+// they lie, in the rings, or are copied, too, where somebody reads them piece by piece; but large ones, outside of
+// their block, are left there and read when they are written. A part ends between two keys when a segment has its size
+// or its memory, or what waits has its memory, so a merge can be published and its inputs released range by range.
 //
 // The curve of a history is chosen when its records are at hand: curve_choice.h.
 //
@@ -13,18 +14,22 @@
 // Retention: what was superseded at or before the floor is left out.
 #pragma once
 
+#include <cold/bulk_reader.h>
+#include <cold/byte_arena.h>
 #include <cold/curve_choice.h>
 #include <cold/curve_order.h>
 #include <cold/segment_writer.h>
 #include <zverse/options.h>
 
 #include <cstdint>
-#include <deque>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace zverse::cold {
@@ -52,7 +57,10 @@ struct SlabPlan {
     bool drop_tombstones = false;  ///< those <= floor: nothing older is left that they cover
     std::int64_t created = 0;
     std::uint64_t segment_bytes = std::uint64_t{64} << 20;
-    std::uint64_t waiting_bytes = std::uint64_t{16} << 20;  ///< memory for what waits
+    std::uint64_t waiting_bytes = std::uint64_t{32} << 20;  ///< memory for what waits, and until it is written
+    std::uint64_t builder_bytes = std::uint64_t{32} << 20;  ///< memory for the index and the zones of a live segment
+    bool values_stay = true;  ///< until the part ends; else those that wait are copied
+    bool by_key = true;  ///< records come in the order of keys; else in any, and all of them are superseded
     std::size_t block_bytes = kRecordsBeginMax;
     CurvePolicy curve;
     std::shared_ptr<const QueryMix> queries;  ///< that histories were asked lately; may be null
@@ -78,11 +86,14 @@ public:
 
     /// Whether the part has its size and should end before a key whose value has `value_bytes`.
     [[nodiscard]] bool part_full(std::uint64_t value_bytes) const noexcept;
-    /// The next record; `superseded` of the first one of a key is kOpen. Values must stay until the part ends. Of
-    /// superseded records alone the order does not matter.
-    [[nodiscard]] Result<void> add(const Record& record);
-    /// Keeps what values lie in until the part ends.
-    void hold(BlockHold block) { held_.push_back(std::move(block)); }
+    /// A value that is to be read where it lies when it is written.
+    struct Outside {
+        std::shared_ptr<const Segment> segment;
+        OutsideValue place;
+    };
+    /// The next record; `superseded` of the first one of a key is kOpen. `outside`: only for superseded ones; then of
+    /// the value nothing counts but its size.
+    [[nodiscard]] Result<void> add(const Record& record, const Outside* outside = nullptr);
     /// Ends the part before `range_end`, or as the last one. On return its segments survive power loss.
     [[nodiscard]] Result<SlabPart> end_part(const std::optional<std::string>& range_end);
 
@@ -92,13 +103,18 @@ public:
     /// Size of the segments that were finished.
     [[nodiscard]] std::uint64_t bytes_written() const noexcept { return bytes_written_; }
     [[nodiscard]] std::uint64_t records_dropped() const noexcept { return dropped_; }
+    /// Without the buffers of the stream.
+    [[nodiscard]] std::uint64_t memory_bytes() const noexcept {
+        return waiting_memory_ + (live_ ? live_->memory_bytes() : 0);
+    }
 
 private:
     [[nodiscard]] SegmentPlan segment_plan(SegmentKind kind, std::uint64_t segment) const;
     [[nodiscard]] Result<void> add_live(const Record& record);
-    void add_waiting(const Record& record);
-    void sort_waiting();
+    void add_waiting(const Record& record, const Outside* outside);
     [[nodiscard]] Curve choose_curve(const SegmentPlan& plan) const;
+    [[nodiscard]] Result<void> write_waiting(SegmentWriter& writer, const CurveOrder& order);
+    void clear_waiting() noexcept;
     [[nodiscard]] Result<void> write_history(const std::optional<std::string>& range_end, SlabPart& part);
     [[nodiscard]] Result<void> end_segment(SegmentWriter& writer, std::uint64_t id,
                                            const std::optional<std::string>& range_end, SlabPart& part);
@@ -111,8 +127,8 @@ private:
     std::string live_begin_, history_begin_;  ///< of the parts in the making
     std::uint32_t live_part_, history_part_;
     std::vector<Record> waiting_;
-    std::deque<std::string> waiting_keys_;
-    std::vector<BlockHold> held_;
+    ByteArena waiting_bytes_;
+    std::map<std::pair<std::string_view, Version>, Outside> waiting_outside_;
     std::uint64_t waiting_memory_ = 0, waiting_file_bytes_ = 0;
     std::uint64_t waiting_block_bytes_ = 0;  ///< of the latter, what does not lie outside of blocks
     std::uint64_t part_keys_ = 0;  ///< in the live segment

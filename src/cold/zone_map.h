@@ -35,6 +35,10 @@ public:
     /// All levels, the blocks first; the zones are spent then, the keys are not.
     [[nodiscard]] std::vector<Zone> build();
     [[nodiscard]] KeyHeap& keys() noexcept { return heap_; }
+    /// Memory until all levels are built: vectors double.
+    [[nodiscard]] std::uint64_t memory_bytes() const noexcept {
+        return 2 * (zones_.size() * sizeof(Zone) + heap_.bytes().size());
+    }
 
 private:
     KeyHeap heap_;

@@ -102,18 +102,17 @@ Result<void> ChangesCursor::refill(hot::WriterSlot& slot, const warm::View& view
 
 /// The records of the tree with versions in (after_, upto], as many as fit.
 Result<void> ChangesCursor::refill_settled(const warm::View& view, Version upto) {
-    constexpr std::size_t kPlaces = 1 << 16;
     const std::optional<std::string_view> end =
         keys_.end.empty() ? std::nullopt : std::optional<std::string_view>(keys_.end);
     std::vector<cold::RecordPlace> places;
-    auto whole =
-        cold::records_of_range(*view.tree, {keys_.begin, end}, {after_, upto}, options_.reverse, kPlaces, places);
+    auto whole = cold::records_of_range(*view.tree, {keys_.begin, end}, {after_, upto}, options_.reverse,
+                                        engine_->memory().changes_places, places);
     if (!whole) return std::unexpected(std::move(whole.error()));
     std::string key;
     for (std::size_t i = 0; i < places.size(); ++i) {
         const cold::RecordPlace& place = places[i];
         const bool new_version = i == 0 || places[i - 1].version != place.version;
-        if (new_version && batch_.bytes() >= kBatchBytes) {  // the place is behind the last whole version
+        if (new_version && batch_.bytes() >= batch_bytes_) {  // the place is behind the last whole version
             (options_.reverse ? upto_ : after_) = options_.reverse ? place.version : places[i - 1].version;
             return {};
         }
@@ -151,7 +150,7 @@ void ChangesCursor::refill_hot(hot::WriterSlot& slot, const warm::View& view, Ve
         return options_.reverse ? a.version > b.version : a.version < b.version;
     });
     for (const Frame& frame : frames_) {
-        if (batch_.bytes() >= kBatchBytes) return;  // the place is behind the last whole version
+        if (batch_.bytes() >= batch_bytes_) return;  // the place is behind the last whole version
         copy_frame(frame);
         if (options_.reverse) {
             upto_ = frame.version - 1;

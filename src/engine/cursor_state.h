@@ -49,6 +49,7 @@ public:
         : engine_(std::move(engine)),
           as_of_(as_of),
           options_(options),
+          batch_bytes_(engine_->memory().cursor_batch_bytes),
           pin_(std::move(pin)),
           limit_(options.limit != 0 ? options.limit : std::numeric_limits<std::uint64_t>::max()) {}
     ~BatchCursor() override;
@@ -69,8 +70,6 @@ public:
     void asks(const Asked& asked) noexcept { asked_ = asked; }
 
 protected:
-    static constexpr std::size_t kBatchBytes = std::size_t{1} << 20;  ///< a batch ends behind it
-
     /// Takes at most `entries` entries (or a few more) behind the place, and moves it; sets done_ at the end.
     /// Called active and pinned. May leave the batch empty without being done.
     [[nodiscard]] virtual Result<void> refill(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) = 0;
@@ -82,6 +81,7 @@ protected:
     std::shared_ptr<Engine> engine_;
     const Version as_of_;
     const ScanOptions options_;
+    const std::size_t batch_bytes_;  ///< a batch ends behind it
     EntryBatch batch_;
     bool done_ = false;
 

@@ -19,6 +19,7 @@
 #pragma once
 
 #include <cold/cold_tier.h>
+#include <engine/memory_plan.h>
 #include <engine/store_access.h>
 #include <engine/superblock.h>
 #include <engine/upkeep.h>
@@ -98,6 +99,7 @@ public:
     [[nodiscard]] Result<std::vector<std::pair<std::string, Version>>> named_pins();
 
     [[nodiscard]] Result<Verification> verify();
+    [[nodiscard]] Result<Verification> scrubbed();
     [[nodiscard]] Result<void> checkpoint(const std::filesystem::path& directory);
 
     // ---- Versions.
@@ -117,6 +119,7 @@ public:
     [[nodiscard]] VersionPins& pins() noexcept { return pins_; }
     [[nodiscard]] cold::QueryCounts& queries() noexcept { return queries_; }
     [[nodiscard]] const cold::CurveLog& curves() const noexcept { return curves_; }
+    [[nodiscard]] const MemoryPlan& memory() const noexcept { return memory_; }
     [[nodiscard]] bool closed() const noexcept {
         // acquire: pairs with the release in close().
         return closed_.load(std::memory_order_acquire);
@@ -171,6 +174,8 @@ private:
     [[nodiscard]] Result<void> leave_clean();
     void make_mover();
     [[nodiscard]] Version wanted_floor() const;
+    /// The newest version known to have been committed at or before a time; nothing before the store.
+    [[nodiscard]] std::optional<Version> newest_at(std::int64_t nanoseconds) const;
     /// Whether a call that moves data may be made here. `call` is its name.
     [[nodiscard]] Result<void> check_maintenance(const char* call) const;
     /// closed, or invalid_argument inside a visit callback, where waiting could be for ever.
@@ -185,6 +190,7 @@ private:
     const Options options_;
     const Internals internals_;
     const std::uint64_t value_bytes_max_;
+    MemoryPlan memory_;  ///< fixed after open
 
     platform::LockFile lock_;
     std::unique_ptr<platform::FileIo> io_;

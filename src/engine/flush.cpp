@@ -11,6 +11,8 @@ namespace zverse::engine {
 
 namespace {
 
+using namespace std::chrono_literals;
+
 /// No store is older, and its nanoseconds fit 64 bits.
 constexpr std::chrono::seconds kAgeMax = std::chrono::years(200);
 
@@ -27,8 +29,10 @@ void Engine::make_mover() {
                               .curve = {.rule = options_.curve, .queries_min = internals_.curve_queries_min},
                               .queries = &queries_,
                               .curves = &curves_,
+                              .memory = memory_.job,
                               .add_times =
                                   [this](Version after, Version upto, cold::Edit& edit) {
+                                      times_.forget(after);  // the manifest has them
                                       for (const auto& [version, nanoseconds] : times_.between(after, upto)) {
                                           edit.add_time(version, nanoseconds);
                                       }
@@ -39,11 +43,25 @@ void Engine::make_mover() {
     warm::MoverOptions options;
     options.flush_age = internals_.flush_age;
     options.bytes_per_second = options_.background_bytes_per_second;
+    options.merges_max = memory_.merges_max;
+    options.run_bytes_max = memory_.of(MemoryPlan::kRuns);
     options.by_itself = !internals_.flush_by_hand;
+    if (internals_.scrub_bytes_per_second || !internals_.flush_by_hand) {
+        options.scrub = warm::ScrubRate{.average = internals_.scrub_bytes_per_second.value_or(0),
+                                        .limit = options_.background_bytes_per_second};
+        // A store that is open for moments is left alone.
+        options.scrub_begins = internals_.scrub_bytes_per_second ? 0ms : 1min;
+    }
     options.has_workers = !internals_.flush_by_hand && !internals_.stepped_worker;
     mover_ = std::make_unique<warm::Mover>(std::move(workplace), options);
     // release: nothing below is needed before; see want_space().
     mover_to_wake_.store(mover_.get(), std::memory_order_release);
+}
+
+std::optional<Version> Engine::newest_at(std::int64_t nanoseconds) const {
+    // Those that are not settled first: what settles in between is in both.
+    const std::optional<Version> recent = times_.at(nanoseconds);
+    return std::max(recent, cold_->state()->times.at(nanoseconds));
 }
 
 /// What may be forgotten is older than either limit of the policy. At most the cut: the rings forget nothing.
@@ -54,7 +72,7 @@ Version Engine::wanted_floor() const {
     if (keep.max_versions_behind && *keep.max_versions_behind < latest) wanted = latest - *keep.max_versions_behind;
     if (keep.max_age && *keep.max_age < kAgeMax) {
         const auto age = std::chrono::nanoseconds(*keep.max_age).count();
-        wanted = std::max(wanted, times_.at(wall_clock_nanoseconds() - age).value_or(0));
+        wanted = std::max(wanted, newest_at(wall_clock_nanoseconds() - age).value_or(0));
     }
     return std::min(wanted, cut);
 }

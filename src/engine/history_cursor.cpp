@@ -54,7 +54,7 @@ Result<void> HistoryCursor::refill_settled(const warm::View& view, std::size_t e
     if (!whole) return std::unexpected(std::move(whole.error()));
     std::string key;
     for (const cold::RecordPlace& place : places) {
-        if (batch_.size() >= entries || batch_.bytes() >= kBatchBytes) return {};
+        if (batch_.size() >= entries || batch_.bytes() >= batch_bytes_) return {};
         auto record = cold::read_record(place, key);
         if (!record) return std::unexpected(std::move(record.error()));
         auto value = options_.keys_only ? Result<std::string_view>{} : place.segment->value(*record);
@@ -74,7 +74,7 @@ Result<void> HistoryCursor::refill_settled(const warm::View& view, std::size_t e
 void HistoryCursor::refill_newest_first(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) {
     hot::Found found = engine_->tier().find(slot, key_, hash_, upto_, view.cut);
     while (found && found.version > after_) {
-        if (batch_.size() >= entries || batch_.bytes() >= kBatchBytes) return;
+        if (batch_.size() >= entries || batch_.bytes() >= batch_bytes_) return;
         add(found);
         upto_ = found.version - 1;
         found = older(slot, found, view.cut);
@@ -92,7 +92,7 @@ void HistoryCursor::refill_oldest_first(hot::WriterSlot& slot, const warm::View&
     }
     done_ = seen <= entries;
     for (std::size_t taken = 0; taken < std::min(seen, entries); ++taken) {
-        if (batch_.bytes() >= kBatchBytes) {
+        if (batch_.bytes() >= batch_bytes_) {
             done_ = false;
             return;
         }

@@ -79,6 +79,7 @@ public:
 private:
     [[nodiscard]] Result<void> choose_platform();
     [[nodiscard]] Result<void> check_value_limit(std::uint64_t ring_bytes) const;
+    [[nodiscard]] Result<void> plan_memory_for(std::uint64_t ring_bytes, unsigned shards);
     [[nodiscard]] Result<void> find_or_create();
     [[nodiscard]] Result<void> create();
     [[nodiscard]] Result<void> read_superblock();
@@ -102,8 +103,8 @@ private:
     [[nodiscard]] std::uint64_t new_ring_bytes() const {
         return options_.ring_bytes != 0 ? options_.ring_bytes : kRingBytesDefault;
     }
-    [[nodiscard]] std::uint64_t memory_bytes() const {
-        return options_.memory_bytes_max != 0 ? options_.memory_bytes_max : ram_bytes() / 4;
+    [[nodiscard]] unsigned new_shards() const {
+        return options_.shards != 0 ? options_.shards : std::min(hardware_threads(), hot::kShardsMax);
     }
     [[nodiscard]] unsigned worker_count() const {
         return options_.workers != 0 ? options_.workers : static_cast<unsigned>(engine_.topology_.nodes.size());
@@ -143,6 +144,19 @@ Result<void> Opening::check_value_limit(std::uint64_t ring_bytes) const {
                                       " bytes with its overhead, and 4 GiB - 1"));
 }
 
+/// A budget that nobody asked for is no reason not to open: then it is what is needed.
+Result<void> Opening::plan_memory_for(std::uint64_t ring_bytes, unsigned shards) {
+    const MemoryNeeds needs{.ring_bytes = ring_bytes,
+                            .shards = shards,
+                            .value_bytes_max = options_.value_bytes_max,
+                            .writes = !options_.read_only};
+    const std::uint64_t wanted = options_.memory_bytes_max;
+    auto plan = plan_memory(wanted != 0 ? wanted : std::max(ram_bytes() / 4, memory_needed(needs)), needs);
+    if (!plan) return std::unexpected(std::move(plan.error()));
+    engine_.memory_ = *plan;
+    return {};
+}
+
 Result<void> Opening::find_or_create() {
     if (dir_.empty()) return std::unexpected(Error(ErrorCode::invalid_argument, "the path of the store is empty"));
     auto other = platform::names_no_directory(dir_);
@@ -160,6 +174,7 @@ Result<void> Opening::find_or_create() {
     }
     if (!*there) {
         if (auto good = check_value_limit(new_ring_bytes()); !good) return good;
+        if (auto planned = plan_memory_for(new_ring_bytes(), new_shards()); !planned) return planned;
         if (auto made = io().create_directories(dir_); !made) return made;
     }
     auto lock = platform::LockFile::acquire(dir_ / kLockName, options_.read_only);
@@ -179,7 +194,7 @@ Result<void> Opening::find_or_create() {
 
 Result<void> Opening::create() {
     SuperblockFields fields;
-    fields.shards = options_.shards != 0 ? options_.shards : std::min(hardware_threads(), hot::kShardsMax);
+    fields.shards = new_shards();
     fields.ring_bytes = new_ring_bytes();
     fields.store[0] = random_word();
     fields.store[1] = random_word();
@@ -213,12 +228,12 @@ Result<void> Opening::read_superblock() {
         return std::unexpected(bad_option("ring_bytes is " + std::to_string(options_.ring_bytes) +
                                           ", and the store was created with " + std::to_string(fields_.ring_bytes)));
     }
-    return check_value_limit(fields_.ring_bytes);
+    if (auto good = check_value_limit(fields_.ring_bytes); !good) return good;
+    return plan_memory_for(fields_.ring_bytes, fields_.shards);
 }
 
 Result<void> Opening::open_cold() {
-    const std::uint64_t cache_bytes = std::min(cold::BlockCache::kBytesUsual, memory_bytes() / 16);
-    auto cold = cold::ColdTier::open(io(), dir_, fields_.store, cache_bytes);
+    auto cold = cold::ColdTier::open(io(), dir_, fields_.store, engine_.memory_.of(MemoryPlan::kCache));
     if (!cold) return std::unexpected(std::move(cold.error()).during("opening " + dir_.string()));
     engine_.cold_ = std::move(*cold);
     engine_.kernels_ = &platform::kernels_for(kernels_);
@@ -385,8 +400,7 @@ hot::TierOptions Opening::tier_options() const {
     tier.clock_margin = engine_.internals_.clock_margin;
     tier.index_address_bits = engine_.internals_.index_address_bits;
     // 7 entries for each 512 bytes of ring: more than frames of common sizes need, and at most an eighth of the ring.
-    const std::uint64_t ring_bytes = fields_.ring_bytes * fields_.shards;
-    tier.index_bytes = std::min(ring_bytes / 8, memory_bytes() / 2);
+    tier.index_bytes = engine_.memory_.index_table_bytes;
     tier.shard_of_cpu = placement_.shard_of_cpu;
     tier.overflow_order = placement_.overflow_order;
     return tier;
@@ -403,7 +417,8 @@ Result<void> Opening::start() {
     engine_.views_ = std::make_unique<warm::Views>(engine_.tier_->epochs(), std::move(view));
     engine_.runs_ = std::make_unique<warm::RunBuilder>(*engine_.tier_, *engine_.views_);
     engine_.times_.add(static_cast<std::int64_t>(fields_.created), 0);
-    for (const auto& [version, nanoseconds] : settled->times) engine_.times_.add(nanoseconds, version);
+    // A clock that was set back is held at the latest time seen, so that one is needed.
+    if (!settled->times.empty()) engine_.times_.add(settled->times.back().nanoseconds, settled->times.back().version);
     std::vector<hot::RecoveredTime> times;
     for (const auto& ring : judgement_.rings) times.insert(times.end(), ring.times.begin(), ring.times.end());
     std::sort(times.begin(), times.end(), [](const auto& a, const auto& b) { return a.version < b.version; });

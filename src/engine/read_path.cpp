@@ -339,7 +339,7 @@ Result<Version> Engine::version_at(std::chrono::system_clock::time_point time) {
     if (time >= now) return tier_->latest();
     const auto since = std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
     const Version oldest = floor();
-    const auto known = times_.at(since);
+    const auto known = newest_at(since);
     if (!known || *known < oldest) {
         return std::unexpected(Error(ErrorCode::version_too_old,
                                      known ? "the time lies before the floor" : "the time lies before the store", 0,

@@ -214,7 +214,7 @@ Result<void> ScanCursor::fill(std::size_t entries) {
     const std::vector<warm::RunEntry>& picked = scratch_->picked;
     std::string_view last;  // when it is no key of the batch
     std::size_t taken = 0, moved = 0;
-    for (; moved < entries && batch_.bytes() < kBatchBytes; ++moved) {
+    for (; moved < entries && batch_.bytes() < batch_bytes_; ++moved) {
         const bool picked_left = taken < picked.size();
         // Behind the picked keys more may come from the rings, before what has settled.
         if (!picked_left && (!exhausted_ || !settled_left())) break;

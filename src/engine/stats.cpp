@@ -151,6 +151,53 @@ void add_curves(const cold::QueryMix& mix, const cold::CurveLog& log, std::vecto
     metrics.push_back({"zverse_curve_expected_blocks", help, "{curve=\"default\"}", last->expected_by_default, false});
 }
 
+/// What the scrub read again, and found.
+template <class Counter, class Gauge>
+void add_scrub(const warm::ScrubFigures& figures, const Counter& counter, const Gauge& gauge) {
+    counter("zverse_scrubbed_bytes_total", "Of segments that the scrub read.", static_cast<double>(figures.bytes));
+    counter("zverse_scrub_findings_total", "What it found, each time that it did.",
+            static_cast<double>(figures.findings));
+    gauge("zverse_corrupt_segments", "Segments in which the last look of the scrub found something.",
+          static_cast<double>(figures.corrupt_segments));
+}
+
+using MemoryUses = std::vector<std::pair<MemoryPlan::PartNumber, std::uint64_t>>;
+
+/// What the budget was divided into, and what is taken of it, as far as it is counted.
+template <class Gauge>
+void add_memory(const MemoryPlan& plan, const MemoryUses& uses, const Gauge& gauge) {
+    const auto label = [&](std::size_t part) { return "{part=\"" + std::string(plan.parts[part].name) + "\"}"; };
+    for (std::size_t part = 0; part < MemoryPlan::kParts; ++part) {
+        gauge("zverse_memory_planned_bytes", "Shares of Options::memory_bytes_max.",
+              static_cast<double>(plan.parts[part].bytes), label(part));
+    }
+    for (const auto& [part, bytes] : uses) {
+        gauge("zverse_memory_bytes", "Memory in use, by those parts.", static_cast<double>(bytes), label(part));
+    }
+}
+
+/// Of the state of the cold tier, and of its segments.
+std::uint64_t settled_memory(const cold::ColdTier::Moment& moment, const VersionTimes& times) {
+    constexpr std::uint64_t kComponentBytes = 256, kNodeBytes = 64;  // about, with what leads there
+    std::uint64_t bytes = moment.state->times.bytes() + times.bytes();
+    for (const auto& component : moment.tree->all()) {
+        bytes += kComponentBytes;
+        for (const auto& part : component->parts()) bytes += part->memory_bytes() + kNodeBytes;
+    }
+    return bytes + moment.state->pins.size() * kNodeBytes;
+}
+
+/// Of the parts that are counted; what cursors take is not.
+MemoryUses memory_in_use(hot::Tier& tier, const cold::ColdTier& cold, const VersionTimes& times,
+                         const warm::Mover* mover, std::uint64_t run_bytes) {
+    return {{MemoryPlan::kIndex, tier.index().bytes() + tier.index().overflow_bytes()},
+            {MemoryPlan::kRuns, run_bytes},
+            {MemoryPlan::kCache, cold.cache().memory_bytes()},
+            {MemoryPlan::kSettled, settled_memory(cold.moment(), times)},
+            {MemoryPlan::kMoves, mover != nullptr ? mover->figures().memory_bytes : 0},
+            {MemoryPlan::kScrub, mover != nullptr ? mover->scrubber().figures().memory_bytes : 0}};
+}
+
 /// How writers were held back; the histogram by upper bounds, as OpenMetrics has it.
 template <class Counter>
 void add_delays(const hot::Pace& pace, const Counter& counter, std::vector<Stats::Metric>& metrics) {
@@ -214,6 +261,8 @@ Stats Engine::stats() {
     counter("zverse_run_entries_merged_total", "Run entries written by merging runs.",
             static_cast<double>(runs_->merged_entries()));
     if (mover_ != nullptr) add_moves(mover_->figures(), counter);
+    const warm::ScrubFigures scrub = mover_ != nullptr ? mover_->scrubber().figures() : warm::ScrubFigures{};
+    add_scrub(scrub, counter, gauge);
     add_delays(tier_->pace(), counter, metrics);
     add_curves(queries_.look(), curves_, metrics);
 
@@ -231,17 +280,20 @@ Stats Engine::stats() {
           static_cast<double>(recovered_records_));
     gauge("zverse_recovery_seconds", "Time to judge, repair and link the rings at open.", recovery_seconds_);
     gauge("zverse_read_only", "1 when writes are refused.", tier_->refusal() ? 1 : 0);
+    std::uint64_t run_bytes = 0;
     {
         hot::WriterSlot& slot = tier_->slots().mine();
         const hot::PinGuard pin(tier_->epochs(), slot);
         const warm::View& view = views_->current();
         double bytes = 0;
         for (const auto& run : view.runs) bytes += static_cast<double>(run->bytes());
+        run_bytes = static_cast<std::uint64_t>(bytes);
         gauge("zverse_floor_version", "Oldest version still answerable.", static_cast<double>(view.floor));
         add_settled(view, gauge);
         gauge("zverse_runs", "Sorted runs over the rings.", static_cast<double>(view.runs.size()));
         gauge("zverse_run_bytes", "Memory of the sorted runs.", bytes);
     }
+    add_memory(memory_, memory_in_use(*tier_, *cold_, times_, mover_.get(), run_bytes), gauge);
     add_rings(tier_->rings(), metrics);
     return Stats(std::move(metrics), platform_rows());
 }

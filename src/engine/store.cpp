@@ -221,6 +221,10 @@ Result<void> Store::wait_durable(Version version) {
 Result<Version> Store::wait_newer(Version after, std::chrono::milliseconds timeout) const {
     return platform::answer("waiting", [&] { return engine_->wait_newer(after, timeout); });
 }
+Result<Verification> Store::scrubbed() const {
+    return answer("what the scrub found", [&] { return engine_->scrubbed(); });
+}
+
 Result<Verification> Store::verify() const {
     return answer("the verification", [&] { return engine_->verify(); });
 }

@@ -35,6 +35,8 @@ struct Internals {
     std::chrono::milliseconds flush_age{std::chrono::minutes(10)};
     /// So many queries of history are observed before curves are chosen by them.
     double curve_queries_min = 64;
+    /// How fast segments are read again, from the moment of opening; else all in some days, and after a minute.
+    std::optional<std::uint64_t> scrub_bytes_per_second;
     /// Pretend the machine has these nodes and CPUs (hwloc's synthetic syntax). Empty: what it has.
     std::string topology;
     /// What the store does its files' work with, made out of what it would. Empty: that itself.

@@ -36,4 +36,10 @@ Result<Verification> Engine::verify() {
     return audit.take();
 }
 
+Result<Verification> Engine::scrubbed() {
+    const hot::ActiveCall call(*tier_);
+    if (closed()) return std::unexpected(closed_error());
+    return mover_ != nullptr ? mover_->scrubber().found() : Verification{};
+}
+
 }  // namespace zverse::engine

@@ -1,4 +1,5 @@
 // VersionTimes: which version was the newest at a time of the wall clock, to about a second. Filled from time frames.
+// Of what has settled the manifest knows it (cold/time_marks.h), and this forgets it.
 #pragma once
 
 #include <zverse/types.h>
@@ -37,6 +38,20 @@ public:
                              [](std::int64_t time, const Mark& mark) { return time < mark.nanoseconds; });
         if (after == marks_.begin()) return std::nullopt;
         return std::prev(after)->version;
+    }
+
+    /// Forgets the marks with versions <= `upto`, all but the one before the first version, which says how old the
+    /// store is, and the last.
+    void forget(Version upto) {
+        const std::scoped_lock lock(mutex_);
+        if (marks_.size() < 3) return;
+        const auto first = marks_.begin() + (marks_.front().version == 0 ? 1 : 0);
+        const auto kept = std::ranges::upper_bound(first, marks_.end() - 1, upto, {}, &Mark::version);
+        marks_.erase(first, kept);
+    }
+    [[nodiscard]] std::uint64_t bytes() const {
+        const std::scoped_lock lock(mutex_);
+        return marks_.capacity() * sizeof(Mark);
     }
 
     /// The marks with versions in (after, upto].

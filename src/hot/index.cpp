@@ -183,6 +183,11 @@ Index::Bucket* Index::take_overflow_bucket() noexcept try {
     return nullptr;  // for the list of slabs, or for an error's text
 }
 
+std::uint64_t Index::overflow_bytes() {
+    const std::scoped_lock lock(overflow_mutex_);
+    return overflow_slabs_.size() * kOverflowSlabBytes;
+}
+
 bool Index::take_credits(std::int64_t wanted) noexcept {
     // relaxed: only the count matters, what it guards is ordered by the entries themselves.
     std::int64_t available = credits_.load(std::memory_order_relaxed);

@@ -120,6 +120,8 @@ public:
     [[nodiscard]] std::uint64_t sweep_distance() const noexcept { return (unit_mask_ / 4) * kUnitBytes; }
 
     [[nodiscard]] std::uint64_t bytes() const noexcept { return memory_.bytes().size(); }
+    /// Beside it: of the buckets that overflow.
+    [[nodiscard]] std::uint64_t overflow_bytes();
     /// The bucket number of a hash, for partitioning recovery; buckets are 2^bucket_bits().
     [[nodiscard]] std::uint64_t bucket_of(std::uint64_t hash) const noexcept { return hash >> bucket_shift_; }
     [[nodiscard]] unsigned bucket_bits() const noexcept { return 64 - bucket_shift_; }

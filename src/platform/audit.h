@@ -74,6 +74,7 @@ public:
     void count_records(std::uint64_t records) noexcept { seen_.records += records; }
     void count_segment() noexcept { ++seen_.segments; }
     [[nodiscard]] std::size_t findings() const noexcept { return seen_.findings.size(); }
+    [[nodiscard]] const Verification& seen() const noexcept { return seen_; }
     [[nodiscard]] Verification take() noexcept { return std::move(seen_); }
 
 private:

@@ -30,6 +30,13 @@ enum class OpenMode : std::uint8_t {
     create,      ///< read and write; must not exist
 };
 
+/// How an open file is going to be read. Advice: what the system does not take is ignored.
+enum class Advice : std::uint8_t {
+    in_order,  ///< from front to back: it reads far ahead
+    once,      ///< not again soon: what others read has more right to memory
+    unneeded,  ///< not soon: what memory holds of it may go; what is not written yet stays
+};
+
 class File {
 public:
     virtual ~File() = default;
@@ -41,6 +48,7 @@ public:
     [[nodiscard]] virtual Result<void> sync() = 0;
     [[nodiscard]] virtual Result<std::uint64_t> size() = 0;
     [[nodiscard]] virtual Result<void> truncate(std::uint64_t bytes) = 0;
+    virtual void advise(Advice) noexcept {}
     /// The descriptor, for mmap, flock and libpmem2; -1 in the simulator.
     [[nodiscard]] virtual int descriptor() const noexcept = 0;
     [[nodiscard]] virtual const std::filesystem::path& path() const noexcept = 0;

@@ -158,6 +158,13 @@ Result<void> PosixFile::truncate(std::uint64_t bytes) {
     return std::unexpected(os_error("truncation to " + std::to_string(bytes) + " bytes of " + path_.string(), number));
 }
 
+void PosixFile::advise(Advice advice) noexcept {
+    int taken = POSIX_FADV_SEQUENTIAL;
+    if (advice == Advice::once) taken = POSIX_FADV_NOREUSE;
+    if (advice == Advice::unneeded) taken = POSIX_FADV_DONTNEED;
+    static_cast<void>(posix_fadvise(descriptor(), 0, 0, taken));
+}
+
 std::unique_ptr<File> PosixFileIo::wrap(UniqueDescriptor descriptor, const std::filesystem::path& path) {
     return std::make_unique<PosixFile>(std::move(descriptor), path);
 }

@@ -47,6 +47,7 @@ public:
     [[nodiscard]] Result<void> wait() override { return kept(); }
     [[nodiscard]] Result<void> sync(std::uint64_t file_bytes) final;
     void prefetch(std::uint64_t) noexcept override {}  // written through the page cache, it is there
+    void let_rest() noexcept final { file_->advise(Advice::unneeded); }
 
 protected:
     [[nodiscard]] File& file() noexcept { return *file_; }

@@ -31,6 +31,12 @@ void ReadMapping::will_need(std::uint64_t offset, std::uint64_t bytes) const noe
     (void)::madvise(reinterpret_cast<void*>(page), length, MADV_WILLNEED);  // advice
 }
 
+void ReadMapping::will_rest() const noexcept {
+    if (copy_ != nullptr || bytes_.empty()) return;
+    // Advice, and since Linux 5.4.
+    (void)::madvise(const_cast<std::byte*>(bytes_.data()), bytes_.size(), MADV_COLD);
+}
+
 Result<ReadMapping> ReadMapping::map(File& file) {
     auto size = file.size();
     if (!size) return std::unexpected(std::move(size.error()));

@@ -25,6 +25,8 @@ public:
     /// Asks the system to have these bytes read soon, without waiting: several such reads are in flight together.
     /// Clipped to what there is.
     void will_need(std::uint64_t offset, std::uint64_t bytes) const noexcept;
+    /// Tells the system that hardly anybody will read it any more: its pages are the first to go. They stay readable.
+    void will_rest() const noexcept;
     [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return bytes_; }
 
 private:

@@ -50,6 +50,8 @@ public:
     [[nodiscard]] virtual Result<void> sync(std::uint64_t file_bytes) = 0;
     /// The synced file will be read soon: brings it into the page cache, as far as it is not there. Advice.
     virtual void prefetch(std::uint64_t file_bytes) noexcept = 0;
+    /// The opposite: the synced file needs no memory. Advice.
+    virtual void let_rest() noexcept {}
 };
 
 /// How the latest stream that was long enough for a choice was written; for the table of capabilities.

@@ -66,7 +66,11 @@ Result<void> StreamWriter::finish(std::span<const std::byte> head, Next next) {
     filled_ = head.size();
     if (auto sent = send(0); !sent) return sent;
     if (auto synced = file_->sync(file_bytes); !synced) return synced;
-    if (next == Next::reads) file_->prefetch(file_bytes);
+    if (next == Next::reads) {
+        file_->prefetch(file_bytes);
+    } else {
+        file_->let_rest();
+    }
     return {};
 }
 

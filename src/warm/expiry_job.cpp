@@ -7,6 +7,8 @@ namespace zverse::warm {
 
 namespace {
 
+constexpr std::size_t kPieceBytes = cold::BulkReader::kPieceBytesUsual;
+
 cold::SlabPlan plan_for(const Workplace& at, const cold::Component& component) {
     cold::SlabPlan plan = at.slab_plan();
     plan.level = component.level();
@@ -14,6 +16,7 @@ cold::SlabPlan plan_for(const Workplace& at, const cold::Component& component) {
     plan.slab_upto = component.slab_upto();
     plan.live_component = at.cold.next_id();
     plan.history_component = at.cold.next_id();
+    plan.values_stay = plan.by_key = false;
     return plan;
 }
 
@@ -32,26 +35,33 @@ Result<Progress> ExpiryJob::step() {
             if (auto ended = end_part(part); !ended) return std::unexpected(std::move(ended.error()));
             continue;
         }
-        if (auto copied = copy(part, block_++); !copied) return std::unexpected(std::move(copied.error()));
+        if (reader_ == nullptr) {
+            auto reader = cold::BulkReader::open(at_.io, component_->parts()[part_], kPieceBytes);
+            if (!reader) return std::unexpected(std::move(reader.error()));
+            reader_ = std::move(*reader);
+        }
+        if (auto copied = copy(block_++); !copied) return std::unexpected(std::move(copied.error()));
     }
     return Progress::more;
 }
 
 /// The records of a block that are not expired; the writer leaves the others out.
-Result<void> ExpiryJob::copy(const cold::Segment& part, std::size_t number) {
-    auto block = part.block(number);
+Result<void> ExpiryJob::copy(std::size_t number) {
+    const cold::Segment& part = reader_->segment();
+    auto block = reader_->block(number);
     if (!block) return std::unexpected(std::move(block.error()));
-    if (block->hold() != nullptr) writer_.hold(block->hold());
     cold::StoredRecord stored;
     for (std::uint32_t at = block->begin(); at < block->end(); at = stored.next) {
         if (!block->read(at, stored) || !block->read_key(stored, key_)) {
             return std::unexpected(part.damaged(part.offset_of(number) + at, "no record lies there"));
         }
-        auto value = part.value(stored);
+        auto value = stored.is_outside ? part.unread_outside(stored.outside, stored.value_bytes)
+                                       : Result<std::string_view>(stored.value);
         if (!value) return std::unexpected(std::move(value.error()));
-        if (auto added = writer_.add({key_, *value, stored.version, stored.superseded, stored.tombstone}); !added) {
-            return added;
-        }
+        const cold::Record record{key_, *value, stored.version, stored.superseded, stored.tombstone};
+        cold::SlabWriter::Outside outside;
+        if (stored.is_outside) outside = {reader_->shared_segment(), stored.outside};
+        if (auto added = writer_.add(record, stored.is_outside ? &outside : nullptr); !added) return added;
     }
     return {};
 }
@@ -64,6 +74,7 @@ Result<void> ExpiryJob::end_part(const cold::Segment& part) {
     segments_.insert(segments_.end(), ended->segments.begin(), ended->segments.end());
     ++part_;
     block_ = 0;
+    reader_ = nullptr;
     return {};
 }
 

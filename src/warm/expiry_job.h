@@ -2,6 +2,7 @@
 // once, because reads look into one history component of a slab and level.
 #pragma once
 
+#include <cold/bulk_reader.h>
 #include <cold/slab_writer.h>
 #include <warm/job.h>
 
@@ -20,15 +21,17 @@ public:
     /// Ends without a change when nothing is expired, or when the component is gone.
     [[nodiscard]] Result<Progress> step() override;
     [[nodiscard]] std::uint64_t bytes_written() const noexcept override { return writer_.bytes_written(); }
+    [[nodiscard]] std::uint64_t memory_bytes() const noexcept override { return writer_.memory_bytes(); }
 
 private:
-    [[nodiscard]] Result<void> copy(const cold::Segment& part, std::size_t block);
+    [[nodiscard]] Result<void> copy(std::size_t block);
     [[nodiscard]] Result<void> end_part(const cold::Segment& part);
     [[nodiscard]] Result<Progress> commit();
 
     const Workplace& at_;
     const std::shared_ptr<const cold::Component> component_;
     cold::SlabWriter writer_;
+    std::unique_ptr<cold::BulkReader> reader_;  ///< of the part
     std::size_t part_ = 0, block_ = 0;  ///< what comes next
     std::vector<std::uint64_t> segments_;
     std::string key_;

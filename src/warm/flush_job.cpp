@@ -31,6 +31,8 @@ cold::SlabPlan Workplace::slab_plan() const {
     plan.curve = curve;
     if (queries != nullptr) plan.queries = std::make_shared<const cold::QueryMix>(queries->mix());
     plan.curves = curves;
+    plan.waiting_bytes = memory.waiting_bytes;
+    plan.builder_bytes = memory.builder_bytes;
     return plan;
 }
 

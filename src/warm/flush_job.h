@@ -31,6 +31,9 @@ public:
     [[nodiscard]] Result<Progress> step() override;
     [[nodiscard]] bool committed() const noexcept override { return state_ >= State::show; }
     [[nodiscard]] std::uint64_t bytes_written() const noexcept override { return bytes_written_; }
+    [[nodiscard]] std::uint64_t memory_bytes() const noexcept override {
+        return writer_ != nullptr ? writer_->memory_bytes() : 0;
+    }
     /// Of keys and values.
     [[nodiscard]] std::uint64_t settled_bytes() const noexcept { return settled_bytes_; }
     /// Of the rings, once it is done.

@@ -14,6 +14,13 @@
 
 namespace zverse::warm {
 
+/// What one job may take. Beside it: the buffers of a stream, and the largest value.
+struct JobMemory {
+    std::uint64_t waiting_bytes = std::uint64_t{32} << 20;  ///< see SlabPlan
+    std::uint64_t builder_bytes = std::uint64_t{32} << 20;  ///< see SlabPlan
+    std::uint64_t read_bytes = std::uint64_t{1} << 20;  ///< for pieces of all inputs
+};
+
 /// What jobs work on. All of it outlives them.
 struct Workplace {
     hot::Tier& tier;
@@ -26,6 +33,7 @@ struct Workplace {
     cold::CurvePolicy curve{};  ///< the same
     cold::QueryCounts* queries = nullptr;  ///< what histories are asked; may be null
     cold::CurveLog* curves = nullptr;  ///< what was chosen for it; may be null
+    JobMemory memory{};
     /// Adds the times of versions in (after, upto] to an edit.
     std::function<void(Version after, Version upto, cold::Edit& edit)> add_times;
     std::function<std::int64_t()> wall_clock_nanoseconds;
@@ -58,6 +66,8 @@ public:
     [[nodiscard]] virtual bool committed() const noexcept { return false; }
     /// Written to files so far.
     [[nodiscard]] virtual std::uint64_t bytes_written() const noexcept = 0;
+    /// What it holds between two steps, about.
+    [[nodiscard]] virtual std::uint64_t memory_bytes() const noexcept { return 0; }
 };
 
 }  // namespace zverse::warm

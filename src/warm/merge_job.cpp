@@ -13,7 +13,7 @@ Result<Progress> MergeJob::step() {
         if (auto started = at_.cold.start_writing(); !started) return std::unexpected(std::move(started.error()));
         cold::SlabPlan plan = at_.slab_plan();
         choice_.fill(plan, at_.cold.next_id(), at_.cold.next_id());
-        auto merge = SlabMerge::create(at_.io, choice_.inputs, std::move(plan));
+        auto merge = SlabMerge::create(at_.io, choice_.inputs, std::move(plan), at_.memory.read_bytes);
         if (!merge) return std::unexpected(std::move(merge.error()));
         merge_ = std::move(*merge);
         for (const auto& input : choice_.inputs) left_.push_back(input->id());

@@ -21,6 +21,9 @@ public:
     /// Ends early, and quietly, when its inputs are gone.
     [[nodiscard]] Result<Progress> step() override;
     [[nodiscard]] std::uint64_t bytes_written() const noexcept override { return bytes_written_; }
+    [[nodiscard]] std::uint64_t memory_bytes() const noexcept override {
+        return merge_ != nullptr ? merge_->memory_bytes() : 0;
+    }
 
 private:
     [[nodiscard]] Result<Progress> commit(const cold::SlabPart& part);

@@ -39,7 +39,11 @@ std::optional<Result<void>> Mover::Tickets::outcome(std::uint64_t ticket) const 
     return Result<void>();
 }
 
-Mover::Mover(Workplace workplace, const MoverOptions& options) : at_(std::move(workplace)), options_(options) {}
+Mover::Mover(Workplace workplace, const MoverOptions& options)
+    : at_(std::move(workplace)),
+      options_(options),
+      scrubber_(at_.cold, at_.io, at_.wall_clock_nanoseconds()),
+      next_scrub_(Clock::now() + options.scrub_begins) {}
 Mover::~Mover() = default;
 
 // ---- Deciding.
@@ -66,6 +70,8 @@ FlushState Mover::flush_state(Clock::time_point now) {
     } else {
         state.age = std::chrono::duration_cast<std::chrono::milliseconds>(now - *unsettled_since_);
     }
+    state.run_bytes_max = options_.run_bytes_max;
+    if (options_.run_bytes_max > 0) state.run_bytes = run_bytes();
     state.age_max = options_.flush_age;
     state.wanted = flushes_.open();
     const auto tree = at_.cold.tree();
@@ -73,6 +79,21 @@ FlushState Mover::flush_state(Clock::time_point now) {
         std::ranges::count_if(tree->live(), [](const auto& component) { return component->level() == 0; }));
     state.merging = merging();
     return state;
+}
+
+std::uint64_t Mover::run_bytes() const {
+    const hot::PinGuard pin(at_.tier.epochs(), at_.tier.slots().mine());
+    std::uint64_t bytes = 0;
+    for (const auto& run : at_.views.current().runs) bytes += run->bytes();
+    return bytes;
+}
+
+/// One merge may always be of stripes: flushes wait for those.
+bool Mover::has_memory(std::uint32_t level) const noexcept {
+    const std::size_t expiring = places_[kExpiryPlace].job != nullptr ? 1 : 0;
+    const std::size_t merges = running_.levels.size() + expiring;
+    const std::size_t of_others = merges - (running_.levels.contains(1) ? 1 : 0);
+    return merges < options_.merges_max && (level == 1 || of_others + 1 < options_.merges_max);
 }
 
 void Mover::begin(unsigned place, std::unique_ptr<Job> job, Clock::time_point now) {
@@ -149,13 +170,20 @@ void Mover::decide_merges(Clock::time_point now) {
     bool all_looked_at = true;
     // Before a compaction has its inputs only what has begun goes on.
     const bool only_begun = compacting && !(compaction_ && compaction_->merging);
-    while (auto choice = choose_merge(*tree, options_.fan_in, running_)) {
+    MergesRunning passed_over = running_;
+    while (auto choice = choose_merge(*tree, options_.fan_in, passed_over)) {
+        if (!has_memory(choice->level)) {
+            passed_over.levels.insert(choice->level);  // what ends makes room, and then all is looked at again
+            continue;
+        }
         if (only_begun && choice->range_begin.empty()) break;
         if (choice->level > kMergePlaces || now < places_[choice->level].begin_again) {
             all_looked_at = false;
             break;
         }
         begin_merge(std::move(*choice), now);
+        passed_over.inputs = running_.inputs;
+        passed_over.levels.insert(running_.levels.begin(), running_.levels.end());
     }
     if (compacting) decide_compaction(*tree, now);
     if (all_looked_at) looked_at_ = tree;
@@ -170,6 +198,13 @@ void Mover::decide_retention(Clock::time_point now) {
     begin(kRetentionPlace, std::make_unique<RetentionJob>(at_, wanted), now);
 }
 
+/// A step of it is a job, which is there only when it is due.
+void Mover::decide_scrub(Clock::time_point now) {
+    Place& place = places_[kScrubPlace];
+    if (!options_.scrub || place.job != nullptr || now < next_scrub_ || now < place.begin_again) return;
+    begin(kScrubPlace, std::make_unique<ScrubJob>(scrubber_, *options_.scrub), now);
+}
+
 void Mover::decide() {
     const std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock.owns_lock() || stopped_) return;
@@ -177,6 +212,7 @@ void Mover::decide() {
     decide_flush(now);
     decide_retention(now);
     decide_merges(now);
+    decide_scrub(now);
 }
 
 // ---- Working.
@@ -204,6 +240,8 @@ Mover::Worked Mover::work() {
         return occupied() != 0 || !all_freed ? Worked::waiting : Worked::no;
     }
     auto progress = platform::answer("the movers of the store", [&] { return places_[*place].job->step(); });
+    // relaxed: a figure.
+    places_[*place].memory.store(places_[*place].job->memory_bytes(), std::memory_order_relaxed);
     if (progress && *progress != Progress::done) {
         go_on(*place, *progress);
         return *progress == Progress::wait ? Worked::waiting : Worked::yes;
@@ -284,10 +322,14 @@ void Mover::end(unsigned number, Result<Progress> result) {
         forgetting_ = false;
         if (!failure) note_flush(place);
         flushes_.end(std::move(failure));
+    } else if (number == kScrubPlace) {
+        // Never at once, or who works until there is nothing to do would not come to an end.
+        next_scrub_ = now + std::max<Clock::duration>(static_cast<const ScrubJob&>(*place.job).pause(), 1ms);
     } else {
         end_background(number, std::move(failure));
     }
     over = std::move(place.job);
+    place.memory.store(0, std::memory_order_relaxed);  // relaxed: a figure
     occupied_.fetch_and(~bit(number), std::memory_order_relaxed);  // relaxed: under mutex_
     ended_.notify_all();
 }
@@ -342,7 +384,11 @@ void Mover::stop(Error reason) noexcept {
 
 MoverFigures Mover::figures() const {
     const std::scoped_lock lock(mutex_);
-    return figures_;
+    MoverFigures figures = figures_;
+    figures.merging = running_.levels.size();
+    // relaxed: a figure.
+    for (const Place& place : places_) figures.memory_bytes += place.memory.load(std::memory_order_relaxed);
+    return figures;
 }
 
 std::optional<Error> Mover::flush_failure() const {

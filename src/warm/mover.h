@@ -1,9 +1,9 @@
 // Mover: decides what is to be moved between the tiers, and does it one step at a time.
 //
-// Nouns: a job is a flush, a merge, or what retention asks for; its place in the ready set is how urgent it is: the
-// flush first, then merges from the smallest level up. decide() fills free places, work() does one step of the most
-// urgent job that nobody works on. Workers loop over work(); without workers, as in a test, whoever asks for a flush
-// does the steps itself.
+// Nouns: a job is a flush, a merge, what retention asks for, or a step of the scrub; its place in the ready set is how
+// urgent it is: the flush first, then merges from the smallest level up, the scrub last. decide() fills free places,
+// work() does one step of the most urgent job that nobody works on. Workers loop over work(); without workers, as in a
+// test, whoever asks for a flush does the steps itself.
 //
 // Invariant M1: a place has one job at most, and a job one thread at a time (ready_set.h W1). Places are filled and
 // freed under mutex_.
@@ -19,6 +19,7 @@
 #include <warm/job.h>
 #include <warm/merge_choice.h>
 #include <warm/schedule.h>
+#include <warm/scrubber.h>
 
 #include <array>
 #include <atomic>
@@ -35,6 +36,10 @@ struct MoverOptions {
     std::size_t fan_in = 4;
     std::chrono::milliseconds flush_age{0};  ///< 0: age alone is no reason to flush
     std::uint64_t bytes_per_second = 0;  ///< that merges write; 0: as many as they can
+    std::size_t merges_max = 60;  ///< side by side, at least 2: memory for so many
+    std::uint64_t run_bytes_max = 0;  ///< see FlushState
+    std::optional<ScrubRate> scrub;  ///< without it there is none
+    std::chrono::milliseconds scrub_begins{0};  ///< so long after the mover
     bool by_itself = true;  ///< flushes and merges without being asked
     bool has_workers = true;  ///< somebody else calls work()
 };
@@ -44,6 +49,8 @@ struct MoverFigures {
     std::uint64_t flushes = 0, merges = 0, failures = 0;
     std::uint64_t settled_bytes = 0;  ///< of keys and values that flushes moved
     std::uint64_t flushed_bytes = 0, merged_bytes = 0;  ///< written to segments
+    std::uint64_t merging = 0;  ///< merges at work
+    std::uint64_t memory_bytes = 0;  ///< that jobs hold now
 };
 
 class Mover {
@@ -67,19 +74,21 @@ public:
     void stop(Error reason) noexcept;
 
     [[nodiscard]] MoverFigures figures() const;
+    [[nodiscard]] const Scrubber& scrubber() const noexcept { return scrubber_; }
     /// Why the last flush failed, when it did.
     [[nodiscard]] std::optional<Error> flush_failure() const;
 
 private:
     using Clock = std::chrono::steady_clock;
     static constexpr unsigned kFlushPlace = 0;  ///< merges: by the level of their output, 1 ..
-    static constexpr unsigned kRetentionPlace = 61, kExpiryPlace = 62;
+    static constexpr unsigned kRetentionPlace = 61, kExpiryPlace = 62, kScrubPlace = 63;
     static constexpr unsigned kMergePlaces = 60;
 
     struct Place {
         std::unique_ptr<Job> job;
         MergeChoice choice;  ///< of a merge
         std::atomic<Clock::rep> not_before{0};  ///< its next step
+        std::atomic<std::uint64_t> memory{0};  ///< of the job, after its last step
         Clock::time_point began{};
         Clock::time_point begin_again{};  ///< after a failure
         unsigned failures = 0;
@@ -105,7 +114,10 @@ private:
     void begin_merge(MergeChoice choice, Clock::time_point now);
     void decide_compaction(const cold::Tree& tree, Clock::time_point now);
     void decide_retention(Clock::time_point now);
+    void decide_scrub(Clock::time_point now);
     [[nodiscard]] FlushState flush_state(Clock::time_point now);
+    [[nodiscard]] std::uint64_t run_bytes() const;
+    [[nodiscard]] bool has_memory(std::uint32_t level) const noexcept;
     void begin(unsigned place, std::unique_ptr<Job> job, Clock::time_point now);
     [[nodiscard]] std::uint64_t steppable() const noexcept;
     [[nodiscard]] bool merging() const noexcept { return !running_.levels.empty(); }
@@ -124,6 +136,7 @@ private:
     const MoverOptions options_;
     platform::ReadySet ready_;
     platform::Alarm alarm_;
+    Scrubber scrubber_;  ///< its steps are a job's, one at a time
 
     mutable std::mutex mutex_;  ///< guards what follows
     std::condition_variable ended_;
@@ -140,7 +153,7 @@ private:
         std::uint64_t looked_at = 0;
     };
     std::optional<Compaction> compaction_;
-    Clock::time_point next_retention_{};
+    Clock::time_point next_retention_{}, next_scrub_{};
     std::optional<Error> merge_failure_;  ///< of the last merge, when it failed
     std::optional<Error> stopped_;
     std::optional<Clock::time_point> unsettled_since_;

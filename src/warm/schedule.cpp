@@ -10,7 +10,8 @@ bool flush_due(const FlushState& state) noexcept {
     const bool tight = state.used_bytes >= state.ring_bytes / 4 * 3;
     const bool full_index = state.index_entries >= state.index_capacity / 4 * 3;
     const bool old = state.age_max.count() > 0 && state.age >= state.age_max;
-    return half || tight || full_index || old || state.writers_wait;
+    const bool large_runs = state.run_bytes_max > 0 && state.run_bytes >= state.run_bytes_max / 2;
+    return half || tight || large_runs || full_index || old || state.writers_wait;
 }
 
 }  // namespace zverse::warm

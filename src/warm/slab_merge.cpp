@@ -1,15 +1,20 @@
 #include <platform/merge_heap.h>
 #include <warm/slab_merge.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace zverse::warm {
 
 Result<std::unique_ptr<SlabMerge>> SlabMerge::create(platform::FileIo& io, cold::Tree::Components inputs,
-                                                     cold::SlabPlan plan) {
+                                                     cold::SlabPlan plan, std::uint64_t read_bytes) {
+    constexpr std::size_t kPieceBytesMin = std::size_t{16} << 10;  // about a block
+    plan.values_stay = false;
     std::unique_ptr<SlabMerge> merge(new SlabMerge(io, std::move(inputs), std::move(plan)));
+    merge->piece_bytes_ = std::clamp<std::size_t>(read_bytes / std::max<std::size_t>(merge->inputs_.size(), 1),
+                                                  kPieceBytesMin, cold::BulkReader::kPieceBytesUsual);
     for (const auto& input : merge->inputs_) {
-        auto cursor = cold::live_cursor(*input, {input->begin(), std::nullopt}, cold::kOpen, false);
+        auto cursor = cold::BulkCursor::open(io, *input, merge->piece_bytes_);
         if (!cursor) return std::unexpected(std::move(cursor.error()));
         merge->cursors_.push_back(std::move(*cursor));
         if (merge->cursors_.back()->valid()) merge->heap_.push_back(merge->cursors_.size() - 1);
@@ -28,11 +33,15 @@ Result<void> SlabMerge::take_key(std::uint64_t& bytes) {
     key_ = cursors_[heap_[0]]->key();
     Version newer = cold::kOpen;
     while (!heap_.empty() && cursors_[heap_[0]]->key() == key_) {
-        cold::ComponentCursor& cursor = *cursors_[heap_[0]];
-        auto value = cursor.segment().value(cursor.record());
+        cold::BulkCursor& cursor = *cursors_[heap_[0]];
+        const cold::StoredRecord& stored = cursor.record();
+        const bool left = stored.is_outside && newer != cold::kOpen;
+        auto value = left ? cursor.segment().unread_outside(stored.outside, stored.value_bytes) : cursor.value();
         if (!value) return std::unexpected(std::move(value.error()));
-        const cold::Record record{key_, *value, cursor.record().version, newer, cursor.record().tombstone};
-        if (auto added = writer_.add(record); !added) return added;
+        const cold::Record record{key_, *value, stored.version, newer, stored.tombstone};
+        cold::SlabWriter::Outside outside;
+        if (left) outside = {cursor.shared_segment(), stored.outside};
+        if (auto added = writer_.add(record, left ? &outside : nullptr); !added) return added;
         newer = record.version;
         bytes += key_.size() + value->size();
         if (auto moved = cursor.next(); !moved) return moved;

@@ -1,12 +1,13 @@
 // SlabMerge: neighbouring live components of one level -> a live and a history component of the next, part by part.
 //
 // Only live components are read: what was superseded before is never touched again. Of each key the newest record stays
-// live, and each older one is superseded by the one above it. Memory is bounded by what SlabWriter lets wait and one
-// block of each input. After each part the caller publishes it, and the inputs no longer answer for its keys.
+// live, and each older one is superseded by the one above it. Inputs are read in bulk (cold/bulk_reader.h). Memory is
+// bounded by what SlabWriter lets wait, a piece of each input and a value. After each part the caller publishes it, and
+// the inputs no longer answer for its keys.
 #pragma once
 
+#include <cold/bulk_reader.h>
 #include <cold/slab_writer.h>
-#include <cold/tree_scan.h>
 
 #include <cstdint>
 #include <memory>
@@ -18,15 +19,21 @@ namespace zverse::warm {
 
 class SlabMerge {
 public:
-    /// `inputs`: newest slab first; they begin where the plan does.
+    static constexpr std::uint64_t kReadBytesUsual = 4 * cold::BulkReader::kPieceBytesUsual;
+
+    /// `inputs`: newest slab first; they begin where the plan does. `read_bytes`: memory to read them with.
     [[nodiscard]] static Result<std::unique_ptr<SlabMerge>> create(platform::FileIo& io, cold::Tree::Components inputs,
-                                                                   cold::SlabPlan plan);
+                                                                   cold::SlabPlan plan,
+                                                                   std::uint64_t read_bytes = kReadBytesUsual);
 
     /// Merges about `bytes` of keys and values; the part, when one ended. Errors: corrupt, io, full.
     [[nodiscard]] Result<std::optional<cold::SlabPart>> step(std::uint64_t bytes);
     /// The part that step() returned is about to be committed.
     void keep_part() noexcept { writer_.keep_parts(); }
     [[nodiscard]] std::uint64_t bytes_written() const noexcept { return writer_.bytes_written(); }
+    [[nodiscard]] std::uint64_t memory_bytes() const noexcept {
+        return writer_.memory_bytes() + cursors_.size() * piece_bytes_;
+    }
     /// Whether the last part ended.
     [[nodiscard]] bool done() const noexcept { return done_; }
 
@@ -38,7 +45,8 @@ private:
 
     cold::Tree::Components inputs_;
     cold::SlabWriter writer_;
-    std::vector<std::unique_ptr<cold::ComponentCursor>> cursors_;
+    std::size_t piece_bytes_ = 0;
+    std::vector<std::unique_ptr<cold::BulkCursor>> cursors_;
     std::vector<std::size_t> heap_;  ///< of cursors_, by (key, newest slab first)
     std::string key_;
     bool done_ = false;

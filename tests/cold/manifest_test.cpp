@@ -41,7 +41,7 @@ Edit random_edit(Random& random, const ManifestState& state) {
             case 1: edit.set_floor(random.below(1000)); break;
             case 2: edit.pin(random.bytes(random.below(200)), id); break;
             case 3: edit.unpin(state.pins.empty() ? "none" : state.pins.begin()->first); break;
-            case 4: edit.add_time(id, static_cast<std::int64_t>(random.next())); break;
+            case 4: edit.add_time(id, static_cast<std::int64_t>(random.below(1'000'000'000'000))); break;
             case 5: edit.remove_times_before(id); break;
             default:
                 edit.add_segment(100 + id, random.below(1'000'000));
@@ -88,6 +88,29 @@ TEST(ManifestTest, RollsWhenItHasGrown) {
     EXPECT_NE(must(io.list(kDirectory)), first);
     EXPECT_EQ(must(io.list(kDirectory)).size(), 1U);
     EXPECT_EQ(must(Manifest::open(io, kDirectory, kStore)).state(), manifest.state());
+}
+
+TEST(ManifestTest, ThinsTimesWhenThereAreMany) {
+    SimFileIo io;
+    must(io.create_directories(kDirectory));
+    Manifest manifest = must(open_to_write(io));
+    const auto first = must(io.list(kDirectory));
+    constexpr std::int64_t kHour = 3'600'000'000'000;
+    Version version = 0;
+    std::size_t added = 0;
+    for (std::int64_t hour = 0; hour < 24 * 14; ++hour, ++added) {
+        Edit edit;
+        // The last one, for which it rolls, is of one second of many.
+        for (int second = 0; second < 120; ++second) edit.add_time(++version, hour * kHour + second * 1'000'000'000LL);
+        must(manifest.append(edit));
+    }
+    EXPECT_NE(must(io.list(kDirectory)), first) << "it is written anew for its times alone";
+    EXPECT_LT(manifest.state().times.size(), version / 2);
+    EXPECT_EQ(manifest.state().times.back().version, version);
+    EXPECT_EQ(must(Manifest::open(io, kDirectory, kStore)).state(), manifest.state());
+    platform::Audit audit;
+    manifest.audit(audit);
+    EXPECT_TRUE(audit.take().clean());
 }
 
 /// Reopens `disk`: the state must be one of `allowed`.

@@ -57,6 +57,50 @@ TEST_F(SlabWriterTest, DropsWhatTheFloorNoLongerShows) {
     EXPECT_TRUE(keeps({.key = "k", .version = 50}, true));
 }
 
+/// Records without values: the segment is far from its size, and its index has its memory.
+TEST_F(SlabWriterTest, APartEndsWhenItsIndexHasItsMemory) {
+    cold::SlabPlan how = plan();
+    how.builder_bytes = 64 << 10;
+    cold::SlabWriter writer(io_, std::move(how));
+    int records = 0;
+    while (!writer.part_full(0)) {
+        const std::string key = std::to_string(100'000 + records++);
+        must(writer.add({.key = key, .value = {}, .version = 500}));
+        ASSERT_LT(records, 10'000);
+    }
+    EXPECT_GT(records, 1000);
+    EXPECT_GE(writer.memory_bytes(), 64U << 10);
+    must(writer.end_part("a"));
+    EXPECT_FALSE(writer.part_full(0));
+}
+
+/// As a merge hands them over, from memory that is another record's the next moment.
+TEST_F(SlabWriterTest, WhatWaitsIsCountedAndCopied) {
+    cold::SlabPlan how = plan();
+    how.values_stay = false;
+    how.waiting_bytes = 100'000;
+    cold::SlabWriter writer(io_, std::move(how));
+    std::string key, value;
+    int records = 0;
+    while (!writer.part_full(0)) {
+        key = "key" + std::to_string(1000 + records++);
+        value = std::string(1000, static_cast<char>('a' + records % 26));
+        must(writer.add({key, value, 600, 700, false}));
+        ASSERT_LT(records, 100);
+    }
+    EXPECT_GT(records, 60);
+    const cold::SlabPart part = must(writer.end_part(std::nullopt));
+    ASSERT_EQ(part.segments.size(), 1U);
+    const auto segment =
+        must(cold::Segment::open(io_, cold::segment_path("/cold", part.segments[0]), kStore, part.segments[0]));
+    const std::vector<OwnRecord> written = read_all(*segment);
+    ASSERT_EQ(written.size(), static_cast<std::size_t>(records));
+    for (int i = 0; i < records; ++i) {
+        EXPECT_EQ(written[static_cast<std::size_t>(i)].key, "key" + std::to_string(1000 + i));
+        EXPECT_EQ(written[static_cast<std::size_t>(i)].value[0], 'a' + (i + 1) % 26);
+    }
+}
+
 TEST_F(SlabWriterTest, DropsTombstonesOnlyWhereTheyCoverNothing) {
     EXPECT_TRUE(keeps({.key = "k", .version = kFloor, .tombstone = true}, false));
     EXPECT_FALSE(keeps({.key = "k", .version = kFloor, .tombstone = true}, true));

@@ -23,6 +23,7 @@ struct Failures {
     std::atomic<int> os_errno{EIO};
     std::atomic<bool> for_ever{false};
     std::atomic<bool> links_fail{false};  ///< with EXDEV, as between file systems
+    std::atomic<bool> fail_reads{false};  ///< all of them, of files that are open
 
     /// The `nth` call from now (1: the next).
     void fail_call(std::uint64_t nth, int number, bool always) {
@@ -46,6 +47,7 @@ public:
         : file_(std::move(file)), failures_(std::move(failures)) {}
     Result<std::size_t> read_some(std::span<std::byte> data, std::uint64_t offset) override {
         if (auto failed = failures_->count(path()); !failed) return std::unexpected(failed.error());
+        if (failures_->fail_reads) return std::unexpected(platform::os_error("a read of " + path().string(), EIO));
         return file_->read_some(data, offset);
     }
     Result<void> write(std::span<const std::byte> data, std::uint64_t offset) override {
@@ -67,6 +69,7 @@ public:
         if (auto failed = failures_->count(path()); !failed) return failed;
         return file_->truncate(bytes);
     }
+    void advise(platform::Advice advice) noexcept override { file_->advise(advice); }
     [[nodiscard]] int descriptor() const noexcept override { return file_->descriptor(); }
     [[nodiscard]] const std::filesystem::path& path() const noexcept override { return file_->path(); }
 

@@ -259,6 +259,58 @@ TEST_F(MoverTest, AFailedMergeIsTriedAgain) {
     EXPECT_EQ(parts.views().current().tree, parts.cold().tree()) << "readers see what the merge made";
 }
 
+TEST_F(MoverTest, AMergeThatCanNotReadKeepsItsInputs) {
+    make_stripes(4, kStripe);
+    const std::uint64_t before = parts.records();
+    start({});
+    parts.failures->fail_reads = true;
+    work_until([&] { return mover->figures().failures == 2; });
+    EXPECT_EQ(mover->figures().merges, 0U);
+    EXPECT_EQ(parts.stripes_at(0), 4U);
+    EXPECT_EQ(parts.records(), before);
+    EXPECT_TRUE(parts.has_settled("stripe0-100")) << "readers go on by the mapping";
+    const Answer compacted = ask([&] { return mover->compact(); });
+    work_until([&] { return *compacted != 0; });
+    EXPECT_EQ(*compacted, failed(ErrorCode::io)) << "who asks is told";
+    parts.failures->fail_reads = false;
+    work_until([&] { return mover->figures().merges == 1; });
+    EXPECT_EQ(parts.stripes_at(0), 0U);
+    EXPECT_EQ(parts.records_on_disk(), before);
+}
+
+TEST_F(MoverTest, MergesSideBySideAreAsManyAsHaveMemory) {
+    constexpr int kMore = 20;  // two such stripes are more than one step
+    const auto merge_all = [&](std::size_t fan_in, const std::function<bool()>& reached) {
+        start({.fan_in = fan_in, .has_workers = false});
+        work_until(reached);
+    };
+    // Two live components of level 2, then two of level 1.
+    for (std::size_t i = 1; i <= 2; ++i) {
+        make_stripes(8, kMore, "large" + std::to_string(i));
+        merge_all(4, [&] { return parts.stripes_at(1) == 2; });
+        merge_all(2, [&] { return parts.stripes_at(2) == i; });
+    }
+    make_stripes(8, kMore, "small");
+    merge_all(4, [&] { return parts.stripes_at(1) == 2; });
+    const auto merging = [&] {
+        for (int i = 0; i < 20; ++i) (void)mover->work();
+        return mover->figures().merging;
+    };
+    const auto begin = [&](std::size_t merges_max) {
+        start({.fan_in = 2, .bytes_per_second = 1, .merges_max = merges_max, .has_workers = false});
+    };
+    begin(2);
+    EXPECT_EQ(merging(), 1U) << "what is left is for stripes";
+    begin(3);
+    EXPECT_EQ(merging(), 2U);
+    make_stripes(2, kMore, "stripes");
+    begin(2);
+    EXPECT_EQ(merging(), 2U) << "one of them of stripes";
+    begin(4);
+    EXPECT_EQ(merging(), 3U);
+    EXPECT_GT(mover->figures().memory_bytes, 0U);
+}
+
 TEST_F(MoverTest, AMergeWhoseInputsWereForgottenEndsQuietly) {
     make_stripes(4, kStripe);
     const warm::Workplace workplace = parts.workplace();

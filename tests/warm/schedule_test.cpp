@@ -22,6 +22,8 @@ FlushState calm() {
     state.used_bytes = 749;
     state.index_capacity = 100;
     state.index_entries = 74;
+    state.run_bytes = 249;
+    state.run_bytes_max = 500;
     state.age = 999ms;
     state.age_max = 1000ms;
     return state;
@@ -37,6 +39,7 @@ TEST(Schedule, EveryReasonAlone) {
     EXPECT_TRUE(with([](FlushState& state) { state.flushable_bytes = 500; })) << "half of a ring";
     EXPECT_TRUE(with([](FlushState& state) { state.used_bytes = 750; })) << "a ring is tight";
     EXPECT_TRUE(with([](FlushState& state) { state.index_entries = 75; })) << "the index is tight";
+    EXPECT_TRUE(with([](FlushState& state) { state.run_bytes = 250; })) << "runs have half of their memory";
     EXPECT_TRUE(with([](FlushState& state) { state.age = 1000ms; })) << "old";
     EXPECT_TRUE(with([](FlushState& state) { state.wanted = true; })) << "a call";
     EXPECT_TRUE(with([](FlushState& state) { state.writers_wait = true; })) << "writers wait";
@@ -44,6 +47,10 @@ TEST(Schedule, EveryReasonAlone) {
         state.age = 1000ms;
         state.age_max = 0ms;
     })) << "age is no reason";
+    EXPECT_FALSE(with([](FlushState& state) {
+        state.run_bytes = 1000;
+        state.run_bytes_max = 0;
+    })) << "runs are no reason";
 }
 
 TEST(Schedule, NothingToFlushIsNotFlushedUnlessACallWantsIt) {

@@ -35,6 +35,7 @@ struct Shape {
     std::string curve;
     unsigned floor_every = 0;  ///< stripes
     bool compress = false;
+    bool large_values = false;  ///< some, outside of their blocks
 };
 
 class SlabMergeTest : public ::testing::TestWithParam<int> {
@@ -51,6 +52,7 @@ protected:
             case 2: return {.keys = 60, .curve = "kv"};
             case 3: return {.keys = 60, .curve = "k"};
             case 4: return {.keys = 60, .floor_every = 2};
+            case 7: return {.keys = 60, .floor_every = 3, .large_values = true};
             case 6: return {.keys = 100, .compress = platform::has_compression()};
             default: return {.keys = 5000, .stripe = 500};
         }
@@ -75,6 +77,13 @@ protected:
         return plan;
     }
 
+    std::string random_value(std::size_t operation) {
+        // Some in stretches, so that pieces hold values and the blocks that name them.
+        const bool large = shape_.large_values && (random_.one_in(30) || operation % 100 < 10);
+        if (large) return random_.bytes(random_.between(4000, 9000));
+        return shape_.compress ? random_text(random_) : random_.bytes(random_.below(50));
+    }
+
     /// Random writes, noted in the model and flushed.
     void flush_stripe() {
         const Version after = clock_;
@@ -86,8 +95,7 @@ protected:
             const bool joins = random_.one_in(3) && clock_ > after && !model_[record.key].contains(clock_);
             record.version = joins ? clock_ : ++clock_;
             record.tombstone = random_.one_in(6);
-            if (!record.tombstone)
-                record.value = shape_.compress ? random_text(random_) : random_.bytes(random_.below(50));
+            if (!record.tombstone) record.value = random_value(i);
             model_[record.key][record.version] = record;
             stripe[record.key][record.version] = record;
         }
@@ -109,6 +117,7 @@ protected:
             }
         }
         take(must(writer.end_part(std::nullopt)));
+        writer.keep_parts();
     }
 
     /// What was all superseded by then goes as a whole.
@@ -161,7 +170,9 @@ protected:
             cold::SlabPlan how = plan();
             choice->fill(how, ids_ + 1, ids_ + 2);
             ids_ += 2;
-            auto merge = must(warm::SlabMerge::create(*io_, choice->inputs, std::move(how)));
+            // In pieces of a few blocks, or of many.
+            const std::uint64_t read_bytes = random_.one_in(2) ? 1 : warm::SlabMerge::kReadBytesUsual;
+            auto merge = must(warm::SlabMerge::create(*io_, choice->inputs, std::move(how), read_bytes));
             merging_.push_back({std::move(*choice), std::move(merge)});
         }
     }
@@ -182,6 +193,7 @@ protected:
         std::optional<cold::SlabPart> part;
         while (!part) part = must(chosen.merge->step(500));
         ++parts_merged_;
+        chosen.merge->keep_part();
         take(*part);
         for (const auto& input : chosen.choice.inputs) {
             if (part->range_end) {
@@ -379,7 +391,7 @@ TEST_P(SlabMergeTest, EveryReadIsAsTheModelSays) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, SlabMergeTest, ::testing::Range(0, 7));
+INSTANTIATE_TEST_SUITE_P(Shapes, SlabMergeTest, ::testing::Range(0, 8));
 
 }  // namespace
 }  // namespace zverse::test
