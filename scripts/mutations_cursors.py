@@ -15,7 +15,7 @@ CURSORS = [
         ("tree-not-held", "entries lie in files that are gone", [WORKERS],
          ("    batch_.hold(tree_);\n", "")),
         ("settled-not-reopened", "a scan goes on in the tree that it began in", [FLUSH],
-         ("(settled_ && view.tree == tree_)", "settled_")),
+         ("if (settled_ && view.tree == tree_) return {};", "if (settled_) return {};")),
         ("failed-refill-shown", "entries before damage are shown, and shown again", [FLUSH],
          ("        batch_.clear();\n        settled_.reset();\n", "        settled_.reset();\n")),
         ("failed-scan-kept", "a scan goes on behind the damage that it met", [FLUSH],
@@ -25,6 +25,11 @@ CURSORS = [
           "Result<void> ScanCursor::place_at(std::string_view key) {\n")),
         ("covered-settled-shown", "what a newer record of the rings covers is shown, too", [ORACLE],
          ("        if (first == 0) {\n            if (auto passed = settled_->next(); !passed) return passed;\n        }\n", "")),
+    ),
+    *room(
+        "engine/close.cpp",
+        ("removes-after-closing", "what outlives a store removes files of the one in its place", [WORKERS],
+         ("    if (cold_ != nullptr) cold_->stop_removing();\n", "")),
     ),
     *room(
         "engine/cursor_state.cpp",

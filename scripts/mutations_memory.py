@@ -89,7 +89,7 @@ MEMORY = [
     *room(
         "cold/manifest.cpp",
         ("times-never-thinned", "times are written anew only when the file is long", [MANIFEST],
-         ("    if (long_file || many_times) failed_", "    if (long_file) failed_")),
+         ("    if (long_file || many_times) {", "    if (long_file) {")),
     ),
     *room(
         "cold/time_marks.cpp",

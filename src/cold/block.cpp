@@ -141,6 +141,7 @@ bool BlockReader::read(std::uint32_t offset, StoredRecord& record) const noexcep
     if ((flags & record_flags::kShared) != 0) {
         std::uint64_t back = 0;
         if (!read_number(at, end, record.shared) || !read_number(at, end, back)) return false;
+        if (record.shared > kKeyBytesMax) return false;  // a sum with it would begin at zero again
         if (back == 0 || back > (offset - begin()) / kRecordAlignment) return false;
         record.restart = offset - static_cast<std::uint32_t>(back * kRecordAlignment);
     }

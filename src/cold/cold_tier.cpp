@@ -187,7 +187,7 @@ Result<void> ColdTier::commit(const TreeChange& change) {
     std::shared_ptr<const Tree> tree = next.tree(segment_seed(uuid_, 0));
     if (auto appended = manifest_.append(*edit); !appended) return appended;
     std::swap(components_, next);
-    for (const auto& segment : removed) segment->remove_when_unused(io_);
+    for (const auto& segment : removed) segment->remove_when_unused(remover_);
     const std::scoped_lock lock(shown_mutex_);
     tree_.swap(tree);
     state_ = manifest_.shared_state();

@@ -87,6 +87,8 @@ public:
     /// sees; after a crash, though, the change may be there, so its segments must stay. Errors: not_found (a component
     /// that the change names is gone), corrupt (a new segment does not read back), io, full.
     [[nodiscard]] Result<void> commit(const TreeChange& change);
+    /// The store is closed: segments that somebody still holds leave their files, replaced or not.
+    void stop_removing() noexcept { remover_->stop(); }
 
 private:
     ColdTier(platform::FileIo& io, std::filesystem::path store, const std::uint64_t (&uuid)[2], Manifest manifest,
@@ -95,6 +97,7 @@ private:
           store_(std::move(store)),
           uuid_{uuid[0], uuid[1]},
           cache_(std::make_shared<BlockCache>(cache_bytes)),
+          remover_(std::make_shared<FileRemover>(io)),
           manifest_(std::move(manifest)) {}
     [[nodiscard]] Result<std::shared_ptr<Segment>> open_segment(std::uint64_t segment) const;
     [[nodiscard]] Result<void> open_components();
@@ -124,6 +127,7 @@ private:
     const std::filesystem::path store_;
     const std::uint64_t uuid_[2];
     const std::shared_ptr<BlockCache> cache_;
+    const std::shared_ptr<FileRemover> remover_;
     std::atomic<std::uint64_t> ids_{0};
     std::mutex change_mutex_;  ///< guards what follows: one change at a time
     Manifest manifest_;

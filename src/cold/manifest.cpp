@@ -1,6 +1,7 @@
 #include <cold/manifest.h>
 #include <cold/record.h>
 #include <cold/segment_checksum.h>
+#include <platform/answer.h>
 
 #include <algorithm>
 #include <charconv>
@@ -326,10 +327,13 @@ Result<void> Manifest::append(const Edit& edit) {
     end_ += bytes.size();
     ++sequence_;
     state_ = std::move(next);
-    // Where there is no space for a new file, the old one goes on.
+    // Where there is no space or no memory for a new file, the old one goes on: the edit counts, whatever follows.
     const bool long_file = end_ > kRollBytes && end_ > 4 * rolled_bytes_;
     const bool many_times = state_->times.size() > 2 * rolled_times_ + kTimesBetweenRolls;
-    if (long_file || many_times) failed_ = !roll() && file_ == nullptr;
+    if (long_file || many_times) {
+        const auto rolled = platform::answer("writing a new manifest", [this] { return roll(); });
+        failed_ = !rolled && file_ == nullptr;
+    }
     return {};
 }
 

@@ -9,11 +9,9 @@
 namespace zverse::cold {
 
 Segment::~Segment() {
-    // relaxed: whoever set it let the segment go before.
-    platform::FileIo* const io = remove_by_.load(std::memory_order_relaxed);
-    if (io == nullptr) return;
+    if (remover_ == nullptr) return;
     mapping_ = {};
-    (void)io->remove(path_);  // what stays is removed when the store is opened again
+    remover_->remove(path_);
 }
 
 Error Segment::damaged(std::uint64_t offset, const char* what) const {
@@ -68,7 +66,8 @@ Result<void> Segment::check_header() const {
     if (h.file_bytes != mapping_.bytes().size()) return refuse("the file does not have the bytes it says");
     if (h.kind != SegmentKind::live && h.kind != SegmentKind::history) return refuse("an unknown kind of segment");
     if (h.unit_bytes < kUnitBytes || h.unit_bytes > h.file_bytes) return refuse("an impossible unit");
-    if (h.records == 0 || h.blocks == 0 || h.blocks > h.records || h.postings == 0 || h.postings > h.records) {
+    if (h.records == 0 || h.blocks == 0 || h.blocks > h.records || h.blocks > h.file_bytes / h.unit_bytes ||
+        h.postings == 0 || h.postings > h.records) {
         return refuse("impossible counts");
     }
     if (h.slab_after >= h.slab_upto || h.version_min <= h.slab_after || h.version_max > h.slab_upto ||
@@ -187,7 +186,9 @@ Result<const std::byte*> Segment::block_bytes(std::uint64_t unit) const {
     const std::uint64_t offset = unit * header_.unit_bytes;
     const std::byte* const bytes = mapping_.bytes().data() + offset;
     if (unit / 64 >= checked_.size() || !checked(unit)) [[unlikely]] {
-        if (!inside(offset, sizeof(BlockHeader))) return std::unexpected(damaged(offset, "no block lies there"));
+        // Blocks end where the index begins.
+        const bool before_index = inside(offset, sizeof(BlockHeader)) && offset < header_.index.offset;
+        if (!before_index) return std::unexpected(damaged(offset, "no block lies there"));
         BlockHeader header{};
         std::memcpy(&header, bytes, sizeof(header));
         if (!BlockReader::plausible(header, header_.index.offset - offset)) {
@@ -246,6 +247,10 @@ Result<std::string_view> Segment::outside_value(const StoredRecord& record) cons
     if (const std::uint64_t unit = offset / header_.unit_bytes; !checked(unit)) {
         if (piece_checksum(bytes, seed_, offset) != record.outside.checksum) {
             return std::unexpected(damaged(offset, "a value's checksum is wrong"));
+        }
+        // A block there would count as checked with it.
+        if (offset + record.value_bytes > header_.index.offset || block_number(unit)) {
+            return std::unexpected(damaged(offset, "a value would lie there"));
         }
         note_checked(unit);
     }

@@ -14,6 +14,7 @@
 #include <cold/curve.h>
 #include <cold/key_index.h>
 #include <cold/zone_map.h>
+#include <platform/answer.h>
 #include <platform/compression.h>
 #include <platform/prefetch.h>
 #include <platform/read_mapping.h>
@@ -22,11 +23,32 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 namespace zverse::cold {
+
+/// Removes files of an open store. What outlives the closing removes nothing: by then the directory may be another
+/// store's. What stays is removed when the store is opened again.
+class FileRemover {
+public:
+    explicit FileRemover(platform::FileIo& io) noexcept : io_(&io) {}
+    void remove(const std::filesystem::path& path) noexcept {
+        const std::scoped_lock lock(mutex_);
+        if (io_ != nullptr) (void)platform::answer("removing a segment", [&] { return io_->remove(path); });
+    }
+    /// On return nothing is removed any more.
+    void stop() noexcept {
+        const std::scoped_lock lock(mutex_);
+        io_ = nullptr;
+    }
+
+private:
+    std::mutex mutex_;
+    platform::FileIo* io_;
+};
 
 class Segment {
 public:
@@ -40,10 +62,9 @@ public:
     Segment(const Segment&) = delete;
     Segment& operator=(const Segment&) = delete;
 
-    /// Removes the file when the last one who holds the segment lets it go. `io` must live until then.
-    void remove_when_unused(platform::FileIo& io) noexcept {
-        // release: pairs with the last owner's decrement of the count; the destructor runs behind it.
-        remove_by_.store(&io, std::memory_order_release);
+    /// Removes the file when the last one who holds the segment lets it go. Of one thread, while others may read.
+    void remove_when_unused(std::shared_ptr<FileRemover> remover) noexcept {
+        remover_ = std::move(remover);
         mapping_.will_rest();
     }
     [[nodiscard]] const SegmentHeader& header() const noexcept { return header_; }
@@ -198,7 +219,7 @@ private:
     std::uint64_t home_buckets_ = 0;
     std::optional<platform::Decompressor> decompressor_;  ///< where blocks may be compressed
     std::shared_ptr<BlockCache> cache_;
-    std::atomic<platform::FileIo*> remove_by_{nullptr};
+    std::shared_ptr<FileRemover> remover_;  ///< of the destructor alone: whoever set it held the segment
     mutable std::vector<std::atomic<std::uint64_t>> checked_;  ///< a bit for each unit that something begins at
 };
 

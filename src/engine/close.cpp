@@ -35,6 +35,9 @@ void Engine::wait_for_calls() {
 }
 
 void Engine::release_memory() noexcept {
+    // Nobody reads any more, so only what cursors hold is left behind these.
+    for (int round = 0; views_ != nullptr && round < 3 && !views_->free_old_trees();) ++round;
+    if (cold_ != nullptr) cold_->stop_removing();
     mappings_.clear();
     superblock_.reset();
     lock_ = {};

@@ -166,9 +166,10 @@ void ScanCursor::pick(const warm::View& view, std::size_t entries) {
 
 /// What has settled of the range, from the place on; where the last refill ended, if the tree is the same.
 Result<void> ScanCursor::open_settled(const warm::View& view) {
-    if (view.tree == nullptr || (settled_ && view.tree == tree_)) return {};
+    if (settled_ && view.tree == tree_) return {};
     settled_.reset();
     tree_ = view.tree;
+    if (tree_ == nullptr) return {};
     // Right behind a key comes the same key with a zero byte more.
     std::string begin = options_.reverse ? range_.begin : place_;
     if (!options_.reverse && !inclusive_) begin += '\0';

@@ -191,6 +191,10 @@ public:
     void explain_refusal(Error reason);
     /// Why writes are refused, if they are.
     [[nodiscard]] std::optional<Error> refusal() const;
+    /// Whether they are.
+    [[nodiscard]] bool refuses() const noexcept {
+        return refusing_.load(std::memory_order_relaxed);  // relaxed: set for ever, and asked again
+    }
     /// Whether any thread has a live announcement.
     [[nodiscard]] bool announcements_clear() const noexcept;
 

@@ -14,6 +14,8 @@ void Audit::find(std::string_view code, const std::filesystem::path& file, std::
 }
 
 void Audit::find(const Error& error, const std::filesystem::path& file, std::uint64_t offset) {
+    const int number = error.os_errno();
+    starved_ = starved_ || error.code() == ErrorCode::full || number == ENOMEM || number == EMFILE || number == ENFILE;
     find(error.os_errno() == ENOENT ? codes::kFileMissing : codes::kReadFailed, file, offset, error.message());
 }
 

@@ -70,6 +70,8 @@ public:
                                              std::string_view size_code);
     [[nodiscard]] bool stopped() const { return stopped_ && stopped_(); }
 
+    /// Whether something was not looked at for want of memory or files: no finding about it means anything.
+    [[nodiscard]] bool starved() const noexcept { return starved_; }
     void count_bytes(std::uint64_t bytes) noexcept { seen_.bytes += bytes; }
     void count_records(std::uint64_t records) noexcept { seen_.records += records; }
     void count_segment() noexcept { ++seen_.segments; }
@@ -79,6 +81,7 @@ public:
 
 private:
     std::function<bool()> stopped_;
+    bool starved_ = false;
     Verification seen_;
 };
 

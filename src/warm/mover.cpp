@@ -146,8 +146,16 @@ void Mover::decide_compaction(const cold::Tree& tree, Clock::time_point now) {
         compactions_.begin();
         compaction_ = Compaction{.upto = at_.cold.state()->cut};
     }
-    if (compaction_->merging || places_[kExpiryPlace].job != nullptr) return;
-    if (auto choice = choose_compaction(tree, compaction_->upto); choice && choice->level <= kMergePlaces) {
+    // Stripes that came meanwhile may be in a merge.
+    if (merging() || places_[kExpiryPlace].job != nullptr) return;
+    if (auto choice = choose_compaction(tree, compaction_->upto)) {
+        if (choice->level > kMergePlaces) {
+            compaction_.reset();
+            compactions_.end(Error(ErrorCode::full, "the store has " + std::to_string(kMergePlaces) +
+                                                        " levels, and a compaction would make another"));
+            ended_.notify_all();
+            return;
+        }
         begin_merge(std::move(*choice), now);
         compaction_->merging = true;
         return;
@@ -303,7 +311,7 @@ void Mover::end(unsigned number, Result<Progress> result) {
     if (!result) {
         ++figures_.failures;
         // A store that refuses writes for good has said why.
-        if (place.job->committed() && !at_.tier.refusal()) {
+        if (place.job->committed() && !at_.tier.refuses()) {
             // relaxed: see steppable().
             place.not_before.store((now + kAgain).time_since_epoch().count(), std::memory_order_relaxed);
             ready_.post(number);

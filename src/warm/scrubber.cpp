@@ -1,3 +1,4 @@
+#include <platform/answer.h>
 #include <warm/scrubber.h>
 
 #include <algorithm>
@@ -74,8 +75,12 @@ void Scrubber::note_progress() {
     // What this look found takes the place of what the one before did.
     std::vector<Finding>& found = findings_[segment_->header().segment];
     if (findings_noted_ == 0) found.clear();
-    found.insert(found.end(), seen.findings.begin() + static_cast<std::ptrdiff_t>(findings_noted_),
-                 seen.findings.end());
+    std::size_t kept = 0;
+    for (const auto& [segment, each] : findings_) kept += each.size();
+    const auto begin = seen.findings.begin() + static_cast<std::ptrdiff_t>(findings_noted_);
+    const std::size_t room = platform::Audit::kFindingsMax - std::min(kept, platform::Audit::kFindingsMax);
+    found.insert(found.end(), begin,
+                 begin + static_cast<std::ptrdiff_t>(std::min(room, seen.findings.size() - findings_noted_)));
     findings_noted_ = seen.findings.size();
 }
 
@@ -87,7 +92,32 @@ void Scrubber::end_segment() {
     segment_ = nullptr;
 }
 
+/// A look that found no memory says nothing of the segment: it begins anew.
+void Scrubber::give_up() noexcept {
+    const std::scoped_lock lock(mutex_);
+    if (segment_ == nullptr) return;
+    last_ = segment_->header().segment - 1;
+    if (findings_noted_ > 0) findings_.erase(segment_->header().segment);
+    figures_.findings -= findings_noted_;
+    figures_.memory_bytes = 0;
+    findings_noted_ = 0;
+    check_ = nullptr;
+    segment_ = nullptr;
+}
+
 std::chrono::nanoseconds Scrubber::step(const ScrubRate& rate) {
+    const auto pause = platform::answer("the scrub", [&]() -> Result<std::chrono::nanoseconds> {
+        const auto looked = look(rate);
+        if (segment_ == nullptr || !audit_->starved()) return looked;
+        give_up();
+        return kNothingThere;
+    });
+    if (pause) return *pause;
+    give_up();
+    return kNothingThere;
+}
+
+std::chrono::nanoseconds Scrubber::look(const ScrubRate& rate) {
     const std::vector<SegmentPointer> all = segments();
     std::uint64_t settled_bytes = 0;
     for (const auto& each : all) settled_bytes += each->header().file_bytes;

@@ -65,8 +65,10 @@ private:
     using SegmentPointer = std::shared_ptr<const cold::Segment>;
     [[nodiscard]] std::vector<SegmentPointer> segments() const;
     [[nodiscard]] bool choose(const std::vector<SegmentPointer>& segments);
+    [[nodiscard]] std::chrono::nanoseconds look(const ScrubRate& rate);
     void note_progress();
     void end_segment();
+    void give_up() noexcept;
 
     cold::ColdTier& cold_;
     platform::FileIo& io_;

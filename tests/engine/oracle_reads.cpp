@@ -19,9 +19,11 @@ std::string at(Version version) { return " as of " + (version == kLatest ? "late
 /// What may be asked for when retention forgets the rest; the floor moves in steps that the oracle takes itself.
 Version Oracle::oldest_version() {
     if (!config_.options.retention.max_versions_behind) return 0;
-    const Version floor = store_->floor();
-    if (floor > 0) count("floors");
-    return lost_window_of(floor) == nullptr ? floor : store_->latest_version();
+    Version oldest = store_->floor();
+    if (oldest > 0) count("floors");
+    // In a lost window there is nothing, up to where the store was opened again.
+    while (const LostWindow* window = lost_window_of(oldest)) oldest = window->opened;
+    return oldest;
 }
 
 Version Oracle::any_version() {

@@ -194,6 +194,31 @@ TEST_F(WorkersTest, AnEntryOutlivesTheFileThatItLiesIn) {
     EXPECT_FALSE(std::filesystem::exists(file)) << "nothing holds it any more";
 }
 
+TEST_F(WorkersTest, WhatOutlivesAStoreLeavesTheFilesOfTheNextOneAlone) {
+    std::optional<Cursor> cursor;
+    std::filesystem::path file;
+    {
+        Store store = open();
+        for (int i = 0; i < 300; ++i) must(store.put("key" + std::to_string(i), "old"));
+        must(store.flush());
+        file = std::filesystem::directory_iterator(path / "cold")->path();
+        cursor = must(store.scan({}));
+        ASSERT_TRUE(must(cursor->next()));
+        must(store.put("key1", "new"));
+        must(store.compact());  // replaces the file, which the cursor holds
+        must(store.close());
+    }
+    // Another store in that place has a file of the same name.
+    std::filesystem::remove_all(path);
+    Store other = open();
+    must(other.put("key", "of another store"));
+    must(other.flush());
+    ASSERT_TRUE(std::filesystem::exists(file));
+    cursor.reset();
+    EXPECT_TRUE(std::filesystem::exists(file));
+    EXPECT_TRUE(must(other.verify()).clean());
+}
+
 TEST_F(WorkersTest, ClosingEndsACallThatWaitsForAMerge) {
     options.background_bytes_per_second = 1;  // after its first step a merge never goes on
     Store store = open();
