@@ -12,9 +12,9 @@
 
 #include <cold/block_cache.h>
 #include <cold/curve.h>
+#include <cold/file_remover.h>
 #include <cold/key_index.h>
 #include <cold/zone_map.h>
-#include <platform/answer.h>
 #include <platform/compression.h>
 #include <platform/prefetch.h>
 #include <platform/read_mapping.h>
@@ -23,32 +23,11 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string_view>
 #include <vector>
 
 namespace zverse::cold {
-
-/// Removes files of an open store. What outlives the closing removes nothing: by then the directory may be another
-/// store's. What stays is removed when the store is opened again.
-class FileRemover {
-public:
-    explicit FileRemover(platform::FileIo& io) noexcept : io_(&io) {}
-    void remove(const std::filesystem::path& path) noexcept {
-        const std::scoped_lock lock(mutex_);
-        if (io_ != nullptr) (void)platform::answer("removing a segment", [&] { return io_->remove(path); });
-    }
-    /// On return nothing is removed any more.
-    void stop() noexcept {
-        const std::scoped_lock lock(mutex_);
-        io_ = nullptr;
-    }
-
-private:
-    std::mutex mutex_;
-    platform::FileIo* io_;
-};
 
 class Segment {
 public:

@@ -35,8 +35,6 @@ void Engine::wait_for_calls() {
 }
 
 void Engine::release_memory() noexcept {
-    // Nobody reads any more, so only what cursors hold is left behind these.
-    for (int round = 0; views_ != nullptr && round < 3 && !views_->free_old_trees();) ++round;
     if (cold_ != nullptr) cold_->stop_removing();
     mappings_.clear();
     superblock_.reset();
@@ -74,6 +72,8 @@ Result<void> Engine::close() {
     stop_movers();
     wait_for_calls();
     mover_.reset();
+    // Nobody reads any more: of files that were replaced only those that cursors hold stay.
+    for (int round = 0; round < 3 && !views_->free_old_trees();) ++round;
     // Without memory for it the store is left as a crash would leave it: nothing acknowledged is lost.
     Result<void> result = platform::answer("closing the store", [this] { return leave_clean(); });
     release_memory();
