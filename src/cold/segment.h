@@ -49,6 +49,8 @@ public:
     [[nodiscard]] const SegmentHeader& header() const noexcept { return header_; }
     [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
     [[nodiscard]] const Curve& curve() const noexcept { return curve_; }
+    /// Whether blocks may be compressed.
+    [[nodiscard]] bool compressed() const noexcept { return decompressor_.has_value(); }
     [[nodiscard]] const ZoneMap& zones() const noexcept { return zones_; }
     [[nodiscard]] std::string_view first_key() const noexcept { return first_key_; }
     [[nodiscard]] std::string_view last_key() const noexcept { return last_key_; }

@@ -55,6 +55,30 @@ bool SlabWriter::part_full(std::uint64_t value_bytes) const noexcept {
            (!waiting_.empty() && waiting_file_bytes_ + value_bytes >= plan_.segment_bytes);
 }
 
+double SlabWriter::waiting_share() const noexcept {
+    const auto share = [](std::uint64_t part, std::uint64_t whole) {
+        return static_cast<double>(part) / static_cast<double>(whole);
+    };
+    return std::max(share(waiting_memory_, plan_.waiting_bytes), share(waiting_file_bytes_, plan_.segment_bytes));
+}
+
+std::optional<std::string> SlabWriter::middle_key() const {
+    std::vector<std::string_view> keys;
+    keys.reserve(waiting_.size());
+    for (const Record& record : waiting_) keys.push_back(record.key);
+    if (keys.empty()) return std::nullopt;
+    const auto middle = keys.begin() + static_cast<std::ptrdiff_t>(keys.size() / 2);
+    std::ranges::nth_element(keys, middle);
+    // None before the middle is larger, so that the smallest of all is among them, or it is the middle.
+    const std::string_view least = *std::min_element(keys.begin(), middle + 1);
+    if (*middle != least) return std::string(*middle);
+    std::optional<std::string> next;
+    for (const std::string_view key : keys) {
+        if (key != least && (!next || key < *next)) next = std::string(key);
+    }
+    return next;
+}
+
 SegmentPlan SlabWriter::segment_plan(SegmentKind kind, std::uint64_t segment) const {
     const bool live = kind == SegmentKind::live;
     SegmentPlan plan;

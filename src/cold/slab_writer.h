@@ -94,6 +94,13 @@ public:
     /// The next record; `superseded` of the first one of a key is kOpen. `outside`: only for superseded ones; then of
     /// the value nothing counts but its size.
     [[nodiscard]] Result<void> add(const Record& record, const Outside* outside = nullptr);
+    /// How much of what a part may have those records take that wait; more than 1: it should have ended.
+    [[nodiscard]] double waiting_share() const noexcept;
+    [[nodiscard]] std::size_t waiting_records() const noexcept { return waiting_.size(); }
+    /// A key in the middle of those that wait, not the smallest one; nothing where all are the same.
+    [[nodiscard]] std::optional<std::string> middle_key() const;
+    /// As if they had never been added.
+    void drop_waiting() noexcept { clear_waiting(); }
     /// Ends the part before `range_end`, or as the last one. On return its segments survive power loss.
     [[nodiscard]] Result<SlabPart> end_part(const std::optional<std::string>& range_end);
 

@@ -4,6 +4,14 @@
 // place, and its parts belong to the same components, so that a slab has one component of a kind at a level. What it
 // has made so far is no input of another merge. Else the oldest live components of the lowest level that has enough
 // neighbours. Merges of different levels go on side by side, so that a large one holds up no small one.
+//
+// A level has one history component for a version at most (cold/component.h T1), and a merge writes its history at the
+// level of its output: the first one, from that of its inputs up, at which nothing of its slab lies.
+//
+// Histories are merged by compactions only, any of them into one, as those of a logarithmic method (Bentley and Saxe,
+// J. Algorithms 1, 1980): the smallest ones, as long as the next one is not larger than twice all before it. So each
+// that is left is larger than twice all smaller ones together, and there are about log3 of their bytes at most, however
+// often a store is compacted; and a record is written again about as often.
 #pragma once
 
 #include <cold/component.h>
@@ -22,6 +30,8 @@ struct MergeChoice {
     Version slab_after = 0, slab_upto = 0;
     std::string range_begin;
     bool compacts = false;  ///< chosen by choose_compaction()
+    bool of_history = false;  ///< inputs and output are histories
+    bool if_expired = false;  ///< only when something of it may be forgotten
     bool oldest = false;  ///< no older live component is left: tombstones below the floor cover nothing
     /// The output's components so far; null: none yet.
     std::shared_ptr<const cold::Component> live, history;
@@ -42,6 +52,13 @@ struct MergesRunning {
 /// All live components of versions <= `upto` into one, on a level of its own; nothing when there is one at most. None
 /// of them may be in a merge.
 [[nodiscard]] std::optional<MergeChoice> choose_compaction(const cold::Tree& tree, Version upto);
+/// Histories of slabs up to `upto` into one; first, what was begun and not ended. No history may be in a merge.
+[[nodiscard]] std::optional<MergeChoice> choose_history_merge(const cold::Tree& tree, Version upto,
+                                                              const MergesRunning& running);
+/// A history with an id in (after, last] that may have records to be forgotten, to be written again without them. No
+/// history may be in a merge.
+[[nodiscard]] std::optional<MergeChoice> choose_expired(const cold::Tree& tree, Version floor, std::uint64_t after,
+                                                        std::uint64_t last, const MergesRunning& running);
 /// Whether the component is what an unfinished merge has made so far.
 [[nodiscard]] bool in_the_making(const cold::Tree& tree, const cold::Component& component);
 

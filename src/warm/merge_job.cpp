@@ -1,4 +1,6 @@
+#include <warm/history_merge.h>
 #include <warm/merge_job.h>
+#include <warm/slab_merge.h>
 
 #include <utility>
 
@@ -8,33 +10,52 @@ namespace {
 constexpr std::uint64_t kStepBytes = std::uint64_t{1} << 20;
 }  // namespace
 
+Result<std::unique_ptr<PartMerge>> MergeJob::create() {
+    cold::SlabPlan plan = at_.slab_plan();
+    choice_.fill(plan, at_.cold.next_id(), at_.cold.next_id());
+    if (choice_.of_history) {
+        return std::make_unique<HistoryMerge>(at_.io, choice_.inputs, std::move(plan), choice_.if_expired);
+    }
+    return SlabMerge::create(at_.io, choice_.inputs, std::move(plan), at_.memory.read_bytes);
+}
+
 Result<Progress> MergeJob::step() {
     if (merge_ == nullptr) {
         if (auto started = at_.cold.start_writing(); !started) return std::unexpected(std::move(started.error()));
-        cold::SlabPlan plan = at_.slab_plan();
-        choice_.fill(plan, at_.cold.next_id(), at_.cold.next_id());
-        auto merge = SlabMerge::create(at_.io, choice_.inputs, std::move(plan), at_.memory.read_bytes);
+        auto merge = create();
         if (!merge) return std::unexpected(std::move(merge.error()));
         merge_ = std::move(*merge);
-        for (const auto& input : choice_.inputs) left_.push_back(input->id());
+        left_ = choice_.inputs;
     }
     auto part = merge_->step(kStepBytes);
     if (!part) return std::unexpected(std::move(part.error()));
     bytes_written_ = merge_->bytes_written();
-    return *part ? commit(**part) : Progress::more;
+    if (*part) return commit(**part);
+    return merge_->done() ? Progress::done : Progress::more;
+}
+
+void MergeJob::forget_gone_inputs() {
+    const auto state = at_.cold.state();
+    std::erase_if(left_, [&](const auto& input) { return !state->components.contains(input->id()); });
 }
 
 Result<Progress> MergeJob::commit(const cold::SlabPart& part) {
-    merge_->keep_part();
-    cold::TreeChange change;
-    change.segments = part.segments;
-    for (const std::uint64_t input : left_) change.begins.emplace_back(input, part.range_end);
-    if (auto committed = at_.cold.commit(change); !committed) {
-        if (committed.error().code() == ErrorCode::not_found) return Progress::done;
-        return std::unexpected(std::move(committed.error()));
+    for (;;) {
+        forget_gone_inputs();
+        if (left_.empty()) return Progress::done;
+        merge_->keep_part();
+        cold::TreeChange change;
+        change.segments = part.segments;
+        for (const auto& input : left_) {
+            // Of histories some may begin behind the part.
+            const bool taken = !part.range_end || *part.range_end > input->begin();
+            if (taken) change.begins.emplace_back(input->id(), part.range_end);
+        }
+        auto committed = at_.cold.commit(change);
+        if (committed) break;
+        if (committed.error().code() != ErrorCode::not_found) return std::unexpected(std::move(committed.error()));
     }
-    const auto state = at_.cold.state();
-    std::erase_if(left_, [&](std::uint64_t input) { return !state->components.contains(input); });
+    forget_gone_inputs();
     at_.show();
     return merge_->done() ? Progress::done : Progress::more;
 }

@@ -1,11 +1,11 @@
-// MergeJob: one merge of live components, part by part; each part counts as soon as it is written.
+// MergeJob: one merge, of live components or of histories, part by part; each part counts as soon as it is written.
 //
 // An interrupted merge goes on from the manifest: see merge_choice.h.
 #pragma once
 
 #include <warm/job.h>
 #include <warm/merge_choice.h>
-#include <warm/slab_merge.h>
+#include <warm/part_merge.h>
 
 #include <cstdint>
 #include <memory>
@@ -18,7 +18,7 @@ class MergeJob final : public Job {
 public:
     MergeJob(const Workplace& workplace, MergeChoice choice) : at_(workplace), choice_(std::move(choice)) {}
 
-    /// Ends early, and quietly, when its inputs are gone.
+    /// Ends early, and quietly, when its inputs are gone: retention removes histories that nobody needs any more.
     [[nodiscard]] Result<Progress> step() override;
     [[nodiscard]] std::uint64_t bytes_written() const noexcept override { return bytes_written_; }
     [[nodiscard]] std::uint64_t memory_bytes() const noexcept override {
@@ -26,12 +26,14 @@ public:
     }
 
 private:
+    [[nodiscard]] Result<std::unique_ptr<PartMerge>> create();
     [[nodiscard]] Result<Progress> commit(const cold::SlabPart& part);
+    void forget_gone_inputs();
 
     const Workplace& at_;
     MergeChoice choice_;
-    std::unique_ptr<SlabMerge> merge_;
-    std::vector<std::uint64_t> left_;  ///< inputs that still answer for keys
+    std::unique_ptr<PartMerge> merge_;
+    cold::Tree::Components left_;  ///< inputs that still answer for keys
     std::uint64_t bytes_written_ = 0;
 };
 

@@ -1,6 +1,5 @@
 // Order: jobs are handed from thread to thread by the ready set (M1); all else is under mutex_.
 #include <platform/answer.h>
-#include <warm/expiry_job.h>
 #include <warm/flush_job.h>
 #include <warm/merge_job.h>
 #include <warm/mover.h>
@@ -90,8 +89,7 @@ std::uint64_t Mover::run_bytes() const {
 
 /// One merge may always be of stripes: flushes wait for those.
 bool Mover::has_memory(std::uint32_t level) const noexcept {
-    const std::size_t expiring = places_[kExpiryPlace].job != nullptr ? 1 : 0;
-    const std::size_t merges = running_.levels.size() + expiring;
+    const std::size_t merges = running_.levels.size();
     const std::size_t of_others = merges - (running_.levels.contains(1) ? 1 : 0);
     return merges < options_.merges_max && (level == 1 || of_others + 1 < options_.merges_max);
 }
@@ -120,7 +118,7 @@ void Mover::decide_flush(Clock::time_point now) {
 }
 
 void Mover::begin_merge(MergeChoice choice, Clock::time_point now) {
-    const unsigned place = choice.level;
+    const unsigned place = choice.of_history ? kHistoryPlace : choice.level;
     MergesRunning running = running_;
     for (const auto& input : choice.inputs) running.inputs.insert(input->id());
     running.levels.insert(choice.level);
@@ -131,7 +129,13 @@ void Mover::begin_merge(MergeChoice choice, Clock::time_point now) {
     begin(place, std::move(job), now);
 }
 
-/// One merge of everything up to the cut of its beginning, then the histories one by one.
+void Mover::end_compaction(std::optional<Error> failure) {
+    compaction_.reset();
+    compactions_.end(std::move(failure));
+    ended_.notify_all();
+}
+
+/// One merge of everything up to the cut of its beginning; then histories into few, and what is expired in the others.
 void Mover::decide_compaction(const cold::Tree& tree, Clock::time_point now) {
     if (!compaction_) {
         if (!compactions_.open() || merging()) return;
@@ -139,35 +143,32 @@ void Mover::decide_compaction(const cold::Tree& tree, Clock::time_point now) {
         if (std::ranges::any_of(tree.live(), [](const auto& component) { return !component->begin().empty(); })) {
             if (!merge_failure_) return;
             compactions_.begin();
-            compactions_.end(std::exchange(merge_failure_, std::nullopt));
-            ended_.notify_all();
+            end_compaction(std::exchange(merge_failure_, std::nullopt));
             return;
         }
         compactions_.begin();
-        compaction_ = Compaction{.upto = at_.cold.state()->cut};
+        compaction_ = Compaction{.upto = at_.cold.state()->cut, .last = at_.cold.next_id()};
     }
-    // Stripes that came meanwhile may be in a merge.
-    if (merging() || places_[kExpiryPlace].job != nullptr) return;
-    if (auto choice = choose_compaction(tree, compaction_->upto)) {
-        if (choice->level > kMergePlaces) {
-            compaction_.reset();
-            compactions_.end(Error(ErrorCode::full, "the store has " + std::to_string(kMergePlaces) +
-                                                        " levels, and a compaction would make another"));
-            ended_.notify_all();
-            return;
-        }
+    if (compaction_->merging) return;
+    auto choice = choose_compaction(tree, compaction_->upto);
+    // Stripes that came meanwhile may be in a merge; of histories those take none.
+    if (choice && merging()) return;
+    if (!choice) choice = choose_history_merge(tree, compaction_->upto, running_);
+    if (!choice) {
+        choice = choose_expired(tree, at_.cold.state()->floor, compaction_->looked_at, compaction_->last, running_);
+    }
+    // One that goes on has its level already.
+    if (choice && running_.levels.contains(choice->level)) return;
+    if (choice && choice->level > kMergePlaces) {
+        end_compaction(Error(ErrorCode::full, "the store has " + std::to_string(kMergePlaces) +
+                                                  " levels, and a compaction would make another"));
+    } else if (choice) {
+        if (choice->if_expired) compaction_->looked_at = choice->inputs.front()->id();
         begin_merge(std::move(*choice), now);
         compaction_->merging = true;
-        return;
+    } else {
+        end_compaction(std::nullopt);
     }
-    if (auto component = choose_expired(tree, at_.cold.state()->floor, compaction_->looked_at)) {
-        begin(kExpiryPlace, std::make_unique<ExpiryJob>(at_, component), now);
-        compaction_->looked_at = component->id();
-        return;
-    }
-    compaction_.reset();
-    compactions_.end(std::nullopt);
-    ended_.notify_all();
 }
 
 void Mover::decide_merges(Clock::time_point now) {
@@ -291,13 +292,12 @@ void Mover::end_background(unsigned number, std::optional<Error> failure) {
     if (number == kRetentionPlace) return;
     for (const auto& input : place.choice.inputs) running_.inputs.erase(input->id());
     running_.levels.erase(place.choice.level);
-    if (number != kExpiryPlace && !failure) ++figures_.merges;
-    const bool compacts = compaction_ && (number == kExpiryPlace || place.choice.compacts);
-    if (compacts) compaction_->merging = false;
-    if (compacts && failure) {
-        compaction_.reset();
-        compactions_.end(std::move(failure));
-    } else if (number != kExpiryPlace) {
+    const bool of_compaction = number == kHistoryPlace || place.choice.compacts;
+    if (number != kHistoryPlace && !failure) ++figures_.merges;
+    if (compaction_ && of_compaction) compaction_->merging = false;
+    if (compaction_ && of_compaction && failure) {
+        end_compaction(std::move(failure));
+    } else if (number != kHistoryPlace) {
         merge_failure_ = std::move(failure);
     }
     place.choice = {};

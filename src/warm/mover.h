@@ -66,7 +66,7 @@ public:
 
     /// Moves everything that was written before the call; waits. `keep`: else it is forgotten, and all that settled.
     [[nodiscard]] Result<void> flush(bool keep);
-    /// Merges all live components into one; waits.
+    /// Merges all live components into one, and histories into few; waits.
     [[nodiscard]] Result<void> compact();
     /// Writers wait for space, or soon will.
     void urge() noexcept;
@@ -81,7 +81,7 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
     static constexpr unsigned kFlushPlace = 0;  ///< merges: by the level of their output, 1 ..
-    static constexpr unsigned kRetentionPlace = 61, kExpiryPlace = 62, kScrubPlace = 63;
+    static constexpr unsigned kRetentionPlace = 61, kHistoryPlace = 62, kScrubPlace = 63;
     static constexpr unsigned kMergePlaces = 60;
 
     struct Place {
@@ -112,6 +112,7 @@ private:
     void decide_flush(Clock::time_point now);
     void decide_merges(Clock::time_point now);
     void begin_merge(MergeChoice choice, Clock::time_point now);
+    void end_compaction(std::optional<Error> failure);
     void decide_compaction(const cold::Tree& tree, Clock::time_point now);
     void decide_retention(Clock::time_point now);
     void decide_scrub(Clock::time_point now);
@@ -146,11 +147,12 @@ private:
     Tickets flushes_, compactions_;
     bool forget_wanted_ = false;
     bool forgetting_ = false;  ///< the flush at work forgets
-    /// A compaction at work: what it compacts up to, and which histories it has looked at.
+    /// A compaction at work: what it compacts up to; whether one of its merges is; which histories it has asked whether
+    /// something is expired, up to the last one there was at its beginning.
     struct Compaction {
         Version upto;
         bool merging = false;
-        std::uint64_t looked_at = 0;
+        std::uint64_t looked_at = 0, last;
     };
     std::optional<Compaction> compaction_;
     Clock::time_point next_retention_{}, next_scrub_{};

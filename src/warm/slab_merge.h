@@ -8,6 +8,7 @@
 
 #include <cold/bulk_reader.h>
 #include <cold/slab_writer.h>
+#include <warm/part_merge.h>
 
 #include <cstdint>
 #include <memory>
@@ -17,7 +18,7 @@
 
 namespace zverse::warm {
 
-class SlabMerge {
+class SlabMerge final : public PartMerge {
 public:
     static constexpr std::uint64_t kReadBytesUsual = 4 * cold::BulkReader::kPieceBytesUsual;
 
@@ -26,16 +27,13 @@ public:
                                                                    cold::SlabPlan plan,
                                                                    std::uint64_t read_bytes = kReadBytesUsual);
 
-    /// Merges about `bytes` of keys and values; the part, when one ended. Errors: corrupt, io, full.
-    [[nodiscard]] Result<std::optional<cold::SlabPart>> step(std::uint64_t bytes);
-    /// The part that step() returned is about to be committed.
-    void keep_part() noexcept { writer_.keep_parts(); }
-    [[nodiscard]] std::uint64_t bytes_written() const noexcept { return writer_.bytes_written(); }
-    [[nodiscard]] std::uint64_t memory_bytes() const noexcept {
+    [[nodiscard]] Result<std::optional<cold::SlabPart>> step(std::uint64_t bytes) override;
+    void keep_part() noexcept override { writer_.keep_parts(); }
+    [[nodiscard]] std::uint64_t bytes_written() const noexcept override { return writer_.bytes_written(); }
+    [[nodiscard]] std::uint64_t memory_bytes() const noexcept override {
         return writer_.memory_bytes() + cursors_.size() * piece_bytes_;
     }
-    /// Whether the last part ended.
-    [[nodiscard]] bool done() const noexcept { return done_; }
+    [[nodiscard]] bool done() const noexcept override { return done_; }
 
 private:
     SlabMerge(platform::FileIo& io, cold::Tree::Components inputs, cold::SlabPlan plan)

@@ -9,6 +9,7 @@
 
 #include <cold/cold_tier.h>
 #include <cold/tree_records.h>
+#include <warm/history_merge.h>
 #include <warm/merge_choice.h>
 #include <warm/slab_merge.h>
 
@@ -44,17 +45,22 @@ public:
         return tier_->start_writing();
     }
 
-    /// One flush, a whole merge when one is due, or retention.
+    /// One flush, a whole merge when one is due, or now and then of histories, or retention.
     [[nodiscard]] Result<void> work() {
         if (random_.one_in(8)) return retain();
-        const auto choice = warm::choose_merge(*tier_->tree(), 4, {});
+        const auto tree = tier_->tree();
+        auto choice = warm::choose_merge(*tree, 4, {});
+        if (!choice && random_.one_in(4)) choice = warm::choose_history_merge(*tree, tier_->state()->cut, {});
+        if (!choice && random_.one_in(4)) {
+            choice = warm::choose_expired(*tree, tier_->state()->floor, 0, tier_->state()->ids, {});
+        }
         return choice ? merge(*choice) : flush();
     }
 
     [[nodiscard]] const ColdTier& tier() const { return *tier_; }
     [[nodiscard]] const Written& written() const { return written_; }
     [[nodiscard]] Version clock() const { return clock_; }
-    std::uint64_t merged = 0, flushed = 0, retained = 0;
+    std::uint64_t merged = 0, histories_merged = 0, flushed = 0, retained = 0;
 
 private:
     cold::SlabPlan plan() {
@@ -116,11 +122,15 @@ private:
         return tier_->commit(change);
     }
 
-    [[nodiscard]] Result<void> merge(const warm::MergeChoice& choice) {
+    [[nodiscard]] Result<std::unique_ptr<warm::PartMerge>> merge_of(const warm::MergeChoice& choice) {
         cold::SlabPlan how = plan();
         choice.fill(how, tier_->next_id(), tier_->next_id());
-        const auto& inputs = choice.inputs;
-        auto merge = warm::SlabMerge::create(io_, inputs, std::move(how));
+        if (!choice.of_history) return warm::SlabMerge::create(io_, choice.inputs, std::move(how));
+        return std::make_unique<warm::HistoryMerge>(io_, choice.inputs, std::move(how), choice.if_expired);
+    }
+
+    [[nodiscard]] Result<void> merge(const warm::MergeChoice& choice) {
+        auto merge = merge_of(choice);
         if (!merge) return std::unexpected(merge.error());
         while (!(*merge)->done()) {
             auto part = (*merge)->step(2000);
@@ -129,13 +139,15 @@ private:
             (*merge)->keep_part();
             TreeChange change;
             change.segments = (*part)->segments;
-            for (const auto& input : inputs) {
-                if (tier_->state()->components.contains(input->id())) {
-                    change.begins.emplace_back(input->id(), (*part)->range_end);
+            for (const auto& input : choice.inputs) {
+                const auto& range_end = (*part)->range_end;
+                const bool taken = !range_end || *range_end > input->begin();
+                if (taken && tier_->state()->components.contains(input->id())) {
+                    change.begins.emplace_back(input->id(), range_end);
                 }
             }
             if (auto committed = tier_->commit(change); !committed) return committed;
-            ++merged;
+            ++(choice.of_history ? histories_merged : merged);
         }
         return {};
     }
@@ -201,7 +213,7 @@ TEST(ColdCrash, EveryPowerCutLeavesAWholeTree) {
     const SeedScope seed;
     Random random(seed.seed());
     const std::uint64_t cuts = environment_number("ZVERSE_CRASH_STATES", kSanitized ? 300 : 60'000);
-    std::uint64_t merged = 0, flushed = 0, retained = 0;
+    std::uint64_t merged = 0, histories_merged = 0, flushed = 0, retained = 0;
     for (std::uint64_t tried = 0; tried < cuts;) {
         SimFileIo io;
         must(io.create_directories(kDirectory));
@@ -229,10 +241,13 @@ TEST(ColdCrash, EveryPowerCutLeavesAWholeTree) {
             if (::testing::Test::HasFailure()) return;
         }
         merged += world.merged, flushed += world.flushed, retained += world.retained;
+        histories_merged += world.histories_merged;
     }
-    std::printf("%lu flushes, %lu parts merged, %lu components dropped\n", flushed, merged, retained);
+    std::printf("%lu flushes, %lu parts merged, %lu of histories, %lu components dropped\n", flushed, merged,
+                histories_merged, retained);
     EXPECT_GT(flushed, cuts / 60);
     EXPECT_GT(merged, cuts / 200);
+    EXPECT_GT(histories_merged, cuts / 1000);
     EXPECT_GT(retained, 0U);
 }
 
