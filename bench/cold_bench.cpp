@@ -80,8 +80,11 @@ public:
     Settled& operator=(const Settled&) = delete;
 
     [[nodiscard]] Store& store() noexcept { return *store_; }
-    [[nodiscard]] RawCost raw() {
+    [[nodiscard]] RawCost raw_read() {
         return [this] { return raw_->read(); };
+    }
+    [[nodiscard]] RawCost raw_get() {
+        return [this] { return raw_->get(); };
     }
     [[nodiscard]] Version round_end(std::uint64_t number) const { return round_ends_[number % round_ends_.size()]; }
     void describe(benchmark::State& state) const {
@@ -122,7 +125,7 @@ void get_into(benchmark::State& state, Layout layout) {
         for (std::int64_t i = 0; i < count; ++i) expect(must(settled.store().get_into(drawn[i].view(), value)));
         expect(Value::belongs(value, drawn[count - 1].number()));
     };
-    measure(state, settled.raw(), kChunk, get_all, [&](std::int64_t count) { drawn.draw(count, kKeys); });
+    measure(state, settled.raw_get(), kChunk, get_all, [&](std::int64_t count) { drawn.draw(count, kKeys); });
 }
 
 void missing(benchmark::State& state, Layout layout) {
@@ -134,7 +137,7 @@ void missing(benchmark::State& state, Layout layout) {
     const auto miss_all = [&](std::int64_t count) {
         for (std::int64_t i = 0; i < count; ++i) expect(!must(settled.store().get_into(drawn[i].view(), value)));
     };
-    measure(state, settled.raw(), kChunk, miss_all, [&](std::int64_t count) { drawn.draw(count, kKeys, kKeys); });
+    measure(state, settled.raw_get(), kChunk, miss_all, [&](std::int64_t count) { drawn.draw(count, kKeys, kKeys); });
 }
 
 void multi_get16(benchmark::State& state) {
@@ -151,7 +154,7 @@ void multi_get16(benchmark::State& state) {
             expect(values[0].has_value() && Value::belongs(*values[0], drawn[i].number()));
         }
     };
-    measure(state, settled.raw(), kChunk / kGroup * kGroup, get_all,
+    measure(state, settled.raw_read(), kChunk / kGroup * kGroup, get_all,
             [&](std::int64_t count) { drawn.draw(count, kKeys); });
 }
 
@@ -169,7 +172,7 @@ void scan100(benchmark::State& state, Layout layout) {
             expect(entries > 0);
         }
     };
-    measure(state, settled.raw(), 1'000, scan_all);
+    measure(state, settled.raw_read(), 1'000, scan_all);
 }
 
 void get_as_of8(benchmark::State& state) {
@@ -185,7 +188,7 @@ void get_as_of8(benchmark::State& state) {
             expect(must(settled.store().get_into(key.view(), value, settled.round_end(key.words[0]))));
         }
     };
-    measure(state, settled.raw(), kChunk, get_all, [&](std::int64_t count) { drawn.draw(count, kKeys / kRounds); });
+    measure(state, settled.raw_get(), kChunk, get_all, [&](std::int64_t count) { drawn.draw(count, kKeys / kRounds); });
 }
 
 /// Puts of a given number of records beyond 256 MiB of rings, two workers beside the writer; each put is timed.

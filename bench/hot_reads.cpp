@@ -39,6 +39,15 @@ void raw_read(benchmark::State& state) {
     measure(state, cost, RawProbe::kReads, [&](std::int64_t) { static_cast<void>(cost()); });
 }
 
+/// The same, one after the other: how long two misses take.
+void raw_get(benchmark::State& state) {
+    Bed& bed = bed_for_reads({.keys = kKeys});
+    state.SetLabel("a line of a table, then the 100 bytes it names, then the next; no store");
+    const OnCpu here(bench_cpu());
+    const RawCost cost = bed.raw_get();
+    measure(state, cost, RawProbe::kReads, [&](std::int64_t) { static_cast<void>(cost()); });
+}
+
 void get_into(benchmark::State& state) {
     Bed& bed = bed_for_reads({.keys = kKeys});
     state.SetLabel(bed.label());
@@ -49,7 +58,7 @@ void get_into(benchmark::State& state) {
         for (std::int64_t i = 0; i < count; ++i) expect(must(bed.store().get_into(drawn[i].view(), value)));
         expect(Value::belongs(value, drawn[count - 1].number()));
     };
-    measure(state, bed.raw_read(), kChunk, get_all, [&](std::int64_t count) { drawn.draw(count, kKeys); });
+    measure(state, bed.raw_get(), kChunk, get_all, [&](std::int64_t count) { drawn.draw(count, kKeys); });
 }
 
 void visit(benchmark::State& state) {
@@ -64,7 +73,7 @@ void visit(benchmark::State& state) {
             expect(must(bed.store().visit(drawn[i].view(), look)) && belongs);
         }
     };
-    measure(state, bed.raw_read(), kChunk, visit_all, [&](std::int64_t count) { drawn.draw(count, kKeys); });
+    measure(state, bed.raw_get(), kChunk, visit_all, [&](std::int64_t count) { drawn.draw(count, kKeys); });
 }
 
 void missing(benchmark::State& state) {
@@ -76,7 +85,7 @@ void missing(benchmark::State& state) {
     const auto miss_all = [&](std::int64_t count) {
         for (std::int64_t i = 0; i < count; ++i) expect(!must(bed.store().get_into(drawn[i].view(), value)));
     };
-    measure(state, bed.raw_read(), kChunk, miss_all, [&](std::int64_t count) { drawn.draw(count, kKeys, kKeys); });
+    measure(state, bed.raw_get(), kChunk, miss_all, [&](std::int64_t count) { drawn.draw(count, kKeys, kKeys); });
 }
 
 void multi_get16(benchmark::State& state) {
@@ -109,7 +118,7 @@ void get_as_of8(benchmark::State& state) {
             expect(must(bed.store().get_into(key.view(), value, version)));
         }
     };
-    measure(state, bed.raw_read(), kChunk, get_all, [&](std::int64_t count) { drawn.draw(count, kKeys / kRounds); });
+    measure(state, bed.raw_get(), kChunk, get_all, [&](std::int64_t count) { drawn.draw(count, kKeys / kRounds); });
 }
 
 void snapshot_and_get(benchmark::State& state) {
@@ -132,6 +141,7 @@ void snapshot_and_get(benchmark::State& state) {
         benchmark::RegisterBenchmark(name, function)->Iterations(kReads)->UseManualTime();
     };
     add("hot/raw_read", raw_read);
+    add("hot/raw_get", raw_get);
     add("hot/get_into", get_into);
     add("hot/visit", visit);
     add("hot/get_missing", missing);

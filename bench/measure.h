@@ -5,9 +5,9 @@
 //   chunk   operations timed together; long enough that the clock costs nothing, short enough that a disturbance of
 //           the machine spoils few of them
 //
-// Counters of every benchmark: `ns` per operation and `raw_ns` per raw write (or raw read, where reads are measured),
-// both medians over the chunks, and `ratio_to_raw` of the two. The real_time of Google Benchmark is the mean and holds
-// the disturbances too.
+// Counters of every benchmark: `ns` per operation and `raw_ns` per raw write (raw get or raw read, where reads are
+// measured), both medians over the chunks, and `ratio_to_raw` of the two. The real_time of Google Benchmark is the mean
+// and holds the disturbances too.
 #pragma once
 
 #include <benchmark/benchmark.h>

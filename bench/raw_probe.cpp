@@ -38,6 +38,23 @@ double RawProbe::read() {
     return seconds_since(begin) * 1e9 / static_cast<double>(kReads);
 }
 
+double RawProbe::get() {
+    if (table_.bytes().empty()) fill_table();
+    const auto* words = reinterpret_cast<const std::uint64_t*>(table_.bytes().data());
+    const std::uint64_t lines = table_.bytes().size() / 64;
+    const std::byte* data = mapping_.bytes().data();
+    std::array<std::byte, kValueBytes> value;
+    std::uint64_t last = 0;
+    const auto begin = Clock::now();
+    for (std::uint64_t i = 0; i < kReads; ++i) {
+        const std::uint64_t place = words[(pick(random_, lines) + last) % lines * 8];
+        std::memcpy(value.data(), data + place + kRecordBytes - value.size(), value.size());
+        std::memcpy(&last, value.data() + value.size() - sizeof last, sizeof last);
+    }
+    benchmark::DoNotOptimize(last);
+    return seconds_since(begin) * 1e9 / static_cast<double>(kReads);
+}
+
 double RawProbe::write() {
     benchmark::DoNotOptimize(record_bytes_);
     const std::span<std::byte> bytes = mapping_.bytes();

@@ -4,6 +4,7 @@
 //   write   192 bytes (the frame of a 16-byte key and a 100-byte value), line write-back and one fence
 //   read    a random line of a table of the size of the store's index, and the 100 bytes that this line names in the
 //           file: two misses, the second behind the first, as many records as the store has keys
+//   get     the same, but each begins when the one before it has its bytes: what two misses take alone
 #pragma once
 
 #include <platform/file_io.h>
@@ -33,6 +34,8 @@ public:
     [[nodiscard]] double write();
     /// Nanoseconds per record of kReads random ones; they are independent, so the CPU overlaps them as far as it can.
     [[nodiscard]] double read();
+    /// Nanoseconds per record of kReads random ones, one after the other.
+    [[nodiscard]] double get();
 
 private:
     void fill_table();
