@@ -8,6 +8,7 @@ MANIFEST = "cold/manifest_test"
 MARKS = "cold/time_marks_test"
 SLAB = "cold/slab_writer_test"
 MERGE = "warm/slab_merge_test"
+SEGMENT = "cold/segment_test"
 MOVER = "warm/mover_test"
 SCHEDULE = "warm/schedule_test"
 SCRUBBER = "warm/scrubber_test"
@@ -36,6 +37,15 @@ MEMORY = [
          ("waiting_memory_ = waiting_bytes_.used_bytes() + ", "waiting_memory_ = ")),
         ("expiry-not-by-key", "a history that is written again is not sorted by key first", [RETENTION],
          ("    if (!plan_.by_key) {", "    if (false) {")),
+    ),
+    *room(
+        "cold/segment.cpp",
+        ("block-faults", "a block that can't be read ends the process", [SEGMENT],
+         ("        if (auto loaded = load(offset, kRecordsBeginMax); !loaded) return std::unexpected(std::move(loaded.error()));\n", "")),
+        ("index-faults", "a page of the index that can't be read ends the process", [SEGMENT],
+         ("        if (auto loaded = load(offset, sizeof(here)); !loaded) return std::unexpected(std::move(loaded.error()));\n", "")),
+        ("outside-faults", "a large value that can't be read ends the process", [SEGMENT],
+         ("        if (auto loaded = load(offset, record.value_bytes); !loaded) return std::unexpected(std::move(loaded.error()));\n", "")),
     ),
     *room(
         "cold/bulk_reader.cpp",

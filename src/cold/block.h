@@ -93,6 +93,9 @@ public:
     [[nodiscard]] std::uint32_t restart(std::uint32_t i) const noexcept;
     /// Starts loading what lies there; any offset will do.
     void prefetch(std::uint32_t offset) const noexcept { platform::prefetch(block_ + offset); }
+    void prefetch_restarts() const noexcept {
+        for (std::uint32_t i = 0; i < restarts(); ++i) prefetch(restart(i));
+    }
     /// Decodes the record at `offset`; false when it is none.
     [[nodiscard]] bool read(std::uint32_t offset, StoredRecord& record) const noexcept;
     /// Whether a record's key is `key`; false, too, when its restart record is none.

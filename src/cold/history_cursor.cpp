@@ -20,7 +20,8 @@ public:
         if (keys.end) end_ = std::string(*keys.end);
     }
 
-    [[nodiscard]] Result<void> open() {
+    [[nodiscard]] Result<void> place(unsigned round) override {
+        if (round + 1 < kPlaceRounds) return {};
         done_ = end_ && *end_ <= begin_;
         const std::size_t parts = component_.parts().size();
         if (reverse_) {
@@ -179,11 +180,8 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<ComponentCursor>> history_cursor(const Component& component, KeySpan keys, Version v,
-                                                        bool reverse) {
-    auto cursor = std::make_unique<HistoryCursor>(component, keys, v, reverse);
-    if (auto opened = cursor->open(); !opened) return std::unexpected(std::move(opened.error()));
-    return cursor;
+std::unique_ptr<ComponentCursor> history_cursor(const Component& component, KeySpan keys, Version v, bool reverse) {
+    return std::make_unique<HistoryCursor>(component, keys, v, reverse);
 }
 
 }  // namespace zverse::cold

@@ -57,19 +57,15 @@ class ForwardCursor final : public LiveCursor {
 public:
     ForwardCursor(const Component& component, KeySpan keys, Version upto) : LiveCursor(component, keys, upto) {}
 
-    [[nodiscard]] Result<void> open() {
-        if (empty_range()) return {};
-        part_ = component_.part_from(begin_);
-        if (part_ == parts().size()) return {};
-        block_ = part().zones().find(begin_);
-        if (auto entered = enter_block(); !entered) return entered;
-        if (!reader_.seek(begin_, at_)) return std::unexpected(damaged());
-        segment_ = &part();
-        // From the restart point on, only the first few records may lie before the range.
-        do {
-            if (auto moved = next(); !moved) return moved;
-        } while (valid() && key_ < begin_);
-        return {};
+    [[nodiscard]] Result<void> place(unsigned round) override {
+        switch (round) {
+            case 0: locate(); return {};
+            case 1:
+                if (!behind_) part().prefetch_restarts(block_);
+                return {};
+            case 2: return behind_ ? Result<void>{} : seek();
+            default: return behind_ ? Result<void>{} : find_first();
+        }
     }
 
     [[nodiscard]] Result<void> next() override {
@@ -94,6 +90,29 @@ private:
     /// The CPU's own prefetching ends with each page. As far as what is done with four short records takes to load.
     static constexpr std::uint32_t kAhead = 512;
 
+    /// The block that the range begins in.
+    void locate() noexcept {
+        if (!empty_range()) part_ = component_.part_from(begin_);
+        behind_ = empty_range() || part_ == parts().size();
+        if (behind_) return;
+        block_ = part().zones().find(begin_);
+        part().prefetch_block(block_);
+    }
+    /// To the last restart point below the range.
+    [[nodiscard]] Result<void> seek() {
+        if (auto entered = enter_block(); !entered) return entered;
+        if (!reader_.seek(begin_, at_)) return std::unexpected(damaged());
+        for (std::uint32_t ahead = 0; ahead <= kAhead; ahead += 64) reader_.prefetch(at_ + ahead);
+        return {};
+    }
+    [[nodiscard]] Result<void> find_first() {
+        segment_ = &part();
+        // From the restart point on, only the first few records may lie before the range.
+        do {
+            if (auto moved = next(); !moved) return moved;
+        } while (valid() && key_ < begin_);
+        return {};
+    }
     /// False, and no segment, behind the last one.
     [[nodiscard]] Result<bool> next_block() {
         segment_ = nullptr;
@@ -105,6 +124,8 @@ private:
         segment_ = &part();
         return true;
     }
+
+    bool behind_ = false;  ///< the range: nothing of the component lies in it
 };
 
 /// Takes the places of a block's records into a list first, because they can only be read forward.
@@ -112,8 +133,8 @@ class ReverseCursor final : public LiveCursor {
 public:
     ReverseCursor(const Component& component, KeySpan keys, Version upto) : LiveCursor(component, keys, upto) {}
 
-    [[nodiscard]] Result<void> open() {
-        if (empty_range()) return {};
+    [[nodiscard]] Result<void> place(unsigned round) override {
+        if (round + 1 < kPlaceRounds || empty_range()) return {};
         // One behind the last block that may hold a key below the end.
         part_ = end_ ? std::min(component_.part_from(*end_), parts().size() - 1) : parts().size() - 1;
         block_ = part().zones().blocks();
@@ -157,18 +178,11 @@ private:
     std::vector<std::uint32_t> offsets_;  ///< of the block's records still to come, the next one last
 };
 
-template <class Cursor>
-Result<std::unique_ptr<ComponentCursor>> opened(std::unique_ptr<Cursor> cursor) {
-    if (auto done = cursor->open(); !done) return std::unexpected(std::move(done.error()));
-    return cursor;
-}
-
 }  // namespace
 
-Result<std::unique_ptr<ComponentCursor>> live_cursor(const Component& component, KeySpan keys, Version upto,
-                                                     bool reverse) {
-    if (reverse) return opened(std::make_unique<ReverseCursor>(component, keys, upto));
-    return opened(std::make_unique<ForwardCursor>(component, keys, upto));
+std::unique_ptr<ComponentCursor> live_cursor(const Component& component, KeySpan keys, Version upto, bool reverse) {
+    if (reverse) return std::make_unique<ReverseCursor>(component, keys, upto);
+    return std::make_unique<ForwardCursor>(component, keys, upto);
 }
 
 }  // namespace zverse::cold

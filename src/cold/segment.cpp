@@ -18,6 +18,12 @@ Error Segment::damaged(std::uint64_t offset, const char* what) const {
     return {ErrorCode::corrupt, path_.string() + " is damaged at offset " + std::to_string(offset) + ": " + what};
 }
 
+Result<void> Segment::load(std::uint64_t offset, std::uint64_t bytes) const {
+    auto loaded = mapping_.load(offset, bytes);
+    if (!loaded) return std::unexpected(std::move(loaded.error()).during(path_.string()));
+    return {};
+}
+
 bool Segment::inside(std::uint64_t offset, std::uint64_t bytes) const noexcept {
     // Between the two headers.
     const std::uint64_t end = mapping_.bytes().size() - kSegmentHeaderBytes;
@@ -48,6 +54,7 @@ Result<void> Segment::read_header(const std::uint64_t (&store)[2], std::uint64_t
         return std::unexpected(damaged(bytes.size(), "the file ends too early"));
     }
     for (const std::uint64_t at : {std::uint64_t{0}, bytes.size() - kSegmentHeaderBytes}) {
+        if (auto loaded = load(at, kSegmentHeaderBytes); !loaded) return loaded;
         std::memcpy(&header_, bytes.data() + at, sizeof(header_));
         if (header_.magic != kSegmentMagic || header_.checksum != header_checksum(header_)) continue;
         if (auto known = check_features(path_, header_.features); !known) return known;
@@ -94,6 +101,7 @@ Result<void> Segment::check_header() const {
 
 Result<std::span<const std::byte>> Segment::section(const Section& section, const char* what) const {
     if (!inside(section.offset, section.bytes)) return std::unexpected(damaged(section.offset, what));
+    if (auto loaded = load(section.offset, section.bytes); !loaded) return std::unexpected(std::move(loaded.error()));
     const auto bytes = mapping_.bytes().subspan(section.offset, section.bytes);
     if (piece_checksum(bytes, seed_, section.offset) != section.checksum) {
         return std::unexpected(damaged(section.offset, what));
@@ -173,6 +181,7 @@ Result<const IndexBucket*> Segment::bucket(std::uint64_t number) const {
     const std::uint64_t offset = header_.index.offset + at * sizeof(IndexPage);
     const IndexPage& here = page(at);
     if (const std::uint64_t unit = offset / header_.unit_bytes; !checked(unit)) [[unlikely]] {
+        if (auto loaded = load(offset, sizeof(here)); !loaded) return std::unexpected(std::move(loaded.error()));
         const auto bytes = std::as_bytes(std::span(&here, 1)).subspan(sizeof(here.checksum));
         if (piece_checksum(bytes, seed_, offset) != here.checksum) {
             return std::unexpected(damaged(offset, "the checksum of a page of the index is wrong"));
@@ -189,6 +198,7 @@ Result<const std::byte*> Segment::block_bytes(std::uint64_t unit) const {
         // Blocks end where the index begins.
         const bool before_index = inside(offset, sizeof(BlockHeader)) && offset < header_.index.offset;
         if (!before_index) return std::unexpected(damaged(offset, "no block lies there"));
+        if (auto loaded = load(offset, kRecordsBeginMax); !loaded) return std::unexpected(std::move(loaded.error()));
         BlockHeader header{};
         std::memcpy(&header, bytes, sizeof(header));
         if (!BlockReader::plausible(header, header_.index.offset - offset)) {
@@ -196,6 +206,9 @@ Result<const std::byte*> Segment::block_bytes(std::uint64_t unit) const {
         }
         if (header.raw_bytes != 0 && !decompressor_) {
             return std::unexpected(damaged(offset, "a compressed block, and the segment says that it has none"));
+        }
+        if (header.bytes > kRecordsBeginMax) {
+            if (auto loaded = load(offset, header.bytes); !loaded) return std::unexpected(std::move(loaded.error()));
         }
         const std::span<const std::byte> all(bytes, header.bytes);
         if (piece_checksum(all.subspan(sizeof(header.checksum)), seed_, offset) != header.checksum) {
@@ -245,6 +258,7 @@ Result<std::string_view> Segment::outside_value(const StoredRecord& record) cons
     }
     const auto bytes = mapping_.bytes().subspan(offset, record.value_bytes);
     if (const std::uint64_t unit = offset / header_.unit_bytes; !checked(unit)) {
+        if (auto loaded = load(offset, record.value_bytes); !loaded) return std::unexpected(std::move(loaded.error()));
         if (piece_checksum(bytes, seed_, offset) != record.outside.checksum) {
             return std::unexpected(damaged(offset, "a value's checksum is wrong"));
         }

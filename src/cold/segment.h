@@ -107,6 +107,21 @@ public:
     [[nodiscard]] Result<void> postings(std::string_view key, std::uint64_t hash, Version after, Version upto,
                                         std::vector<Place>& places) const;
 
+    /// Starts loading what seek() in a block looks into: first where its restart points are named, then, once that is
+    /// there, the restart points. A block that was never checked is left alone: its own sizes are not to be believed.
+    void prefetch_block(std::size_t number) const noexcept {
+        const Zone& zone = zones_.block(number);
+        const std::uint64_t offset = zone.child * header_.unit_bytes;
+        if (zone.bytes == 0 || !inside(offset, zone.bytes)) return;
+        const std::byte* const block = mapping_.bytes().data() + offset;
+        platform::prefetch(block);
+        platform::prefetch(block + zone.bytes - 1);
+    }
+    void prefetch_restarts(std::size_t number) const noexcept {
+        const std::uint64_t unit = zones_.block(number).child;
+        if (decompressor_ || unit / 64 >= checked_.size() || !checked(unit)) return;
+        BlockReader(mapping_.bytes().data() + unit * header_.unit_bytes, header_.slab_after).prefetch_restarts();
+    }
     /// A block, checked. Errors: corrupt, full (memory).
     [[nodiscard]] Result<BlockReader> block(std::size_t number) const;
     /// The value of a record, checked when it lies outside. Errors: corrupt.
@@ -147,6 +162,8 @@ private:
     [[nodiscard]] Result<void> read_dictionary();
     [[nodiscard]] Result<std::span<const std::byte>> section(const Section& section, const char* what) const;
     [[nodiscard]] bool inside(std::uint64_t offset, std::uint64_t bytes) const noexcept;
+    /// Before bytes are looked at for the first time. Errors: io.
+    [[nodiscard]] Result<void> load(std::uint64_t offset, std::uint64_t bytes) const;
 
     [[nodiscard]] const IndexPage& page(std::uint64_t number) const noexcept {
         return reinterpret_cast<const IndexPage*>(mapping_.bytes().data() + header_.index.offset)[number];

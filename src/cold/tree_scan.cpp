@@ -8,27 +8,28 @@ namespace zverse::cold {
 
 Result<TreeScan> TreeScan::open(const Tree& tree, KeySpan keys, Version as_of, bool reverse) {
     TreeScan scan(reverse);
-    Result<void> result;
     tree.for_each_at(as_of, [&](const Component& component) {
         if (component.version_min() > as_of || component.superseded_max() <= as_of) return true;
-        auto cursor = component.kind() == SegmentKind::live ? live_cursor(component, keys, as_of, reverse)
-                                                            : history_cursor(component, keys, as_of, reverse);
-        if (!cursor) {
-            result = std::unexpected(std::move(cursor.error()));
-            return false;
-        }
-        if ((*cursor)->valid()) scan.add(std::move(*cursor));
+        scan.heap_.push_back({0, component.kind() == SegmentKind::live
+                                     ? live_cursor(component, keys, as_of, reverse)
+                                     : history_cursor(component, keys, as_of, reverse)});
         return true;
     });
-    if (!result) return std::unexpected(std::move(result.error()));
-    platform::make_merge_heap(scan.heap_, scan.order());
+    if (auto placed = scan.place_cursors(); !placed) return std::unexpected(std::move(placed.error()));
     if (auto settled = scan.settle(); !settled) return std::unexpected(std::move(settled.error()));
     return scan;
 }
 
-void TreeScan::add(std::unique_ptr<ComponentCursor> cursor) {
-    const std::uint64_t order = order_of(*cursor);
-    heap_.push_back({order, std::move(cursor)});
+Result<void> TreeScan::place_cursors() {
+    for (unsigned round = 0; round < ComponentCursor::kPlaceRounds; ++round) {
+        for (const Source& source : heap_) {
+            if (auto placed = source.cursor->place(round); !placed) return placed;
+        }
+    }
+    std::erase_if(heap_, [](const Source& source) { return !source.cursor->valid(); });
+    for (Source& source : heap_) source.order = order_of(*source.cursor);
+    platform::make_merge_heap(heap_, order());
+    return {};
 }
 
 bool TreeScan::before_by_key(const ComponentCursor& a, const ComponentCursor& b) const noexcept {

@@ -27,6 +27,11 @@ struct KeySpan {
 class ComponentCursor {
 public:
     virtual ~ComponentCursor() = default;
+    /// Places one that is to be placed on its first match, in rounds 0 .. kPlaceRounds - 1: each ends with prefetches
+    /// of what the next one reads, so that a scan that takes one round of all its cursors after the other waits for
+    /// their misses together. Errors: corrupt, full (memory).
+    static constexpr unsigned kPlaceRounds = 4;
+    [[nodiscard]] virtual Result<void> place(unsigned /*round*/) { return {}; }
     /// Whether there is a match; the fields below say which.
     [[nodiscard]] bool valid() const noexcept { return segment_ != nullptr; }
     [[nodiscard]] std::string_view key() const noexcept { return key_; }
@@ -48,12 +53,12 @@ protected:
     const Segment* segment_ = nullptr;
 };
 
-/// Over the records of a live component with a version <= `upto`; one for each key. Placed on the first match.
-[[nodiscard]] Result<std::unique_ptr<ComponentCursor>> live_cursor(const Component& component, KeySpan keys,
-                                                                   Version upto, bool reverse);
-/// Over the records of a history component alive at `v`; one for each key. Placed on the first match.
-[[nodiscard]] Result<std::unique_ptr<ComponentCursor>> history_cursor(const Component& component, KeySpan keys,
-                                                                      Version v, bool reverse);
+/// Over the records of a live component with a version <= `upto`; one for each key. To be placed.
+[[nodiscard]] std::unique_ptr<ComponentCursor> live_cursor(const Component& component, KeySpan keys, Version upto,
+                                                           bool reverse);
+/// Over the records of a history component alive at `v`; one for each key. To be placed.
+[[nodiscard]] std::unique_ptr<ComponentCursor> history_cursor(const Component& component, KeySpan keys, Version v,
+                                                              bool reverse);
 
 class TreeScan {
 public:
@@ -76,7 +81,7 @@ private:
     };
 
     explicit TreeScan(bool reverse) noexcept : reverse_(reverse) {}
-    void add(std::unique_ptr<ComponentCursor> cursor);
+    [[nodiscard]] Result<void> place_cursors();
     [[nodiscard]] Result<void> settle();
     [[nodiscard]] std::uint64_t order_of(const ComponentCursor& cursor) const noexcept {
         return reverse_ ? ~cursor.prefix() : cursor.prefix();
@@ -94,7 +99,7 @@ private:
 
     std::string passed_;  ///< keeps its memory
     bool reverse_;
-    std::vector<Source> heap_;            ///< by key, of one key the newest version first
+    std::vector<Source> heap_;  ///< by key, of one key the newest version first
     ComponentCursor* current_ = nullptr;  ///< the heap's top
 };
 

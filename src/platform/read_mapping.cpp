@@ -1,4 +1,5 @@
 #include <platform/aligned_range.h>
+#include <platform/os_error.h>
 #include <platform/read_mapping.h>
 
 #include <sys/mman.h>
@@ -23,12 +24,32 @@ ReadMapping::~ReadMapping() {
     if (copy_ == nullptr && !bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
+/// The pages that [offset, offset + bytes) lies in, as far as it is mapped.
+std::span<std::byte> ReadMapping::pages(std::uint64_t offset, std::uint64_t bytes) const noexcept {
+    if (copy_ != nullptr || offset >= bytes_.size()) return {};
+    const std::uint64_t into_page = offset % 4096;
+    auto* const page = const_cast<std::byte*>(bytes_.data() + offset - into_page);
+    return {page, std::min(bytes, bytes_.size() - offset) + into_page};
+}
+
 void ReadMapping::will_need(std::uint64_t offset, std::uint64_t bytes) const noexcept {
-    if (copy_ != nullptr || offset >= bytes_.size()) return;
-    const auto begin = reinterpret_cast<std::uintptr_t>(bytes_.data()) + offset;
-    const std::uintptr_t page = begin & ~std::uintptr_t{4095};
-    const std::uint64_t length = std::min(bytes, bytes_.size() - offset) + (begin - page);
-    (void)::madvise(reinterpret_cast<void*>(page), length, MADV_WILLNEED);  // advice
+    const std::span<std::byte> wanted = pages(offset, bytes);
+    if (!wanted.empty()) (void)::madvise(wanted.data(), wanted.size(), MADV_WILLNEED);  // advice
+}
+
+Result<void> ReadMapping::load(std::uint64_t offset, std::uint64_t bytes) const {
+    const std::span<std::byte> wanted = pages(offset, bytes);
+    if (wanted.empty()) return {};
+    // All of it in one read; page by page it would be as many, because the mapping is for random reads.
+    if (wanted.size() > 4096) (void)::madvise(wanted.data(), wanted.size(), MADV_WILLNEED);
+    while (::madvise(wanted.data(), wanted.size(), MADV_POPULATE_READ) != 0) {
+        if (errno == EINTR || errno == EAGAIN) continue;
+        if (errno == EINVAL) return {};
+        return std::unexpected(
+            os_error("reading " + std::to_string(bytes) + " bytes at offset " + std::to_string(offset),
+                     errno == EFAULT ? EIO : errno));
+    }
+    return {};
 }
 
 void ReadMapping::will_rest() const noexcept {

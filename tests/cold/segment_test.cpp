@@ -12,6 +12,8 @@
 #include <array>
 #include <set>
 
+#include <sys/mman.h>
+
 namespace zverse::test {
 namespace {
 
@@ -399,6 +401,39 @@ TEST_F(SegmentTest, HoldsAHugeValue) {
     ASSERT_TRUE(found);
     EXPECT_EQ(must(segment->value(found.record)), record.value);
     EXPECT_TRUE(must(find_in(*segment, "l", cold::hash_key("l", cold::segment_seed(store, 0)), kOpen)));
+}
+
+TEST_F(SegmentTest, WhatTheMediumDoesNotGiveIsAnError) {
+    // Behind the end of a file whoever touches a mapping gets a SIGBUS, as from a medium that fails.
+    Random random(1);
+    const RecordWorld world{.keys = 3000, .records = 4000, .live = true, .large_values = true};
+    const std::vector<OwnRecord> records = random_records(random, world);
+    const auto segment = make(world, records, "");
+    const cold::SegmentHeader& header = segment->header();
+    auto* const zones = reinterpret_cast<char*>(const_cast<cold::Zone*>(&segment->zones().block(0)));
+    const std::uint64_t from = header.index.offset / 2 / 4096 * 4096, upto = header.zones.offset / 4096 * 4096;
+    const auto empty = must(io_->create_zeroed(directory_ / "empty", 0));
+    ASSERT_NE(::mmap(zones - header.zones.offset + from, upto - from, PROT_READ, MAP_SHARED | MAP_FIXED,
+                     empty->descriptor(), 0),
+              MAP_FAILED);
+    std::size_t read = 0, failed = 0;
+    for (std::size_t number = 0; number < segment->zones().blocks(); ++number) {
+        const auto block = segment->block(number);
+        ++(block ? read : failed);
+        if (!block) expect_error(block, ErrorCode::io, segment->path().string());
+        if (!block) continue;
+        cold::StoredRecord record;
+        for (std::uint32_t at = block->begin(); at != block->end(); at = record.next) {
+            ASSERT_TRUE(block->read(at, record));
+            const auto value = segment->value(record);
+            if (!value) expect_error(value, ErrorCode::io, segment->path().string());
+        }
+    }
+    EXPECT_GT(read, 0U);
+    EXPECT_GT(failed, 0U);
+    const std::string& key = records.front().key;
+    expect_error(find_in(*segment, key, cold::hash_key(key, cold::segment_seed(kStore, segments_)), kOpen),
+                 ErrorCode::io, segment->path().string());
 }
 
 TEST_F(SegmentTest, IsNotTakenForAnother) {
