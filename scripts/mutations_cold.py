@@ -88,7 +88,7 @@ COLD = [
         ("roll-not-synced", "a manifest is named before it is durable", [MANIFEST],
          ("    if (done) done = (*file)->sync();\n", "")),
         ("roll-name-not-synced", "the older manifest goes before the name of the new one is durable", [MANIFEST],
-         ("    if (auto synced = io_->sync_directory(directory_); !synced) return synced;\n    file_ =", "    file_ =")),
+         ("    if (auto synced = io_->sync_directory(directory_); !synced) return synced;\n    const std::uint64_t older =", "    const std::uint64_t older =")),
         ("second-copy-unused", "an edit is read from its first copy only", [MANIFEST],
          ("        for (std::uint64_t at = end_ + sizeof(EditHeader); !good && at < bytes.size(); at += 8)\n"
           "            good = copy_at(at, payload);\n", "")),

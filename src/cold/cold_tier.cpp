@@ -1,5 +1,6 @@
 #include <cold/cold_tier.h>
 #include <cold/segment_checksum.h>
+#include <platform/answer.h>
 
 #include <algorithm>
 #include <charconv>
@@ -170,8 +171,32 @@ std::shared_ptr<const Tree> ColdTier::Components::tree(std::uint64_t hash_seed) 
     return std::make_shared<const Tree>(std::move(all), hash_seed);
 }
 
+/// What can't be removed is, when the store is opened again.
+void ColdTier::remove_segments(const std::vector<std::uint64_t>& segments) const noexcept {
+    (void)platform::answer("removing segments", [&]() -> Result<void> {
+        for (const std::uint64_t id : segments) (void)io_.remove(segment_path(directory(), id));
+        return {};
+    });
+}
+
 Result<void> ColdTier::commit(const TreeChange& change) {
     const std::scoped_lock one_at_a_time(change_mutex_);
+    doubtful_.reserve(doubtful_.size() + change.segments.size());
+    bool appending = false;
+    auto done = commit(change, appending);
+    if (done) {
+        remove_segments(doubtful_);
+        doubtful_.clear();
+    } else if (appending) {
+        doubtful_.insert(doubtful_.end(), change.segments.begin(), change.segments.end());
+    } else if (done.error().code() != ErrorCode::not_found) {
+        remove_segments(change.segments);
+    }
+    return done;
+}
+
+/// `appending`: whether the edit may be on the medium.
+Result<void> ColdTier::commit(const TreeChange& change, bool& appending) {
     std::vector<std::shared_ptr<Segment>> opened;
     for (const std::uint64_t id : change.segments) {
         auto segment = open_segment(id);
@@ -185,6 +210,7 @@ Result<void> ColdTier::commit(const TreeChange& change) {
     Components next = components_;
     const Removed removed = next.apply(change, opened);
     std::shared_ptr<const Tree> tree = next.tree(segment_seed(uuid_, 0));
+    appending = true;
     if (auto appended = manifest_.append(*edit); !appended) return appended;
     std::swap(components_, next);
     for (const auto& segment : removed) segment->remove_when_unused(remover_);

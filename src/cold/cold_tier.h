@@ -84,8 +84,9 @@ public:
         return ids_.fetch_add(1, std::memory_order_relaxed) + 1;
     }
     /// On return the change survives power loss and tree() shows it. After a failure nothing was changed that anyone
-    /// sees; after a crash, though, the change may be there, so its segments must stay. Errors: not_found (a component
-    /// that the change names is gone), corrupt (a new segment does not read back), io, full.
+    /// sees. Takes the files of the change's segments, unless a component that it names is gone (not_found): where it
+    /// fails, they are removed; where after a crash the change may be there, once a later one counts. Errors: not_found,
+    /// corrupt (a new segment does not read back), io, full.
     [[nodiscard]] Result<void> commit(const TreeChange& change);
     /// The store is closed: segments that somebody still holds leave their files, replaced or not.
     void stop_removing() noexcept { remover_->stop(); }
@@ -103,6 +104,8 @@ private:
     [[nodiscard]] Result<void> open_components();
     [[nodiscard]] Result<void> check_part(std::uint64_t component, const Segment& part) const;
     using Removed = std::vector<std::shared_ptr<Segment>>;
+    [[nodiscard]] Result<void> commit(const TreeChange& change, bool& appending);
+    void remove_segments(const std::vector<std::uint64_t>& segments) const noexcept;
     [[nodiscard]] Result<Edit> edit_of(const TreeChange& change,
                                        const std::vector<std::shared_ptr<Segment>>& opened) const;
 
@@ -133,6 +136,7 @@ private:
     Manifest manifest_;
     bool writing_ = false;
     bool no_leftovers_ = false;  ///< of an earlier opening
+    std::vector<std::uint64_t> doubtful_;  ///< segments of changes that failed and may be in the manifest's file
     Components components_;
     mutable std::mutex shown_mutex_;  ///< guards what follows: the last change that counts
     std::shared_ptr<const Tree> tree_;

@@ -182,12 +182,15 @@ Result<void> Manifest::read(std::uint64_t number) {
     std::vector<std::byte> bytes(*size);
     if (auto done = (*file)->read_exact(bytes, 0); !done) return done;
     const std::uint64_t seed = segment_seed(store_, number);
-    // The payload of a good copy at `offset`.
-    const auto copy_at = [&](std::uint64_t offset, std::span<const std::byte>& payload) {
+    // The payload of a good copy at `offset` of the edit `sequence`, or a later one.
+    const auto copy_at = [&](std::uint64_t offset, std::span<const std::byte>& payload, bool or_later = false) {
         EditHeader header{};
         if (offset > bytes.size() || bytes.size() - offset < sizeof(header)) return false;
         std::memcpy(&header, &bytes[offset], sizeof(header));
-        if (header.sequence != sequence_ || header.bytes > bytes.size() - offset - sizeof(header)) return false;
+        // No more edits can follow than there is room for.
+        const std::uint64_t behind = or_later ? (bytes.size() - end_) / sizeof(header) : 0;
+        const bool wanted = header.sequence >= sequence_ && header.sequence - sequence_ <= behind;
+        if (!wanted || header.bytes > bytes.size() - offset - sizeof(header)) return false;
         payload = std::span(bytes).subspan(offset + sizeof(header), header.bytes);
         const auto covered = std::span(bytes).subspan(offset + 8, sizeof(header) - 8 + header.bytes);
         return header.checksum == piece_checksum(covered, seed, offset);
@@ -199,7 +202,16 @@ Result<void> Manifest::read(std::uint64_t number) {
         // The first copy's length may be what is damaged: then the second is looked for.
         for (std::uint64_t at = end_ + sizeof(EditHeader); !good && at < bytes.size(); at += 8)
             good = copy_at(at, payload);
-        if (!good) break;
+        if (!good) {
+            // An edit that a crash cut short is the last one.
+            for (std::uint64_t at = end_ + sizeof(EditHeader); at < bytes.size(); at += 8) {
+                if (!copy_at(at, payload, true)) continue;
+                return std::unexpected(Error(ErrorCode::corrupt, path_of(number).string() + " is damaged at offset " +
+                                                                     std::to_string(end_) +
+                                                                     ": both copies of an edit that others follow"));
+            }
+            break;
+        }
         if (!Edit::apply(payload, state)) {
             return std::unexpected(Error(ErrorCode::incompatible, path_of(number).string() + " has an edit at offset " +
                                                                       std::to_string(end_) +
@@ -240,11 +252,12 @@ Result<void> Manifest::roll() {
         (void)io_->remove(unfinished);  // what stays is removed before the next try
         return done;
     }
+    // From here on a crash may leave either file, and both say the same as long as nothing is appended to the older one.
+    file_ = nullptr;
+    if (auto synced = io_->sync_directory(directory_); !synced) return synced;
     const std::uint64_t older = std::exchange(number_, next);
     state_ = std::move(state);
     rolled_times_ = state_->times.size();
-    file_ = nullptr;
-    if (auto synced = io_->sync_directory(directory_); !synced) return synced;
     file_ = std::move(*file);
     end_ = rolled_bytes_ = bytes.size();
     sequence_ = 1;
@@ -297,7 +310,10 @@ void Manifest::remove_created(platform::FileIo& io, const std::filesystem::path&
 Result<void> Manifest::start_writing() {
     auto numbers = numbers_in(*io_, directory_);
     if (!numbers) return std::unexpected(std::move(numbers.error()));
-    // What a crash left of earlier rolls.
+    // What a crash left of earlier rolls. The newest may not have reached the disk yet, where only a process died.
+    if (numbers->size() > 1) {
+        if (auto synced = io_->sync_directory(directory_); !synced) return synced;
+    }
     for (const std::uint64_t number : *numbers) {
         if (number == number_) continue;
         if (auto removed = io_->remove(path_of(number)); !removed) return removed;

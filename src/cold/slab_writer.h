@@ -104,7 +104,7 @@ public:
     /// Ends the part before `range_end`, or as the last one. On return its segments survive power loss.
     [[nodiscard]] Result<SlabPart> end_part(const std::optional<std::string>& range_end);
 
-    /// The parts that ended are somebody's now: to be called before they are committed.
+    /// The files of the parts that ended are somebody else's now.
     void keep_parts() noexcept { finished_.clear(); }
 
     /// Size of the segments that were finished.

@@ -141,6 +141,8 @@ public:
     [[nodiscard]] Version cut() const noexcept override;
     [[nodiscard]] Result<Newest> newest_below(std::string_view key) const override;
     [[nodiscard]] Result<void> extend_limit(Version wanted) override;
+    [[nodiscard]] Result<void> write_superblock(const SuperblockFields& fields, const char* what);
+    [[nodiscard]] Result<void> note_settled(Version cut);
     void want_space() noexcept override;
     [[nodiscard]] std::string why_no_space() const override;
 
@@ -198,6 +200,7 @@ private:
     std::mutex superblock_mutex_;
     std::optional<Superblock> superblock_;
     std::vector<LostWindow> lost_;  ///< fixed after open
+    std::vector<VersionLeap> leaps_;  ///< fixed after open
 
     std::vector<platform::Mapping> mappings_;
     platform::Topology topology_;

@@ -39,7 +39,8 @@ void Engine::make_mover() {
                                   },
                               .wall_clock_nanoseconds = wall_clock_nanoseconds,
                               .wanted_floor = [this] { return wanted_floor(); },
-                              .raise_floor = [this](Version wanted) { return pins_.raise_floor(wanted); }};
+                              .raise_floor = [this](Version wanted) { return pins_.raise_floor(wanted); },
+                              .note_settled = [this](Version cut) { return note_settled(cut); }};
     warm::MoverOptions options;
     options.flush_age = internals_.flush_age;
     options.bytes_per_second = options_.background_bytes_per_second;
@@ -69,7 +70,7 @@ Version Engine::wanted_floor() const {
     const Retention& keep = options_.retention;
     const Version cut = cold_->state()->cut, latest = tier_->latest();
     Version wanted = 0;
-    if (keep.max_versions_behind && *keep.max_versions_behind < latest) wanted = latest - *keep.max_versions_behind;
+    if (keep.max_versions_behind) wanted = version_behind(latest, *keep.max_versions_behind, leaps_);
     if (keep.max_age && *keep.max_age < kAgeMax) {
         const auto age = std::chrono::nanoseconds(*keep.max_age).count();
         wanted = std::max(wanted, newest_at(wall_clock_nanoseconds() - age).value_or(0));

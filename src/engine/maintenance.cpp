@@ -15,16 +15,29 @@ Result<void> Engine::extend_limit(Version wanted) {
         return std::unexpected(Error(ErrorCode::full, "the store has used all of its 2^58 - 1 versions"));
     }
     fields.clock_limit = std::min(std::max(wanted, tier_->clock() + internals_.clock_block), kVersionMax);
-    if (auto written = superblock_->write(fields); !written) {
-        Error error = std::move(written.error()).during("extending the clock limit");
-        tier_->refuse_writes(
-            Error(ErrorCode::read_only,
-                  "the store is read-only since its superblock could not be written (" + error.message() + ")",
-                  error.os_errno()));
-        return std::unexpected(std::move(error));
-    }
+    if (auto written = write_superblock(fields, "extending the clock limit"); !written) return written;
     tier_->raise_limit(fields.clock_limit);
     return {};
+}
+
+/// Under superblock_mutex_. After a failure nothing is written any more.
+Result<void> Engine::write_superblock(const SuperblockFields& fields, const char* what) {
+    auto written = superblock_->write(fields);
+    if (written) return {};
+    Error error = std::move(written.error()).during(what);
+    tier_->refuse_writes(
+        Error(ErrorCode::read_only,
+              "the store is read-only since its superblock could not be written (" + error.message() + ")",
+              error.os_errno()));
+    return std::unexpected(std::move(error));
+}
+
+Result<void> Engine::note_settled(Version cut) {
+    const std::scoped_lock lock(superblock_mutex_);
+    SuperblockFields fields = superblock_->fields();
+    if (fields.settled >= cut) return {};
+    fields.settled = cut;
+    return write_superblock(fields, "noting what has settled");
 }
 
 Result<Version> Engine::note_time() {

@@ -88,6 +88,7 @@ private:
     [[nodiscard]] Result<void> attach_ring(unsigned shard);
     [[nodiscard]] Result<void> missing_ring(const fs::path& path, unsigned shard) const;
     [[nodiscard]] Result<void> keep_private_rings_durable();
+    [[nodiscard]] Result<void> check_manifest() const;
     [[nodiscard]] Result<void> recover();
     [[nodiscard]] Result<void> place_parts();
     [[nodiscard]] Result<void> start();
@@ -316,8 +317,19 @@ Result<void> Opening::keep_private_rings_durable() {
     return {};
 }
 
+/// Before anything is removed: what the manifest does not name may be what its lost edits named.
+Result<void> Opening::check_manifest() const {
+    const Version cut = engine_.cold_->state()->cut;
+    if (cut >= fields_.settled) return {};
+    return std::unexpected(
+        Error(ErrorCode::corrupt, "MANIFEST-* in " + dir_.string() + " is damaged or missing: it ends with version " +
+                                      std::to_string(cut) + ", and everything up to " +
+                                      std::to_string(fields_.settled) + " had left the rings for the segments"));
+}
+
 Result<void> Opening::recover() {
     Stopwatch watch(engine_.recovery_seconds_);
+    if (auto whole = check_manifest(); !whole) return whole;
     const platform::BootId boot = engine_.internals_.boot_id.value_or(platform::current_boot_id());
     hot::RecoveryOptions recovery;
     recovery.secret = fields_.secret;
@@ -354,6 +366,9 @@ Result<void> Opening::recover() {
         clock = std::min(clock + 1, kVersionMax);
         fields_.add_lost({judgement_.mark, clock - 1});
     }
+    const std::shared_ptr<const cold::ManifestState> settled = engine_.cold_->state();
+    fields_.add_leap({std::max(judgement_.newest, settled->cut), clock - std::min<Version>(clock, 1)}, settled->floor);
+    fields_.settled = settled->cut;
     fields_.boot = boot;
     fields_.durability = options_.durability;
     if (!options_.read_only) {
@@ -361,6 +376,7 @@ Result<void> Opening::recover() {
         if (auto written = engine_.superblock_->write(fields_); !written) return written;
     }
     engine_.lost_ = fields_.lost;
+    engine_.leaps_ = fields_.leaps;
 
     watch.resume();
     auto tier = hot::Tier::create(std::move(rings_), tier_options(), engine_, clock);

@@ -37,7 +37,10 @@ Copy encode(const SuperblockFields& fields, std::uint64_t sequence) {
     copy->boot[0] = fields.boot.high;
     copy->boot[1] = fields.boot.low;
     copy->clock_limit = fields.clock_limit;
+    copy->settled = fields.settled;
     copy->created = fields.created;
+    copy->leap_count = fields.leaps.size();
+    std::copy(fields.leaps.begin(), fields.leaps.end(), copy->leaps.begin());
     std::copy(fields.lost.begin(), fields.lost.end(), copy->lost.begin());
     std::string paths;
     for (const auto& path : fields.hot_paths) paths.append(path.string()).push_back('\0');
@@ -57,7 +60,9 @@ SuperblockFields decode(const SuperblockCopy& copy) {
     fields.durability = copy.durability == 1 ? Durability::process : Durability::power;
     fields.boot = {copy.boot[0], copy.boot[1]};
     fields.clock_limit = copy.clock_limit;
+    fields.settled = copy.settled;
     fields.created = copy.created;
+    fields.leaps.assign(copy.leaps.begin(), copy.leaps.begin() + static_cast<std::ptrdiff_t>(copy.leap_count));
     fields.lost.assign(copy.lost.begin(), copy.lost.begin() + copy.lost_count);
     const char* next = copy.hot_paths.data();
     const char* const end = next + copy.hot_paths_bytes;
@@ -84,7 +89,8 @@ std::optional<Error> check(const SuperblockCopy& copy, const std::string& place)
     const bool ring_bytes_ok = copy.ring_bytes >= (1U << 20) && copy.ring_bytes <= (std::uint64_t{64} << 30) &&
                                (copy.ring_bytes & (copy.ring_bytes - 1)) == 0;
     if (copy.shards == 0 || copy.shards > hot::kShardsMax || !ring_bytes_ok || copy.lost_count > kLostWindowsMax ||
-        copy.durability > 1 || copy.hot_paths_bytes > kHotPathsBytes || copy.clock_limit > kVersionMax) {
+        copy.leap_count > kVersionLeapsMax || copy.durability > 1 || copy.hot_paths_bytes > kHotPathsBytes ||
+        copy.clock_limit > kVersionMax || copy.settled > copy.clock_limit) {
         return Error(ErrorCode::corrupt, "superblock with impossible values in " + place);
     }
     return std::nullopt;
@@ -99,6 +105,27 @@ void SuperblockFields::add_lost(LostWindow window) {
         lost[1].after = lost[0].after;
         lost.erase(lost.begin());
     }
+}
+
+void SuperblockFields::add_leap(VersionLeap leap, Version floor) {
+    std::erase_if(leaps, [floor](const VersionLeap& each) { return each.upto <= floor; });
+    if (leap.after >= leap.upto) return;
+    leaps.push_back(leap);
+    if (leaps.size() > kVersionLeapsMax) {
+        leaps[1].after = leaps[0].after;
+        leaps.erase(leaps.begin());
+    }
+}
+
+Version version_behind(Version latest, std::uint64_t count, const std::vector<VersionLeap>& leaps) {
+    for (auto leap = leaps.rbegin(); leap != leaps.rend(); ++leap) {
+        if (latest <= leap->after) continue;
+        const Version counted = latest - std::min(latest, leap->upto);
+        if (counted >= count) break;
+        count -= counted;
+        latest = leap->after;
+    }
+    return latest > count ? latest - count : 0;
 }
 
 Result<void> Superblock::create(platform::FileIo& io, const std::filesystem::path& path,

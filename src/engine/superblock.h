@@ -25,10 +25,18 @@ inline constexpr std::uint64_t kSuperblockMagic = 0x315245505553565a;  // "ZVSUP
 inline constexpr std::uint32_t kFormatVersion = 1;
 inline constexpr std::uint64_t kSuperblockCopyBytes = 16384;
 inline constexpr std::size_t kLostWindowsMax = 128;
+inline constexpr std::size_t kVersionLeapsMax = 128;
 inline constexpr std::size_t kHotPathsBytes = 8192;
 
 /// Versions (after, upto] that a power cut took: reads as of them are version_unknown.
 struct LostWindow {
+    std::uint64_t after;
+    std::uint64_t upto;
+};
+
+/// Versions (after, upto] that nobody was handed out: a clock that was not closed begins anew at its limit. How far a
+/// version lies behind another is counted without them.
+struct VersionLeap {
     std::uint64_t after;
     std::uint64_t upto;
 };
@@ -48,12 +56,14 @@ struct LostWindow {
 ///       76     4  lost_count       entries used in lost
 ///       80    16  boot             boot id of the last opening for writing
 ///       96     8  clock_limit      no version above it was ever handed out
-///      104     8  unused           zero; the cut is the manifest's
+///      104     8  settled          everything up to it is in the cold tier: a manifest with a lower cut lacks edits
 ///      112     8  created          nanoseconds since 1970
 ///      120     8  hot_paths_bytes  used of hot_paths
 ///      128  2048  lost             LostWindow[128], ascending
 ///     2176  8192  hot_paths        directories of the rings, each ended by a zero byte; none: <store>/hot
-///    10368  6008  reserved         zero
+///    10368     8  leap_count       entries used in leaps
+///    10376  2048  leaps            VersionLeap[128], ascending
+///    12424  3952  reserved         zero
 ///    16376     8  checksum         XXH3-64 of bytes [0, 16376)
 struct SuperblockCopy {
     std::uint64_t magic;
@@ -68,17 +78,20 @@ struct SuperblockCopy {
     std::uint32_t lost_count;
     std::uint64_t boot[2];
     std::uint64_t clock_limit;
-    std::uint64_t unused;
+    std::uint64_t settled;
     std::uint64_t created;
     std::uint64_t hot_paths_bytes;
     std::array<LostWindow, kLostWindowsMax> lost;
     std::array<char, kHotPathsBytes> hot_paths;
-    std::array<std::byte, 6008> reserved;
+    std::uint64_t leap_count;
+    std::array<VersionLeap, kVersionLeapsMax> leaps;
+    std::array<std::byte, 3952> reserved;
     std::uint64_t checksum;
 };
 static_assert(sizeof(SuperblockCopy) == kSuperblockCopyBytes);
 static_assert(offsetof(SuperblockCopy, lost) == 128);
 static_assert(offsetof(SuperblockCopy, hot_paths) == 2176);
+static_assert(offsetof(SuperblockCopy, leaps) == 10376);
 static_assert(offsetof(SuperblockCopy, checksum) == 16376);
 static_assert(std::has_unique_object_representations_v<SuperblockCopy>, "no hidden padding");
 
@@ -91,13 +104,20 @@ struct SuperblockFields {
     Durability durability = Durability::power;
     platform::BootId boot;
     Version clock_limit = 0;
+    Version settled = 0;
     std::uint64_t created = 0;
     std::vector<LostWindow> lost;
+    std::vector<VersionLeap> leaps;
     std::vector<std::filesystem::path> hot_paths;
 
     /// Adds a window; when there is no room, joins the two oldest (which declares what lies between them lost too).
     void add_lost(LostWindow window);
+    /// Adds a leap, and forgets those up to `floor`. When there is no room, joins the two oldest: so retention keeps more.
+    void add_leap(VersionLeap leap, Version floor);
 };
+
+/// The version that lies `count` behind `latest`, leaps not counted; 0 when there is none.
+[[nodiscard]] Version version_behind(Version latest, std::uint64_t count, const std::vector<VersionLeap>& leaps);
 
 class Superblock {
 public:

@@ -79,7 +79,6 @@ Result<Progress> FlushJob::write() {
 Result<Progress> FlushJob::commit() {
     cold::TreeChange change;
     if (writer_ != nullptr) {
-        writer_->keep_parts();
         change.segments = stripe_->segments();
         bytes_written_ = writer_->bytes_written();
         settled_bytes_ = stripe_->bytes();
@@ -89,7 +88,9 @@ Result<Progress> FlushJob::commit() {
     }
     change.cut = cut_;
     at_.add_times(at_.cold.state()->cut, cut_, change.others);
-    if (auto committed = at_.cold.commit(change); !committed) return std::unexpected(std::move(committed.error()));
+    auto committed = at_.cold.commit(change);
+    if (writer_ != nullptr) writer_->keep_parts();
+    if (!committed) return std::unexpected(std::move(committed.error()));
     state_ = State::show;
     return Progress::more;
 }
@@ -121,6 +122,10 @@ Progress FlushJob::bury() {
 }
 
 Result<Progress> FlushJob::free() {
+    // Before the space is used again, so that whoever opens the store knows what the manifest must say.
+    if (at_.note_settled) {
+        if (auto noted = at_.note_settled(cut_); !noted) return std::unexpected(std::move(noted.error()));
+    }
     if (auto moved = at_.tier.move_free_heads(ends_); !moved) return std::unexpected(std::move(moved.error()));
     return Progress::done;
 }

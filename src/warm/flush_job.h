@@ -7,7 +7,7 @@
 //   (grace)  every reader of an older view has left
 //   bury     dead heads: index entries below them are dead, their places are swept
 //   (grace)  every reader that came by such an entry has left
-//   free     heads, persisted; then the space is writers' again
+//   free     the superblock: the cut is s; heads, persisted; then the space is writers' again
 //
 // tests/model/handover.pml. A crash before `commit` leaves files that the next open removes; one after it leaves frames
 // that recovery ignores, because they are at or below the cut.

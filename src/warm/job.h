@@ -41,6 +41,8 @@ struct Workplace {
     std::function<Version()> wanted_floor;
     /// Asks the pins: the floor that is reached.
     std::function<Version(Version)> raise_floor;
+    /// Remembers apart from the manifest that everything up to a version has settled; on return this survives power loss.
+    std::function<Result<void>(Version)> note_settled;
 
     [[nodiscard]] Version cut() const;
     /// Publishes what is settled now.
@@ -50,8 +52,8 @@ struct Workplace {
 
 /// How far a step got.
 enum class Progress : std::uint8_t {
-    more,   ///< there is a next step
-    wait,   ///< there is, once readers have left
+    more,  ///< there is a next step
+    wait,  ///< there is, once readers have left
     done,
 };
 

@@ -43,7 +43,6 @@ Result<Progress> MergeJob::commit(const cold::SlabPart& part) {
     for (;;) {
         forget_gone_inputs();
         if (left_.empty()) return Progress::done;
-        merge_->keep_part();
         cold::TreeChange change;
         change.segments = part.segments;
         for (const auto& input : left_) {
@@ -52,8 +51,10 @@ Result<Progress> MergeJob::commit(const cold::SlabPart& part) {
             if (taken) change.begins.emplace_back(input->id(), part.range_end);
         }
         auto committed = at_.cold.commit(change);
-        if (committed) break;
-        if (committed.error().code() != ErrorCode::not_found) return std::unexpected(std::move(committed.error()));
+        if (!committed && committed.error().code() == ErrorCode::not_found) continue;
+        merge_->keep_part();
+        if (!committed) return std::unexpected(std::move(committed.error()));
+        break;
     }
     forget_gone_inputs();
     at_.show();

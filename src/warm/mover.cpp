@@ -74,8 +74,9 @@ FlushState Mover::flush_state(Clock::time_point now) {
     state.age_max = options_.flush_age;
     state.wanted = flushes_.open();
     const auto tree = at_.cold.tree();
-    state.stripes = static_cast<std::uint64_t>(
-        std::ranges::count_if(tree->live(), [](const auto& component) { return component->level() == 0; }));
+    state.stripes = static_cast<std::uint64_t>(std::ranges::count_if(tree->live(), [this](const auto& component) {
+        return component->level() == 0 && !running_.inputs.contains(component->id());
+    }));
     state.merging = merging();
     return state;
 }
@@ -185,7 +186,9 @@ void Mover::decide_merges(Clock::time_point now) {
             passed_over.levels.insert(choice->level);  // what ends makes room, and then all is looked at again
             continue;
         }
-        if (only_begun && choice->range_begin.empty()) break;
+        // While a large merge is waited for, stripes merge on, or flushes would wait, and writers for them.
+        const bool stripes = choice->inputs.front()->level() == 0 && merging() && *running_.levels.rbegin() > 1;
+        if (only_begun && choice->range_begin.empty() && !stripes) break;
         if (choice->level > kMergePlaces || now < places_[choice->level].begin_again) {
             all_looked_at = false;
             break;

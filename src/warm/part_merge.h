@@ -15,7 +15,7 @@ public:
     virtual ~PartMerge() = default;
     /// Reads about `bytes` of the inputs; the part, when one ended. Errors: corrupt, io, full.
     [[nodiscard]] virtual Result<std::optional<cold::SlabPart>> step(std::uint64_t bytes) = 0;
-    /// The part that step() returned is about to be committed.
+    /// The files of the part that step() returned are somebody else's now.
     virtual void keep_part() noexcept = 0;
     /// Whether the last part ended.
     [[nodiscard]] virtual bool done() const noexcept = 0;

@@ -19,7 +19,7 @@ struct FlushState {
     std::chrono::milliseconds age_max{0};
     bool wanted = false;                ///< by a call
     bool writers_wait = false;          ///< for space
-    std::uint64_t stripes = 0;          ///< not merged yet
+    std::uint64_t stripes = 0;          ///< in no merge yet
     bool merging = false;               ///< so their number will fall
 };
 

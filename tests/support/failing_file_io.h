@@ -23,6 +23,7 @@ struct Failures {
     std::atomic<int> os_errno{EIO};
     std::atomic<bool> for_ever{false};
     std::atomic<bool> links_fail{false};  ///< with EXDEV, as between file systems
+    std::atomic<bool> removes_fail{true};  ///< as other calls do
     std::atomic<bool> fail_reads{false};  ///< all of them, of files that are open
 
     /// The `nth` call from now (1: the next).
@@ -137,7 +138,7 @@ public:
         return io_->link(from, to);
     }
     Result<void> remove(const Path& path) override {
-        if (auto failed = failures_->count(path); !failed) return failed;
+        if (auto failed = failures_->count(path); !failed && failures_->removes_fail) return failed;
         return io_->remove(path);
     }
     Result<void> sync_directory(const Path& directory) override {
