@@ -87,7 +87,7 @@ JOBS = [
         ("lost-edit-in-the-middle", "an edit that others follow was cut short by a crash", ["engine/lost_manifest_test"],
          ("                if (!copy_at(at, payload, true)) continue;\n", "                if (at > 0) continue;\n")),
         ("manifest-rolled-too-soon", "the older manifest goes before the new one is durable", ["warm/cold_crash_test"],
-         ("    // From here on a crash may leave either file, and both say the same as long as nothing is appended to the older one.\n    file_ = nullptr;\n",
+         ("    // From here on a crash may leave either file; they say the same as long as nothing is appended to the older one.\n    file_ = nullptr;\n",
           "    file_ = nullptr;\n    number_ = next;\n")),
     ),
     *room(

@@ -85,8 +85,8 @@ public:
     }
     /// On return the change survives power loss and tree() shows it. After a failure nothing was changed that anyone
     /// sees. Takes the files of the change's segments, unless a component that it names is gone (not_found): where it
-    /// fails, they are removed; where after a crash the change may be there, once a later one counts. Errors: not_found,
-    /// corrupt (a new segment does not read back), io, full.
+    /// fails, they are removed; where after a crash the change may be there, once a later one counts. Errors:
+    /// not_found, corrupt (a new segment does not read back), io, full.
     [[nodiscard]] Result<void> commit(const TreeChange& change);
     /// The store is closed: segments that somebody still holds leave their files, replaced or not.
     void stop_removing() noexcept { remover_->stop(); }

@@ -252,7 +252,7 @@ Result<void> Manifest::roll() {
         (void)io_->remove(unfinished);  // what stays is removed before the next try
         return done;
     }
-    // From here on a crash may leave either file, and both say the same as long as nothing is appended to the older one.
+    // From here on a crash may leave either file; they say the same as long as nothing is appended to the older one.
     file_ = nullptr;
     if (auto synced = io_->sync_directory(directory_); !synced) return synced;
     const std::uint64_t older = std::exchange(number_, next);

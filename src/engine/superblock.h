@@ -112,7 +112,7 @@ struct SuperblockFields {
 
     /// Adds a window; when there is no room, joins the two oldest (which declares what lies between them lost too).
     void add_lost(LostWindow window);
-    /// Adds a leap, and forgets those up to `floor`. When there is no room, joins the two oldest: so retention keeps more.
+    /// Adds a leap, and forgets those up to `floor`. When there is no room, joins the two oldest: retention keeps more.
     void add_leap(VersionLeap leap, Version floor);
 };
 

@@ -41,7 +41,8 @@ struct Workplace {
     std::function<Version()> wanted_floor;
     /// Asks the pins: the floor that is reached.
     std::function<Version(Version)> raise_floor;
-    /// Remembers apart from the manifest that everything up to a version has settled; on return this survives power loss.
+    /// Remembers apart from the manifest that everything up to a version has settled; on return that survives power
+    /// loss.
     std::function<Result<void>(Version)> note_settled;
 
     [[nodiscard]] Version cut() const;

@@ -1,6 +1,6 @@
 // Goal:    A store whose manifest lost edits, or is gone, does not open, and nothing of it is removed; versions that
 //          nobody was handed out do not count as history.
-// Method:  what a bad sector or a careless hand leaves of the manifest, in copies of a store; reopening as after a kill.
+// Method:  what a bad sector or a careless hand leaves of the manifest; reopening as after a kill.
 #include <engine/store_access.h>
 #include <support/results.h>
 #include <support/seed.h>
