@@ -5,6 +5,7 @@ from mutation import BUILDER, POWER_CUT, TIER, room
 MOVER = "warm/mover_test"
 SCHEDULE = "warm/schedule_test"
 MERGE = "warm/slab_merge_test"
+CHOICE = "warm/merge_choice_test"
 READY = "platform/ready_set_test"
 WORKERS = "engine/workers_test"
 FLUSH = "engine/flush_test"
@@ -60,9 +61,21 @@ JOBS = [
          ("        if (committed.error().code() == ErrorCode::not_found) return Progress::done;\n", "")),
     ),
     *room(
+        "warm/slab_merge.cpp",
+        ("merge-of-overlapping-slabs", "a merge believes that its inputs' slabs do not overlap", [MERGE],
+         ("        if (stored.version >= newer) return std::unexpected(cursor.damaged(\"a newer slab has an older record\"));\n", "")),
+    ),
+    *room(
         "warm/merge_choice.cpp",
         ("unfinished-forgotten", "a merge that ended early is begun anew", [MERGE, "warm/cold_crash_test"],
          ("        find_output(tree, choice);\n", "")),
+        ("compaction-of-too-many", "a compaction has more inputs than a segment can name", [CHOICE],
+         ("    if (inputs.size() > cold::kReplacedMax) {", "    if (false) {")),
+        ("compaction-newest-first", "a compaction of many begins with the newest", [CHOICE],
+         ("inputs.erase(inputs.begin(), inputs.end() - static_cast<std::ptrdiff_t>(cold::kReplacedMax));",
+          "inputs.resize(cold::kReplacedMax);")),
+        ("compaction-without-end", "a compaction takes what came after it began", [CHOICE],
+         ("return component->slab_upto() > upto;", "return component->slab_upto() > upto && false;")),
         ("merge-input-twice", "a component is input of two merges", [MERGE],
          ("!begun(component) && !running.inputs.contains(component.id()) &&", "!begun(component) &&")),
         ("merge-of-begun-input", "what a merge has begun is input of another", [MERGE],

@@ -62,6 +62,7 @@ public:
         part_ = component_.part_from(begin_);
         if (part_ == parts().size()) return {};
         block_ = part().zones().find(begin_);
+        if (block_ == part().zones().blocks()) return std::unexpected(part().damaged_zones());
         if (auto entered = enter_block(); !entered) return entered;
         if (!reader_.seek(begin_, at_)) return std::unexpected(damaged());
         segment_ = &part();
