@@ -65,7 +65,7 @@ COLD = [
     ),
     *room(
         "cold/block.cpp",
-        ("raw-size-unbounded", "a block may say that it decompresses to any size", [DAMAGE, AUDIT],
+        ("raw-size-unbounded", "a block may say that it is of any size", [HOSTILE],
          ("(!compressed || shrunk) && raw <= kBlockBytesMax &&", "(!compressed || shrunk) &&")),
         ("shared-unbounded", "a record may share more than a key has", [HOSTILE],
          ("        if (record.shared > kKeyBytesMax) return false;", "        if (false) return false;")),

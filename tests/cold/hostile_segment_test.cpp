@@ -176,6 +176,10 @@ TEST_P(HostileSegment, NoBlockLiesInOrBehindTheIndex) {
         SegmentForge forged = forge();
         const std::size_t last = forged.header().blocks - 1;
         forged.zones()[last].child = static_cast<std::uint32_t>(offset / cold::kUnitBytes);
+        // All is right with it but its place.
+        if (offset == index + cold::kUnitBytes) {
+            ASSERT_TRUE(forged.put_block(last, forge_block({honest_record("a", 1)})));
+        }
         const auto segment = must(open(forged));
         expect_error(segment->block(last), ErrorCode::corrupt, "offset " + std::to_string(offset));
         read_in_every_way(segment);
@@ -252,6 +256,31 @@ TEST_P(HostileSegment, RecordsThatLieAreNone) {
         read_in_every_way(segment);
     }
     EXPECT_GT(refused_, std::size(lies));
+}
+
+/// A sum with such a number would begin at zero again.
+TEST(HostileBlocks, ShareNoMoreThanAKeyHas) {
+    const std::uint8_t shared = cold::record_flags::kOpen | cold::record_flags::kShared;
+    for (const std::uint64_t lie : {std::uint64_t{kKeyBytesMax} + 1, kHuge - 2, kHuge}) {
+        const std::string bytes = forge_block({honest_record("first", 1), {shared, 5, {lie, 1, 0, 1}, "12345"}});
+        const cold::BlockReader block(reinterpret_cast<const std::byte*>(bytes.data()), 0);
+        cold::StoredRecord record;
+        ASSERT_TRUE(block.read(block.begin(), record));
+        EXPECT_FALSE(block.read(record.next, record)) << lie;
+    }
+}
+
+/// Neither memory nor a read is as large as a header says.
+TEST(HostileBlocks, AreNoLargerThanBlocksAre) {
+    const auto plausible = [](std::uint32_t bytes, std::uint32_t raw_bytes) {
+        return cold::BlockReader::plausible({0, bytes, 10, 1, raw_bytes}, std::uint64_t{1} << 30);
+    };
+    const std::uint32_t most = cold::kBlockBytesMax;
+    EXPECT_TRUE(plausible(most, 0));
+    EXPECT_FALSE(plausible(most + 1, 0));
+    EXPECT_TRUE(plausible(1000, most));
+    EXPECT_FALSE(plausible(1000, most + 1));
+    EXPECT_FALSE(plausible(1000, 1000));
 }
 
 /// A merge would write what nobody could read, or end the process.
