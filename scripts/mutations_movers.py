@@ -70,8 +70,6 @@ JOBS = [
         "warm/merge_choice.cpp",
         ("unfinished-forgotten", "a merge that ended early is begun anew", [MERGE, "warm/cold_crash_test"],
          ("        find_output(tree, choice);\n", "")),
-        ("compaction-of-too-many", "a compaction has more inputs than a segment can name", [CHOICE],
-         ("    if (inputs.size() > cold::kReplacedMax) {", "    if (false) {")),
         ("compaction-newest-first", "a compaction of many begins with the newest", [CHOICE],
          ("inputs.erase(inputs.begin(), inputs.end() - static_cast<std::ptrdiff_t>(cold::kReplacedMax));",
           "inputs.resize(cold::kReplacedMax);")),
