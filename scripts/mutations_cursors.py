@@ -14,7 +14,7 @@ CURSORS = [
     *room(
         "engine/scan_cursor.cpp",
         ("tree-not-held", "entries lie in files that are gone", [WORKERS],
-         ("    batch_.hold(tree_);\n", "")),
+         ("    if (scratch.tail.capacity() > kScratchEntries)", "    settled_.reset();\n    tree_.reset();\n    if (scratch.tail.capacity() > kScratchEntries)")),
         ("settled-not-reopened", "a scan goes on in the tree that it began in", [FLUSH],
          ("if (settled_ && view.tree == tree_) return {};", "if (settled_) return {};")),
         ("empty-tree-scanned", "a scan is opened over a tree that is gone", [RETENTION],
