@@ -105,8 +105,6 @@ MEMORY = [
         "cold/time_marks.cpp",
         ("times-too-thin", "times are thinned further than is promised", [MARKS],
          ("kept.back().nanoseconds > apart;", "kept.back().nanoseconds > 3 * apart;")),
-        ("newest-time-thinned", "the newest time may be thinned away", [MARKS],
-         ("kept.empty() || last ||\n", "kept.empty() ||\n")),
         ("times-shared-changes", "marks that are removed come back", [MARKS],
          ("    begin_ = 0;\n    recent_.clear();", "    recent_.clear();")),
     ),
