@@ -311,8 +311,8 @@ TEST_P(HostileSegment, ZonesThatDisagreeEndAScan) {
     SegmentForge forged = forge();
     ASSERT_GT(forged.header().blocks, 1U);
     cold::Zone& last = forged.zones()[forged.header().blocks - 1];
-    last.last_key = last.first_key;
-    last.last_prefix = last.first_prefix;
+    last.last_key = forged.zones()[0].first_key;
+    last.last_prefix = forged.zones()[0].first_prefix;
     const auto segment = must(open(forged));
     const cold::Tree tree({std::make_shared<const cold::Component>(cold::Component::Parts{segment}, "")}, 0);
     const std::string end(segment->last_key());
