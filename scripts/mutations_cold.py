@@ -5,6 +5,9 @@ from mutation import room
 SEGMENT = "cold/segment_test"
 DAMAGE = "cold/segment_damage_test"
 AUDIT = "cold/segment_audit_test"
+HOSTILE = "cold/hostile_segment_test"
+CACHE = "cold/block_cache_test"
+NO_MEMORY = "cold/manifest_no_memory_test"
 MANIFEST = "cold/manifest_test"
 SLAB = "cold/slab_writer_test"
 MERGE = "warm/slab_merge_test"
@@ -32,7 +35,29 @@ COLD = [
         ("index-unchecked", "a page of the key index is not checked", [DAMAGE],
          ("if (piece_checksum(bytes, seed_, offset) != here.checksum) {", "if (false) {")),
         ("value-unchecked", "a value outside its block is not checked", [DAMAGE],
-         ("if (piece_checksum(bytes, seed_, offset) != record.outside.checksum) {", "if (false) {")),
+         ("        if (auto good = check_outside(record.outside, bytes); !good) return std::unexpected(std::move(good.error()));\n",
+          "")),
+        ("value-over-block", "a value may lie where a block begins", [HOSTILE],
+         ("        if (block_number(offset / header_.unit_bytes)) return std::unexpected(damaged(offset, \"a block lies there\"));\n",
+          "")),
+        ("value-counts-as-block", "what was checked as a value is believed as a block", [HOSTILE],
+         ("        set(checked_values_, offset / kOutsideValueBytes);",
+          "        set(checked_values_, offset / kOutsideValueBytes);\n        set(checked_, offset / header_.unit_bytes);")),
+        ("page-counts-as-block", "what was checked as a page of the index is believed as a block", [HOSTILE],
+         ("        set(checked_pages_, at);",
+          "        set(checked_pages_, at);\n        set(checked_, offset / header_.unit_bytes);")),
+        ("block-behind-index", "a block may lie in the index and behind it", [HOSTILE],
+         ("inside(offset, sizeof(BlockHeader)) && offset < header_.index.offset;",
+          "inside(offset, sizeof(BlockHeader));")),
+        ("unit-of-any-size", "units may begin anywhere", [HOSTILE],
+         (" || !std::has_single_bit(h.unit_bytes)) {", ") {")),
+        ("records-uncounted", "a header may have more records than its blocks can hold", [HOSTILE],
+         ("        h.records / h.blocks > kBlockBytesMax / kRecordAlignment || h.postings == 0",
+          "        h.postings == 0")),
+        ("level-of-any-height", "a header may have any level", [HOSTILE],
+         ("    if (h.level > kLevelMax) return refuse(\"an impossible level\");\n", "")),
+        ("dictionary-blamed-on-memory", "a dictionary that is none counts as no memory", [HOSTILE],
+         ("if (decompressor.error().code() == ErrorCode::corrupt) {", "if (false) {")),
         ("walk-down-over-newer", "a search goes on from one stretch of a key into the next", [SEGMENT],
          (" || record.version > above) return false;", ") return false;")),
         ("find-first-stretch", "a search of history ends with the first stretch of a key", [SEGMENT],
@@ -40,8 +65,10 @@ COLD = [
     ),
     *room(
         "cold/block.cpp",
-        ("raw-size-unbounded", "a block may say that it decompresses to any size", [DAMAGE, AUDIT],
-         ("(!compressed || (shrunk && raw <= kBlockBytesMax))", "(!compressed || shrunk)")),
+        ("raw-size-unbounded", "a block may say that it is of any size", [HOSTILE],
+         ("(!compressed || shrunk) && raw <= kBlockBytesMax &&", "(!compressed || shrunk) &&")),
+        ("shared-unbounded", "a record may share more than a key has", [HOSTILE],
+         ("        if (record.shared > kKeyBytesMax) return false;", "        if (false) return false;")),
     ),
     *room(
         "cold/block_cache.cpp",
@@ -49,6 +76,13 @@ COLD = [
          ("place.segment == segment && place.unit == unit;", "place.segment == segment;")),
         ("cache-other-segment", "the cache answers with a block of another segment", [SEGMENT],
          ("place.segment == segment && place.unit == unit;", "place.unit == unit;")),
+        ("cache-first-leaves", "the block used last is the next to leave the cache", [CACHE],
+         ("    std::ranges::rotate(set.places, set.places.end() - 1);\n", "")),
+        ("cache-hits-unnoticed", "the cache does not mind what is used", [CACHE],
+         ("    std::rotate(set.places.begin(), found, found + 1);\n    return set.places.front().block;",
+          "    return found->block;")),
+        ("cache-keeps-any-size", "the cache keeps blocks of any size", [CACHE],
+         ("    if (bytes > kBlockBytesKept) return;\n", "")),
     ),
     *room(
         "cold/compressed_block.cpp",
@@ -57,12 +91,12 @@ COLD = [
     ),
     *room(
         "cold/history_cursor.cpp",
-        ("scan-holds-nothing", "a scan's matches are not held", [MERGE],
+        ("scan-holds-nothing", "a scan's matches are not held", [CACHE, MERGE],
          ("if (matches_.size() > before && block->hold() != nullptr) held_.push_back(block->hold());", "(void)before;")),
     ),
     *room(
         "cold/tree_records.cpp",
-        ("record-not-held", "a record that was read is not held", [MERGE],
+        ("record-not-held", "a record that was read is not held", [CACHE, MERGE],
          ("    record.hold = block->hold();\n", "")),
     ),
     *room(
@@ -78,6 +112,8 @@ COLD = [
     ),
     *room(
         "cold/segment_writer.cpp",
+        ("record-that-does-not-fit", "a segment is written that nobody can read", [SEGMENT],
+         ("    if (!fits(record)) {", "    if (false) {")),
         ("posting-once", "only the first stretch of a key is posted", [SEGMENT],
          ("|| last_key_ != record.key || record.version > last_version_)", "|| last_key_ != record.key)")),
     ),
@@ -92,6 +128,9 @@ COLD = [
         ("second-copy-unused", "an edit is read from its first copy only", [MANIFEST],
          ("        for (std::uint64_t at = end_ + sizeof(EditHeader); !good && at < bytes.size(); at += 8)\n"
           "            good = copy_at(at, payload);\n", "")),
+        ("roll-throws", "an edit that counts is refused where memory ends behind it", [NO_MEMORY],
+         ("const auto rolled = platform::answer(\"writing a new manifest\", [this] { return roll(); });",
+          "const auto rolled = roll();")),
         ("append-after-failure", "an edit follows one that failed", [COLD_CRASH],
          ("        if (auto rolled = roll(); !rolled) return rolled;\n        failed_ = false;", "        failed_ = false;")),
     ),
@@ -110,6 +149,11 @@ COLD = [
          ("record.superseded <= plan_.floor;", "record.superseded <= plan_.floor + 1;")),
     ),
     *room(
+        "cold/cold_tier.cpp",
+        ("component-of-nothing", "a component that has no segments is opened", [MANIFEST],
+         ("        if (state.segments.empty()) {", "        if (false) {")),
+    ),
+    *room(
         "cold/component.cpp",
         ("first-hit-ends", "a read ends with the first component that has the key", [MERGE],
          ("if (component.version_max() <= hit.record.version) return true;", "if (hit) return false;")),
@@ -117,6 +161,18 @@ COLD = [
          ("    if (result && hit.record.superseded <= as_of) hit = {};\n", "")),
         ("replaced-keys-answered", "a component answers for keys that another has now", [MERGE],
          ("    if (!begin_.empty() && key < begin_) return nullptr;\n", "")),
+    ),
+    *room(
+        "cold/bulk_reader.cpp",
+        ("merge-takes-any-record", "a merge believes where a record says that it belongs", [HOSTILE],
+         ("    if (!follows()) return std::unexpected(damaged(\"a record does not belong where it lies\"));\n", "")),
+        ("merge-behind-the-blocks", "a merge goes on behind the last block", [HOSTILE],
+         ("    if (cursor->block_ == part.zones().blocks()) return std::unexpected(part.damaged_zones());\n", "")),
+    ),
+    *room(
+        "cold/live_cursor.cpp",
+        ("scan-behind-the-blocks", "a scan goes on behind the last block", [HOSTILE],
+         ("        if (block_ == part().zones().blocks()) return std::unexpected(part().damaged_zones());\n", "")),
     ),
     *room(
         "platform/stream_writer.cpp",

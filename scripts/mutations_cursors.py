@@ -5,6 +5,7 @@ from mutation import room
 ORACLE = "engine/oracle_test"
 FLUSH = "engine/flush_test"
 WORKERS = "engine/workers_test"
+RETENTION = "engine/retention_test"
 API = "engine/api_test"
 SEGMENT = "cold/segment_test"
 SLAB_MERGE = "warm/slab_merge_test"
@@ -13,9 +14,11 @@ CURSORS = [
     *room(
         "engine/scan_cursor.cpp",
         ("tree-not-held", "entries lie in files that are gone", [WORKERS],
-         ("    batch_.hold(tree_);\n", "")),
+         ("    if (scratch.tail.capacity() > kScratchEntries)", "    settled_.reset();\n    tree_.reset();\n    if (scratch.tail.capacity() > kScratchEntries)")),
         ("settled-not-reopened", "a scan goes on in the tree that it began in", [FLUSH],
          ("if (settled_ && view.tree == tree_) return {};", "if (settled_) return {};")),
+        ("empty-tree-scanned", "a scan is opened over a tree that is gone", [RETENTION],
+         ("    if (tree_ == nullptr) return {};\n    // Right", "    // Right")),
         ("failed-refill-shown", "entries before damage are shown, and shown again", [FLUSH],
          ("        batch_.clear();\n        settled_.reset();\n", "        settled_.reset();\n")),
         ("failed-scan-kept", "a scan goes on behind the damage that it met", [FLUSH],

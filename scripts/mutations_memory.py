@@ -13,6 +13,7 @@ MOVER = "warm/mover_test"
 SCHEDULE = "warm/schedule_test"
 SCRUBBER = "warm/scrubber_test"
 SCRUB = "engine/scrub_test"
+SCRUB_NO_MEMORY = "warm/scrubber_no_memory_test"
 RETENTION = "engine/retention_test"
 
 MEMORY = [
@@ -80,6 +81,15 @@ MEMORY = [
         "warm/scrubber.cpp",
         ("scrub-holds-replaced", "a segment that a merge replaced is looked at to its end", [SCRUBBER],
          ("    if (segment_ != nullptr && !there(segment_->header().segment)) end_segment();\n", "")),
+        ("scrub-throws", "without memory the scrub ends the process", [SCRUB_NO_MEMORY],
+         ("    const auto pause =\n        platform::answer(\"the scrub\", [&]() -> Result<std::chrono::nanoseconds> { return look(rate); });",
+          "    const Result<std::chrono::nanoseconds> pause = look(rate);")),
+        ("scrub-passes-over", "a segment that there was no memory for is passed over", [SCRUB_NO_MEMORY],
+         ("    last_ = id - 1;\n", "    last_ = id;\n")),
+        ("scrub-finds-no-memory", "a look without memory or files is a finding", [SCRUB_NO_MEMORY],
+         ("    if (audit_->starved()) {", "    if (false) {")),
+        ("scrub-keeps-half-a-look", "what a look found that came to no end stays", [SCRUB_NO_MEMORY],
+         ("    figures_.findings -= findings_noted_;\n", "")),
         ("scrub-one-segment", "the same segment is looked at again and again", [SCRUBBER],
          ("    last_ = segment_->header().segment;\n", "")),
         ("scrub-finding-stays", "what a later look does not find stays a finding", [SCRUBBER, SCRUB],
@@ -105,8 +115,6 @@ MEMORY = [
         "cold/time_marks.cpp",
         ("times-too-thin", "times are thinned further than is promised", [MARKS],
          ("kept.back().nanoseconds > apart;", "kept.back().nanoseconds > 3 * apart;")),
-        ("newest-time-thinned", "the newest time may be thinned away", [MARKS],
-         ("kept.empty() || last ||\n", "kept.empty() ||\n")),
         ("times-shared-changes", "marks that are removed come back", [MARKS],
          ("    begin_ = 0;\n    recent_.clear();", "    recent_.clear();")),
     ),

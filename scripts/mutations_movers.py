@@ -1,10 +1,12 @@
 """Broken on purpose: the movers between the tiers, what decides about them, and how writers wait. See mutation.py."""
 
-from mutation import BUILDER, POWER_CUT, TIER, room
+from mutation import BUILDER, TIER, room
 
 MOVER = "warm/mover_test"
 SCHEDULE = "warm/schedule_test"
 MERGE = "warm/slab_merge_test"
+CHOICE = "warm/merge_choice_test"
+FLUSH_JOB = "warm/flush_job_test"
 READY = "platform/ready_set_test"
 WORKERS = "engine/workers_test"
 COMPACTION = "engine/compaction_test"
@@ -18,7 +20,7 @@ JOBS = [
         "warm/flush_job.cpp",
         ("settles-twice", "a flush does not look whether the one before was shown", [NO_MEMORY, MOVER],
          ("    if (const Version cut = at_.cold.state()->cut; at_.cut() != cut) at_.show();\n", "")),
-        ("flush-not-synced", "a flush settles what is neither sealed nor synced", [MOVER, POWER_CUT],
+        ("flush-not-synced", "a flush settles what is neither sealed nor synced", [FLUSH_JOB],
          ("auto sealed = at_.tier.sync_all();", "auto sealed = Result<Version>(at_.tier.clock());")),
         ("flush-parts-not-kept", "a flush removes the files that it committed", [MOVER, FLUSH],
          ("        writer_->keep_parts();\n", "")),
@@ -120,9 +122,19 @@ JOBS = [
          ("        looking_ = false;\n        begun_ = false;\n", "        looking_ = false;\n")),
     ),
     *room(
+        "warm/slab_merge.cpp",
+        ("merge-of-overlapping-slabs", "a merge believes that its inputs' slabs do not overlap", [MERGE],
+         ("        if (stored.version >= newer) return std::unexpected(cursor.damaged(\"a newer slab has an older record\"));\n", "")),
+    ),
+    *room(
         "warm/merge_choice.cpp",
         ("unfinished-forgotten", "a merge that ended early is begun anew", [MERGE, "warm/cold_crash_test"],
          ("        find_output(tree, choice);\n", "")),
+        ("compaction-newest-first", "a compaction of many begins with the newest", [CHOICE],
+         ("inputs.erase(inputs.begin(), inputs.end() - static_cast<std::ptrdiff_t>(cold::kReplacedMax));",
+          "inputs.resize(cold::kReplacedMax);")),
+        ("compaction-without-end", "a compaction takes what came after it began", [CHOICE],
+         ("return component->slab_upto() > upto;", "return component->slab_upto() > upto && false;")),
         ("merge-input-twice", "a component is input of two merges", [MERGE],
          ("!begun(component) && !running.inputs.contains(component.id()) &&", "!begun(component) &&")),
         ("merge-of-begun-input", "what a merge has begun is input of another", [MERGE],

@@ -86,7 +86,7 @@ bool BlockReader::plausible(const BlockHeader& header, std::uint64_t bytes_max) 
     const bool compressed = header.raw_bytes != 0;
     const bool shrunk = header.bytes > sizeof(BlockHeader) && header.bytes < header.raw_bytes;
     const std::uint64_t raw = compressed ? header.raw_bytes : header.bytes;
-    return header.bytes <= bytes_max && (!compressed || (shrunk && raw <= kBlockBytesMax)) && header.records > 0 &&
+    return header.bytes <= bytes_max && (!compressed || shrunk) && raw <= kBlockBytesMax && header.records > 0 &&
            header.restarts > 0 && header.restarts <= header.records &&
            raw > sizeof(BlockHeader) + std::uint64_t{header.restarts} * sizeof(std::uint16_t);
 }

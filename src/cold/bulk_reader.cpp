@@ -38,7 +38,9 @@ Result<BlockReader> Segment::check_block(std::size_t number, std::span<const std
 }
 
 Result<void> Segment::check_outside(const OutsideValue& place, std::uint64_t bytes) const {
-    if (inside(place.offset, bytes) && place.offset % header_.unit_bytes == 0) return {};
+    // Like blocks, values end where the index begins.
+    const bool before_index = inside(place.offset, bytes) && place.offset + bytes <= header_.index.offset;
+    if (before_index && bytes > kOutsideValueBytes && place.offset % header_.unit_bytes == 0) return {};
     return std::unexpected(damaged(place.offset, "a value would lie there"));
 }
 
@@ -124,7 +126,9 @@ Result<std::unique_ptr<BulkCursor>> BulkCursor::open(platform::FileIo& io, const
     const std::string& begin = component.begin();
     cursor->part_ = component.part_from(begin);
     if (cursor->part_ == component.parts().size()) return cursor;
-    cursor->block_ = component.parts()[cursor->part_]->zones().find(begin);
+    const Segment& part = *component.parts()[cursor->part_];
+    cursor->block_ = part.zones().find(begin);
+    if (cursor->block_ == part.zones().blocks()) return std::unexpected(part.damaged_zones());
     if (auto entered = cursor->enter_part(); !entered) return std::unexpected(std::move(entered.error()));
     do {
         if (auto moved = cursor->next(); !moved) return std::unexpected(std::move(moved.error()));
@@ -147,6 +151,17 @@ Result<void> BulkCursor::enter_block() {
     return {};
 }
 
+Error BulkCursor::damaged(const char* what) const {
+    const Segment& segment = reader_->segment();
+    return segment.damaged(segment.offset_of(block_), what);
+}
+
+bool BulkCursor::follows() const noexcept {
+    const SegmentHeader& header = reader_->segment().header();
+    return key_bytes_ > last_key_ && key_bytes_.size() <= kKeyBytesMax && record_.version > header.slab_after &&
+           record_.version <= header.slab_upto;
+}
+
 Result<bool> BulkCursor::step() {
     if (at_ == records_.end()) {
         Result<void> entered;
@@ -159,10 +174,11 @@ Result<bool> BulkCursor::step() {
         }
         if (!entered) return std::unexpected(std::move(entered.error()));
     }
+    key_bytes_.swap(last_key_);
     if (!records_.read(at_, record_) || !records_.read_key(record_, key_bytes_)) {
-        const Segment& segment = reader_->segment();
-        return std::unexpected(segment.damaged(segment.offset_of(block_), "a block's records make no sense"));
+        return std::unexpected(damaged("a block's records make no sense"));
     }
+    if (!follows()) return std::unexpected(damaged("a record does not belong where it lies"));
     key_ = key_bytes_;
     at_ = record_.next;
     return true;

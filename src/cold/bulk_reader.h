@@ -80,6 +80,8 @@ public:
     [[nodiscard]] const std::shared_ptr<const Segment>& shared_segment() const noexcept {
         return reader_->shared_segment();
     }
+    /// What the record makes of a merge that it does not fit into.
+    [[nodiscard]] Error damaged(const char* what) const;
 
 private:
     BulkCursor(platform::FileIo& io, const Component& component, std::size_t piece_bytes) noexcept
@@ -88,6 +90,8 @@ private:
     [[nodiscard]] Result<void> enter_block();
     /// To the next record; false behind the last one.
     [[nodiscard]] Result<bool> step();
+    /// Whether a segment may have the record, behind the one before: what is wrong with one is wrong with its merge.
+    [[nodiscard]] bool follows() const noexcept;
 
     platform::FileIo& io_;
     const Component& component_;
@@ -96,7 +100,7 @@ private:
     std::unique_ptr<BulkReader> reader_;  ///< of the part
     BlockReader records_;
     std::uint32_t at_ = 0;  ///< of the next record
-    std::string key_bytes_;
+    std::string key_bytes_, last_key_;  ///< no record has an empty one
 };
 
 }  // namespace zverse::cold

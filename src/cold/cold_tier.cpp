@@ -29,6 +29,9 @@ Result<void> ColdTier::check_part(std::uint64_t component, const Segment& part) 
 
 Result<void> ColdTier::open_components() {
     for (const auto& [id, state] : manifest_.state().components) {
+        if (state.segments.empty()) {
+            return std::unexpected(manifest_.damaged("component " + std::to_string(id) + " has no segments"));
+        }
         components_.parts[id].begin = state.begin;
         for (const std::uint64_t segment : state.segments) {
             auto part = open_segment(segment);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <utility>
 
 namespace zverse::cold {
@@ -43,17 +44,15 @@ const Segment* Component::part_of(std::string_view key) const noexcept {
 }
 
 Tree::Tree(Components components, std::uint64_t hash_seed) : hash_seed_(hash_seed) {
+    std::map<std::uint32_t, Components> history;
     for (auto& component : components) {
-        if (component->kind() == SegmentKind::live) {
-            live_.push_back(std::move(component));
-            continue;
-        }
-        if (history_.size() <= component->level()) history_.resize(component->level() + 1);
-        history_[component->level()].push_back(std::move(component));
+        Components& into = component->kind() == SegmentKind::live ? live_ : history[component->level()];
+        into.push_back(std::move(component));
     }
     std::ranges::sort(live_, std::ranges::greater(), [](const auto& each) { return each->slab_after(); });
-    for (Components& level : history_) {
-        std::ranges::sort(level, std::ranges::less(), [](const auto& each) { return each->slab_after(); });
+    for (auto& [level, each] : history) {
+        std::ranges::sort(each, std::ranges::less(), [](const auto& one) { return one->slab_after(); });
+        history_.push_back(std::move(each));
     }
 }
 

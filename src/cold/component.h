@@ -73,7 +73,7 @@ public:
 
     /// Newest slab first.
     [[nodiscard]] const Components& live() const noexcept { return live_; }
-    /// By level; in each ascending by slab.
+    /// By level, those without any left out; in each ascending by slab.
     [[nodiscard]] const std::vector<Components>& history() const noexcept { return history_; }
     [[nodiscard]] Components all() const;
     [[nodiscard]] bool empty() const noexcept { return live_.empty() && history_.empty(); }

@@ -45,6 +45,8 @@ inline constexpr std::uint64_t kOutsideValueBytes = 4096;  ///< larger values li
 inline constexpr unsigned kRestartInterval = 16;
 inline constexpr Version kOpen = ~Version{0};
 inline constexpr std::size_t kReplacedMax = 64;
+/// Far more than merges make: each takes a level of its own.
+inline constexpr std::uint32_t kLevelMax = 1U << 16;
 inline constexpr std::uint32_t kNoKey = 0xffff'ffff;
 inline constexpr std::size_t kCurveBytes = 48;
 inline constexpr std::size_t kDictionaryBytesMax = std::size_t{64} << 10;

@@ -61,7 +61,7 @@ public:
         switch (round) {
             case 0: locate(); return {};
             case 1:
-                if (!behind_) part().prefetch_restarts(block_);
+                if (!behind_ && block_ < part().zones().blocks()) part().prefetch_restarts(block_);
                 return {};
             case 2: return behind_ ? Result<void>{} : seek();
             default: return behind_ ? Result<void>{} : find_first();
@@ -96,10 +96,11 @@ private:
         behind_ = empty_range() || part_ == parts().size();
         if (behind_) return;
         block_ = part().zones().find(begin_);
-        part().prefetch_block(block_);
+        if (block_ < part().zones().blocks()) part().prefetch_block(block_);
     }
     /// To the last restart point below the range.
     [[nodiscard]] Result<void> seek() {
+        if (block_ == part().zones().blocks()) return std::unexpected(part().damaged_zones());
         if (auto entered = enter_block(); !entered) return entered;
         if (!reader_.seek(begin_, at_)) return std::unexpected(damaged());
         for (std::uint32_t ahead = 0; ahead <= kAhead; ahead += 64) reader_.prefetch(at_ + ahead);

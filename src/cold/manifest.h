@@ -129,6 +129,10 @@ public:
     [[nodiscard]] const ManifestState& state() const noexcept { return *state_; }
     /// The same, for whoever keeps it while others append.
     [[nodiscard]] std::shared_ptr<const ManifestState> shared_state() const noexcept { return state_; }
+    /// What a state that makes no sense makes of an opening.
+    [[nodiscard]] Error damaged(const std::string& what) const {
+        return {ErrorCode::corrupt, path_of(number_).string() + " is damaged at offset 0: " + what};
+    }
     /// Appends and applies; on return it survives power loss. After a failure the edit is not applied, but after a
     /// crash it may be there; the next append() begins a new file without it.
     [[nodiscard]] Result<void> append(const Edit& edit);

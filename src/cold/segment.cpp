@@ -4,6 +4,7 @@
 #include <cold/segment_checksum.h>
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace zverse::cold {
@@ -72,11 +73,14 @@ Result<void> Segment::check_header() const {
     const SegmentHeader& h = header_;
     if (h.file_bytes != mapping_.bytes().size()) return refuse("the file does not have the bytes it says");
     if (h.kind != SegmentKind::live && h.kind != SegmentKind::history) return refuse("an unknown kind of segment");
-    if (h.unit_bytes < kUnitBytes || h.unit_bytes > h.file_bytes) return refuse("an impossible unit");
+    if (h.unit_bytes < kUnitBytes || h.unit_bytes > h.file_bytes || !std::has_single_bit(h.unit_bytes)) {
+        return refuse("an impossible unit");
+    }
     if (h.records == 0 || h.blocks == 0 || h.blocks > h.records || h.blocks > h.file_bytes / h.unit_bytes ||
-        h.postings == 0 || h.postings > h.records) {
+        h.records / h.blocks > kBlockBytesMax / kRecordAlignment || h.postings == 0 || h.postings > h.records) {
         return refuse("impossible counts");
     }
+    if (h.level > kLevelMax) return refuse("an impossible level");
     if (h.slab_after >= h.slab_upto || h.version_min <= h.slab_after || h.version_max > h.slab_upto ||
         h.version_min > h.version_max) {
         return refuse("impossible versions");
@@ -111,7 +115,7 @@ Result<std::span<const std::byte>> Segment::section(const Section& section, cons
 
 Result<void> Segment::read_sections() {
     auto curve = Curve::parse({header_.curve.data(), header_.curve_bits});
-    if (!curve) return std::unexpected(std::move(curve.error()).during("opening " + path_.string()));
+    if (!curve) return std::unexpected(damaged(0, "an impossible curve"));
     curve_ = *curve;
     auto zones = section(header_.zones, "the zones' checksum is wrong");
     if (!zones) return std::unexpected(std::move(zones.error()));
@@ -142,7 +146,9 @@ Result<void> Segment::read_sections() {
     }
     if (auto done = read_dictionary(); !done) return done;
     home_buckets_ = home_buckets_for(header_.postings);
-    checked_ = std::vector<std::atomic<std::uint64_t>>(header_.file_bytes / header_.unit_bytes / 64 + 1);
+    checked_ = make_bits(header_.file_bytes / header_.unit_bytes);
+    checked_pages_ = make_bits(header_.index.bytes / sizeof(IndexPage));
+    checked_values_ = make_bits(header_.file_bytes / kOutsideValueBytes);
     return {};
 }
 
@@ -155,7 +161,12 @@ Result<void> Segment::read_dictionary() {
         dictionary = *bytes;
     }
     auto decompressor = platform::Decompressor::create(dictionary);
-    if (!decompressor) return std::unexpected(std::move(decompressor.error()).during("opening " + path_.string()));
+    if (!decompressor) {
+        if (decompressor.error().code() == ErrorCode::corrupt) {
+            return std::unexpected(damaged(header_.dictionary.offset, "an impossible dictionary"));
+        }
+        return std::unexpected(std::move(decompressor.error()).during("opening " + path_.string()));
+    }
     decompressor_ = std::move(*decompressor);
     return {};
 }
@@ -180,13 +191,13 @@ Result<const IndexBucket*> Segment::bucket(std::uint64_t number) const {
     }
     const std::uint64_t offset = header_.index.offset + at * sizeof(IndexPage);
     const IndexPage& here = page(at);
-    if (const std::uint64_t unit = offset / header_.unit_bytes; !checked(unit)) [[unlikely]] {
+    if (!is_set(checked_pages_, at)) [[unlikely]] {
         if (auto loaded = load(offset, sizeof(here)); !loaded) return std::unexpected(std::move(loaded.error()));
         const auto bytes = std::as_bytes(std::span(&here, 1)).subspan(sizeof(here.checksum));
         if (piece_checksum(bytes, seed_, offset) != here.checksum) {
             return std::unexpected(damaged(offset, "the checksum of a page of the index is wrong"));
         }
-        note_checked(unit);
+        set(checked_pages_, at);
     }
     return &here.buckets[number % IndexPage::kBuckets];
 }
@@ -214,7 +225,7 @@ Result<const std::byte*> Segment::block_bytes(std::uint64_t unit) const {
         if (piece_checksum(all.subspan(sizeof(header.checksum)), seed_, offset) != header.checksum) {
             return std::unexpected(damaged(offset, "a block's checksum is wrong"));
         }
-        note_checked(unit);
+        set(checked_, unit);
     }
     return bytes;
 }
@@ -253,20 +264,15 @@ Result<BlockHold> Segment::decompressed(std::uint64_t unit, const std::byte* sto
 
 Result<std::string_view> Segment::outside_value(const StoredRecord& record) const {
     const std::uint64_t offset = record.outside.offset;
-    if (!inside(offset, record.value_bytes) || offset % header_.unit_bytes != 0) {
-        return std::unexpected(damaged(offset, "a value would lie there"));
+    if (auto good = check_outside(record.outside, record.value_bytes); !good) {
+        return std::unexpected(std::move(good.error()));
     }
     const auto bytes = mapping_.bytes().subspan(offset, record.value_bytes);
-    if (const std::uint64_t unit = offset / header_.unit_bytes; !checked(unit)) {
+    if (!is_set(checked_values_, offset / kOutsideValueBytes)) {
         if (auto loaded = load(offset, record.value_bytes); !loaded) return std::unexpected(std::move(loaded.error()));
-        if (piece_checksum(bytes, seed_, offset) != record.outside.checksum) {
-            return std::unexpected(damaged(offset, "a value's checksum is wrong"));
-        }
-        // A block there would count as checked with it.
-        if (offset + record.value_bytes > header_.index.offset || block_number(unit)) {
-            return std::unexpected(damaged(offset, "a value would lie there"));
-        }
-        note_checked(unit);
+        if (auto good = check_outside(record.outside, bytes); !good) return std::unexpected(std::move(good.error()));
+        if (block_number(offset / header_.unit_bytes)) return std::unexpected(damaged(offset, "a block lies there"));
+        set(checked_values_, offset / kOutsideValueBytes);
     }
     return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }

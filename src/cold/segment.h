@@ -142,9 +142,14 @@ public:
     [[nodiscard]] Result<std::string_view> unread_outside(const OutsideValue& place, std::uint64_t bytes) const;
     /// What a damaged record makes of a call.
     [[nodiscard]] Error damaged(std::uint64_t offset, const char* what) const;
+    /// Where the zone over all blocks promises a key that none of them has.
+    [[nodiscard]] Error damaged_zones() const {
+        return damaged(header_.zones.offset, "the zones do not agree with each other");
+    }
     /// Memory beside the mapping.
     [[nodiscard]] std::uint64_t memory_bytes() const noexcept {
-        return sizeof(Segment) + path_.native().size() + checked_.size() * sizeof(std::uint64_t);
+        const std::size_t words = checked_.size() + checked_pages_.size() + checked_values_.size();
+        return sizeof(Segment) + path_.native().size() + words * sizeof(std::uint64_t);
     }
     [[nodiscard]] std::uint64_t offset_of(std::size_t block) const noexcept {
         return zones_.block(block).child * header_.unit_bytes;
@@ -176,13 +181,16 @@ private:
     [[nodiscard]] Result<BlockReader> read_block(std::uint64_t unit, const std::byte* stored) const;
     [[nodiscard]] Result<BlockHold> decompressed(std::uint64_t unit, const std::byte* stored,
                                                  const BlockHeader& header) const;
-    [[nodiscard]] bool checked(std::uint64_t unit) const noexcept {
-        return (checked_[unit / 64].load(std::memory_order_relaxed) >> (unit % 64) & 1) != 0;  // relaxed: see above
+    using Bits = std::vector<std::atomic<std::uint64_t>>;
+    [[nodiscard]] static Bits make_bits(std::uint64_t count) { return Bits(count / 64 + 1); }
+    [[nodiscard]] static bool is_set(const Bits& bits, std::uint64_t i) noexcept {
+        return (bits[i / 64].load(std::memory_order_relaxed) >> (i % 64) & 1) != 0;  // relaxed: see above
     }
-    void note_checked(std::uint64_t unit) const noexcept {
-        // relaxed: see above.
-        checked_[unit / 64].fetch_or(std::uint64_t{1} << (unit % 64), std::memory_order_relaxed);
+    static void set(Bits& bits, std::uint64_t i) noexcept {
+        bits[i / 64].fetch_or(std::uint64_t{1} << (i % 64), std::memory_order_relaxed);  // relaxed: see above
     }
+    /// Of a block.
+    [[nodiscard]] bool checked(std::uint64_t unit) const noexcept { return is_set(checked_, unit); }
     /// The lines that a record of a common size takes.
     void prefetch_record(std::uint32_t posting) const noexcept {
         const std::uint64_t block = (posting >> kPostingOffsetBits) * std::uint64_t{header_.unit_bytes};
@@ -218,7 +226,10 @@ private:
     std::optional<platform::Decompressor> decompressor_;  ///< where blocks may be compressed
     std::shared_ptr<BlockCache> cache_;
     std::shared_ptr<FileRemover> remover_;  ///< of the destructor alone: whoever set it held the segment
-    mutable std::vector<std::atomic<std::uint64_t>> checked_;  ///< a bit for each unit that something begins at
+    // Apart, so that no file makes a block of what was checked as something else.
+    mutable Bits checked_;  ///< a bit for each unit that a block begins at
+    mutable Bits checked_pages_;  ///< for each page of the index
+    mutable Bits checked_values_;  ///< for each kOutsideValueBytes that a value begins in
 };
 
 }  // namespace zverse::cold

@@ -78,10 +78,9 @@ TimeMarks TimeMarks::thinned() const {
         // What a manifest says need not be a time.
         __extension__ using Wide = __int128;
         const Wide apart = (Wide{newest.nanoseconds} - mark.nanoseconds) / kAgePart;
-        // Without it the gap from the one before to the one behind must be narrow enough.
-        const bool last = i + 1 == size();
-        const bool needed = apart < kSecond || kept.empty() || last ||
-                            Wide{(*this)[i + 1].nanoseconds} - kept.back().nanoseconds > apart;
+        // Without it the gap from the one before to the one behind must be narrow enough; the newest is needed.
+        const bool needed =
+            apart < kSecond || kept.empty() || Wide{(*this)[i + 1].nanoseconds} - kept.back().nanoseconds > apart;
         if (needed) kept.push_back(mark);
     }
     thin.settle(std::move(kept));

@@ -1,7 +1,7 @@
 // EntryBatch: the entries that a cursor read together, and the memory that they lie in.
 //
 // What comes from a ring is copied, since a ring's space is used again. What has settled may stay where it lies, in the
-// mapping of a segment: then the batch holds the tree that holds the segment, until it is cleared.
+// mapping of a segment: then the cursor holds the tree that holds the segment, until the batch is cleared.
 #pragma once
 
 #include <hot/small_bytes.h>
@@ -23,7 +23,6 @@ public:
         entries_.clear();
         next_ = 0;
         copied_ = 0;
-        held_.reset();
         if (chunks_.empty()) return;
         std::swap(chunks_.front(), chunks_.back());
         chunks_.resize(1);
@@ -41,13 +40,12 @@ public:
         if (!value.empty()) std::memcpy(copy + key.size(), value.data(), value.size());
         entries_.push_back({{copy, key.size()}, {copy + key.size(), value.size()}, version, tombstone});
     }
-    /// Copies the key; the value stays while what hold() was given does.
+    /// Copies the key; the value stays where it lies.
     void add_settled(std::string_view key, std::string_view value, Version version) {
         char* const copy = take_bytes(key.size());
         hot::copy_bytes(copy, key.data(), key.size());
         entries_.push_back({{copy, key.size()}, value, version, false});
     }
-    void hold(std::shared_ptr<const void> holder) noexcept { held_ = std::move(holder); }
 
     [[nodiscard]] bool take(Entry& entry) noexcept {
         if (next_ == entries_.size()) return false;
@@ -88,7 +86,6 @@ private:
     std::vector<Chunk> chunks_;
     std::size_t left_ = 0;  ///< at the end of the last chunk
     std::size_t copied_ = 0;
-    std::shared_ptr<const void> held_;
 };
 
 }  // namespace zverse::engine

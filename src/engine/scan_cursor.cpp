@@ -255,7 +255,6 @@ Result<void> ScanCursor::refill(hot::WriterSlot& slot, const warm::View& view, s
         settled_.reset();
         return filled;
     }
-    batch_.hold(tree_);
     if (scratch.tail.capacity() > kScratchEntries) std::vector<warm::RunEntry>().swap(scratch.tail);
     return {};
 }

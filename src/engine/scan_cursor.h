@@ -74,7 +74,7 @@ private:
     };
     Scratch* scratch_ = nullptr;  ///< during a refill
     bool exhausted_ = false;
-    std::shared_ptr<const cold::Tree> tree_;  ///< that settled_ is over
+    std::shared_ptr<const cold::Tree> tree_;  ///< that settled_ is over, and in which entries of the batch lie
     std::optional<cold::TreeScan> settled_;   ///< stands on the first key behind the place that has settled
 };
 

@@ -3,6 +3,7 @@
 
 #include <zdict.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 namespace zverse::platform {
 
@@ -49,8 +50,13 @@ void Decompressor::Free::operator()(ZSTD_DDict_s* dictionary) const noexcept { Z
 Result<Decompressor> Decompressor::create(std::span<const std::byte> dictionary) {
     if (dictionary.empty()) return Decompressor(nullptr);
     Dictionary made(ZSTD_createDDict(dictionary.data(), dictionary.size()));
-    if (made == nullptr) return std::unexpected(no_memory());
-    return Decompressor(std::move(made));
+    if (made != nullptr) return Decompressor(std::move(made));
+    // Bytes without the magic number of a dictionary are taken as they are; with it, tables must follow.
+    const std::size_t header = ZDICT_getDictHeaderSize(dictionary.data(), dictionary.size());
+    if (ZSTD_getErrorCode(header) == ZSTD_error_dictionary_corrupted) {
+        return std::unexpected(Error(ErrorCode::corrupt, "a dictionary that zstd can't read"));
+    }
+    return std::unexpected(no_memory());
 }
 
 Result<bool> Decompressor::decompress(std::span<const std::byte> from, std::span<std::byte> to) const {

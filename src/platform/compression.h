@@ -40,7 +40,8 @@ private:
 
 class Decompressor {
 public:
-    /// `dictionary`: that of the compressor; copied. Errors: incompatible (no libzstd in this build), full (memory).
+    /// `dictionary`: that of the compressor; copied. Errors: incompatible (no libzstd in this build), full (memory),
+    /// corrupt.
     [[nodiscard]] static Result<Decompressor> create(std::span<const std::byte> dictionary);
     /// Whether `from` is whole and makes exactly the bytes of `to`. Errors: full (memory).
     [[nodiscard]] Result<bool> decompress(std::span<const std::byte> from, std::span<std::byte> to) const;

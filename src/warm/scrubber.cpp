@@ -71,7 +71,6 @@ void Scrubber::note_progress() {
     noted_.records = seen.records;
     noted_.segments = seen.segments;
     if (seen.findings.size() == findings_noted_) return;
-    figures_.findings += seen.findings.size() - findings_noted_;
     // What this look found takes the place of what the one before did.
     std::vector<Finding>& found = findings_[segment_->header().segment];
     if (findings_noted_ == 0) found.clear();
@@ -81,6 +80,7 @@ void Scrubber::note_progress() {
     const std::size_t room = platform::Audit::kFindingsMax - std::min(kept, platform::Audit::kFindingsMax);
     found.insert(found.end(), begin,
                  begin + static_cast<std::ptrdiff_t>(std::min(room, seen.findings.size() - findings_noted_)));
+    figures_.findings += seen.findings.size() - findings_noted_;
     findings_noted_ = seen.findings.size();
 }
 
@@ -96,8 +96,11 @@ void Scrubber::end_segment() {
 void Scrubber::give_up() noexcept {
     const std::scoped_lock lock(mutex_);
     if (segment_ == nullptr) return;
-    last_ = segment_->header().segment - 1;
-    if (findings_noted_ > 0) findings_.erase(segment_->header().segment);
+    const std::uint64_t id = segment_->header().segment;
+    last_ = id - 1;
+    // Also those that there was a place for, and no memory.
+    const auto found = findings_.find(id);
+    if (found != findings_.end() && (findings_noted_ > 0 || found->second.empty())) findings_.erase(found);
     figures_.findings -= findings_noted_;
     figures_.memory_bytes = 0;
     findings_noted_ = 0;
@@ -106,12 +109,7 @@ void Scrubber::give_up() noexcept {
 }
 
 std::chrono::nanoseconds Scrubber::step(const ScrubRate& rate) {
-    const auto pause = platform::answer("the scrub", [&]() -> Result<std::chrono::nanoseconds> {
-        const auto looked = look(rate);
-        if (segment_ == nullptr || !audit_->starved()) return looked;
-        give_up();
-        return kNothingThere;
-    });
+    const auto pause = platform::answer("the scrub", [&]() -> Result<std::chrono::nanoseconds> { return look(rate); });
     if (pause) return *pause;
     give_up();
     return kNothingThere;
@@ -133,6 +131,10 @@ std::chrono::nanoseconds Scrubber::look(const ScrubRate& rate) {
     const Rates rates = rates_of(rate, settled_bytes);
     const std::uint64_t before = audit_->seen().bytes;
     const bool more = check_->step(kStepBytes);
+    if (audit_->starved()) {
+        give_up();
+        return kNothingThere;
+    }
     note_progress();
     const auto pause = time_for(audit_->seen().bytes - before, rates.burst);
     if (more) return pause;

@@ -6,6 +6,7 @@
 #include <support/seed.h>
 #include <support/sim_file_io.h>
 
+#include <cold/cold_tier.h>
 #include <cold/manifest.h>
 
 #include <gtest/gtest.h>
@@ -179,6 +180,17 @@ TEST(ManifestDamage, AFlippedBitIsMadeUpForByTheOtherCopy) {
         ASSERT_EQ(must(Manifest::open(io, kDirectory, kStore)).state(), expected) << "bit " << bit;
         must(file->write({&byte, 1}, bit / 8));
     }
+}
+
+TEST(ManifestDamage, AComponentWithoutSegmentsIsRefused) {
+    SimFileIo io;
+    must(io.create_directories(kDirectory));
+    Manifest manifest = must(open_to_write(io));
+    Edit edit;
+    edit.add_segment(5, 7);
+    edit.remove_segment(5, 7);
+    must(manifest.append(edit));
+    expect_error(cold::ColdTier::open(io, kDirectory, kStore), ErrorCode::corrupt, "MANIFEST-1 is damaged at offset");
 }
 
 TEST(ManifestDamage, AnotherStoresManifestIsRefused) {

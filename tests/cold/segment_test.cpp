@@ -386,6 +386,21 @@ TEST_F(SegmentTest, TheCacheTellsBlocksOfDifferentSegmentsApart) {
     }
 }
 
+/// A merge may have read it from a segment that lies.
+TEST_F(SegmentTest, TakesNoRecordThatNobodyCouldRead) {
+    cold::SegmentPlan plan;
+    plan.slab_after = 10;
+    plan.slab_upto = 20;
+    cold::SegmentWriter writer = must(cold::SegmentWriter::create(*io_, directory_ / "lies", std::move(plan)));
+    const std::string long_key(kKeyBytesMax + 1, 'k');
+    for (const cold::Record& lie : {cold::Record{"key", "value", 10}, cold::Record{"key", "value", 21},
+                                    cold::Record{"key", "value", 15, 15}, cold::Record{long_key, "value", 15}}) {
+        expect_error(writer.add(lie), ErrorCode::corrupt, "lies at offset");
+    }
+    must(writer.add({std::string_view(long_key).substr(1), "value", 20}));
+    must(writer.add({"key", "value", 11, 12}));
+}
+
 TEST_F(SegmentTest, HoldsAHugeValue) {
     OwnRecord record{.key = "k", .value = std::string(std::size_t{150} << 20, 'v'), .version = 1};
     record.value.back() = 'w';

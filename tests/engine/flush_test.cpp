@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -154,6 +155,26 @@ TEST_F(FlushTest, CursorsGoOnWhereTheyWere) {
     EXPECT_FALSE(must(changes.next()));
     EXPECT_EQ(scanned, expected);
     EXPECT_EQ(changed, expected);
+}
+
+TEST_F(FlushTest, AScanFindsWhatSettlesOnItsWay) {
+    Store store = open();
+    Entries expected;
+    for (int i = 1000; i < 1600; i += 2) must(store.put("key" + std::to_string(i), "value"));
+    must(store.flush());
+    for (int i = 1001; i < 1600; i += 2) must(store.put("key" + std::to_string(i), "value"));
+    for (int i = 1000; i < 1600; ++i) expected.push_back("key" + std::to_string(i) + "=value");
+    for (const bool reverse : {false, true}) {
+        Cursor scan = must(store.scan({}, kLatest, {.reverse = reverse}));
+        Entries scanned;
+        while (must(scan.next())) {
+            scanned.push_back(std::string(scan.entry().key) + "=" + std::string(scan.entry().value));
+            if (scanned.size() == 100) must(store.flush());
+        }
+        EXPECT_EQ(scanned, expected);
+        std::ranges::reverse(expected);
+        for (int i = 1001; i < 1600; i += 2) must(store.put("key" + std::to_string(i), "value"));
+    }
 }
 
 TEST_F(FlushTest, AScanThatMeetsDamageFailsAgainAtTheSamePlace) {

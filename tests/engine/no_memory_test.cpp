@@ -3,6 +3,7 @@
 // Method:  operator new fails at the n-th allocation of a thread, for every n that a call comes to, in new threads, so
 //          that their first call fails too; or it fails often in the store's own threads. Threads are refused by a
 //          default stack that no address space holds.
+#include <support/failing_memory.h>
 #include <support/results.h>
 #include <support/temp_store.h>
 
@@ -16,90 +17,16 @@
 #include <array>
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <functional>
 #include <map>
-#include <new>
 #include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-namespace {
-
-thread_local long allocations_left = 0;   // of this thread until one fails; 0: none does
-thread_local bool is_test_thread = false;
-std::atomic<bool> others_fail{false};  // every third allocation of a thread that is not the test's
-thread_local unsigned others_count = 0;
-
-bool allocation_fails() noexcept {
-    if (allocations_left > 0 && --allocations_left == 0) return true;
-    // relaxed: a switch of the test.
-    return !is_test_thread && others_fail.load(std::memory_order_relaxed) && ++others_count % 3 == 0;
-}
-
-void* allocate(std::size_t bytes, std::size_t alignment) {
-    if (!allocation_fails()) {
-        const std::size_t rounded = (bytes + alignment) / alignment * alignment;
-        if (void* memory = std::aligned_alloc(alignment, rounded)) return memory;
-    }
-    throw std::bad_alloc();
-}
-
-}  // namespace
-
-// Not inlined: compilers warn of free() for what they see come from operator new.
-[[gnu::noinline]] void* operator new(std::size_t bytes) { return allocate(bytes, alignof(std::max_align_t)); }
-[[gnu::noinline]] void* operator new(std::size_t bytes, std::align_val_t alignment) {
-    return allocate(bytes, static_cast<std::size_t>(alignment));
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
-
 namespace zverse::test {
 namespace {
-
-/// Lets allocations of this thread succeed again; false when none has failed since they were counted.
-bool disarm() noexcept { return std::exchange(allocations_left, 0) == 0; }
-
-/// What the test itself does inside a call has memory.
-class Unarmed {
-public:
-    Unarmed() noexcept : left_(std::exchange(allocations_left, 0)) {}
-    ~Unarmed() { allocations_left = left_; }
-    Unarmed(const Unarmed&) = delete;
-    Unarmed& operator=(const Unarmed&) = delete;
-
-private:
-    const long left_;
-};
-
-/// Runs call() in new threads, where first the first allocation fails, then the second, until none does any more.
-/// call() ends with disarm(), whose answer it returns.
-void without_each_allocation(const char* what, const std::function<bool()>& call) {
-    for (long n = 1; n < 3000; ++n) {
-        bool failed = false;
-        std::thread([&] {
-            is_test_thread = true;
-            try {
-                allocations_left = n;
-                failed = call();
-            } catch (const std::exception& thrown) {
-                disarm();
-                failed = true;
-                ADD_FAILURE() << what << ", allocation " << n << ": threw " << thrown.what();
-            }
-        }).join();
-        if (!failed) {
-            EXPECT_GT(n, 1) << what << " allocates nothing, so the test tells nothing";
-            return;
-        }
-    }
-    ADD_FAILURE() << what << " never came to its end";
-}
 
 template <class T>
 void expect_good_or_no_memory(const char* what, const Result<T>& result) {

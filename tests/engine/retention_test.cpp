@@ -3,6 +3,7 @@
 // Method:  a worker stepped by the test, so that the floor moves when it asks; a map of versions as the model.
 #include <engine/store_access.h>
 #include <platform/compression.h>
+#include <support/failing_file_io.h>
 #include <support/random.h>
 #include <support/results.h>
 #include <support/seed.h>
@@ -10,11 +11,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace zverse::test {
 namespace {
@@ -149,6 +154,51 @@ TEST_F(RetentionTest, WholeComponentsGoAtOnce) {
     look();
     EXPECT_LT(kept(), before / 2) << "the first stripe's history is expired, and no merge came";
     check();
+}
+
+/// All that had settled is erased and forgotten while scans read on in the rings.
+TEST_F(RetentionTest, AScanGoesOnWhenNothingSettledIsLeft) {
+    options.retention.max_versions_behind = 1;
+    const auto failures = std::make_shared<Failures>();
+    internals.wrap_io = failing_io(failures);
+    std::vector<Cursor> scans;
+    std::vector<std::string> expected, read[2];
+    bool wanted = false;
+    const auto write_and_begin = [&] {
+        for (int i = 1000; i < 3000; ++i) expected.push_back("new" + std::to_string(i));
+        for (const std::string& key : expected) must(store->put(key, "value"));
+        for (const bool reverse : {false, true}) {
+            scans.push_back(must(store->scan({}, kLatest, {.reverse = reverse})));
+            for (int i = 0; i < 10; ++i) {
+                EXPECT_TRUE(must(scans.back().next()));
+                read[reverse].emplace_back(scans.back().entry().key);
+            }
+        }
+    };
+    failures->before_call = [&](const std::filesystem::path& file) {
+        // The compaction begins with its inputs; what is written now it does not take.
+        if (file.extension() == ".zseg" && std::exchange(wanted, false)) std::thread(write_and_begin).join();
+    };
+    open();
+    write(300);
+    must(store->flush());
+    for (int i = 0; i < 20; ++i) must(store->erase("key" + std::to_string(i)));
+    must(store->flush());
+    const Version last = store->latest_version();
+    must(store->close());  // and with it a version passes
+    open();
+    look();
+    ASSERT_EQ(store->floor(), last);
+    wanted = true;
+    must(store->compact());
+    ASSERT_EQ(scans.size(), 2U);
+    ASSERT_EQ(kept(), 0);
+    for (const bool reverse : {false, true}) {
+        while (must(scans[reverse].next())) read[reverse].emplace_back(scans[reverse].entry().key);
+    }
+    EXPECT_EQ(read[0], expected);
+    std::ranges::reverse(expected);
+    EXPECT_EQ(read[1], expected);
 }
 
 TEST_F(RetentionTest, StopsAtSnapshotsAndNamedPins) {

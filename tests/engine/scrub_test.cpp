@@ -97,8 +97,8 @@ TEST_F(ScrubTest, AMergeDoesNotTakeWhatIsDamaged) {
         return files;
     };
     const std::filesystem::path first = segments().at(0);
-    // The values lie at the beginning, the block that names them behind.
-    for (const std::streamoff offset : {4096 + 100, 4096 + 5120 + 100, 4096 + 2 * 5120 + 60}) {
+    // The values lie at the beginning, the block that names them behind; the last one is in a value of that.
+    for (const std::streamoff offset : {4096 + 100, 4096 + 5120 + 100, 4096 + 2 * 5120 + 34}) {
         flip(first, offset);
         const auto compacted = store->compact();
         expect_error(compacted, ErrorCode::corrupt, first.string());

@@ -25,6 +25,7 @@ struct Failures {
     std::atomic<bool> links_fail{false};  ///< with EXDEV, as between file systems
     std::atomic<bool> removes_fail{true};  ///< as other calls do
     std::atomic<bool> fail_reads{false};  ///< all of them, of files that are open
+    std::function<void(const std::filesystem::path&)> before_call;  ///< set before the calls begin
 
     /// The `nth` call from now (1: the next).
     void fail_call(std::uint64_t nth, int number, bool always) {
@@ -35,6 +36,7 @@ struct Failures {
     void fail_no_more() { fail_at = 0; }
     [[nodiscard]] Result<void> count(const std::filesystem::path& path) {
         const std::uint64_t call = ++calls;
+        if (before_call) before_call(path);
         const std::uint64_t at = fail_at;
         if (at == 0 || call < at || (call > at && !for_ever)) return {};
         ++failed;

@@ -35,8 +35,10 @@ class MoverParts {
 public:
     static constexpr std::uint64_t kRingBytes = std::uint64_t{2} << 20;
 
-    explicit MoverParts(platform::Granularity granularity = platform::Granularity::byte)
-        : domain_(granularity, medium),
+    explicit MoverParts(platform::Granularity granularity = platform::Granularity::byte,
+                        Durability durability = Durability::power)
+        : durability_(durability),
+          domain_(granularity, medium),
           io_(platform::make_posix_file_io(), failures),
           tier_(make_tier()),
           views_(tier_->epochs(), first_view()),
@@ -114,6 +116,7 @@ private:
         hot::TierOptions options;
         options.secret = kTestSecret;
         options.index_bytes = std::uint64_t{1} << 18;
+        options.durability = durability_;
         auto tier = must(hot::Tier::create(std::move(rings), std::move(options), host_, 0));
         host_.tier = tier.get();
         tier->raise_limit(Version{1} << 40);
@@ -125,6 +128,7 @@ private:
         return view;
     }
 
+    const Durability durability_;
     TempDirectory directory_;
     AlignedMemory memory_{hot::kHeaderAreaBytes + kRingBytes};
     platform::PersistDomain domain_;
