@@ -7,6 +7,7 @@
 #include <support/seed.h>
 #include <support/temp_store.h>
 
+#include <cold/key_history.h>
 #include <cold/tree_records.h>
 #include <warm/merge_choice.h>
 #include <warm/slab_merge.h>
@@ -298,10 +299,16 @@ protected:
             if (version > wanted.after && version <= wanted.upto) expected.push_back(&record);
         }
         if (!reverse) std::ranges::reverse(expected);
-        const std::size_t enough = random_.between(1, 40);
-        check_stretches(wanted, !reverse, expected, [&](VersionStretch rest, std::vector<RecordPlace>& places) {
-            return must(cold::records_of_key(tree, key, rest, reverse, enough, places));
-        });
+        const std::size_t at_once = random_.one_in(2) ? random_.between(1, 4) : cold::KeyHistory::kBlocksAtOnceUsual;
+        auto history = must(cold::KeyHistory::open(tree, key, wanted, reverse, at_once));
+        for (const OwnRecord* record : expected) {
+            ASSERT_TRUE(history.valid()) << key << " ends before version " << record->version;
+            ASSERT_EQ(history.version(), record->version) << key << (reverse ? ", oldest first" : "");
+            ASSERT_EQ(history.tombstone(), record->tombstone) << key << " at " << record->version;
+            ASSERT_EQ(must(history.value()), record->value) << key << " at " << record->version;
+            must(history.next());
+        }
+        ASSERT_FALSE(history.valid()) << key << " goes on with version " << history.version();
     }
 
     void check_changes(const Tree& tree, VersionStretch wanted, bool reverse) {
