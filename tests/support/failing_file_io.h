@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 
 namespace zverse::test {
@@ -24,6 +25,7 @@ struct Failures {
     std::atomic<bool> for_ever{false};
     std::atomic<bool> links_fail{false};  ///< with EXDEV, as between file systems
     std::atomic<bool> fail_reads{false};  ///< all of them, of files that are open
+    std::string only;  ///< calls on other paths than those with it don't count; fixed before the first one
 
     /// The `nth` call from now (1: the next).
     void fail_call(std::uint64_t nth, int number, bool always) {
@@ -33,6 +35,7 @@ struct Failures {
     }
     void fail_no_more() { fail_at = 0; }
     [[nodiscard]] Result<void> count(const std::filesystem::path& path) {
+        if (!only.empty() && path.string().find(only) == std::string::npos) return {};
         const std::uint64_t call = ++calls;
         const std::uint64_t at = fail_at;
         if (at == 0 || call < at || (call > at && !for_ever)) return {};

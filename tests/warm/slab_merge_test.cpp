@@ -7,6 +7,7 @@
 #include <support/seed.h>
 #include <support/temp_store.h>
 
+#include <cold/changes_sort.h>
 #include <cold/key_history.h>
 #include <cold/tree_records.h>
 #include <warm/merge_choice.h>
@@ -328,8 +329,27 @@ protected:
         });
         const std::size_t most = random_.one_in(2) ? 100'000 : random_.between(1, 200);
         check_stretches(wanted, reverse, expected, [&](VersionStretch rest, std::vector<RecordPlace>& places) {
-            return must(cold::records_of_range(tree, {begin, end}, rest, reverse, most, places));
+            return must(cold::records_of_range(*io_, tree, {begin, end}, rest, reverse, most, places));
         });
+        if (!HasFailure()) check_sorted(tree, {{begin, end}, wanted, reverse, random_.one_in(4)}, expected);
+    }
+
+    /// The same, sorted at once.
+    void check_sorted(const Tree& tree, const cold::ChangesSort::Wanted& wanted,
+                      const std::vector<const OwnRecord*>& expected) {
+        cold::SpillSpace space(*io_, directory_.path());
+        cold::ChangesSort sort(wanted, {*io_, &space, 0, [] { return Result<void>{}; }});
+        must(sort.sort(tree));
+        for (const OwnRecord* record : expected) {
+            ASSERT_TRUE(sort.valid()) << "before " << record->key << " at " << record->version;
+            ASSERT_EQ(sort.version(), record->version) << record->key;
+            ASSERT_EQ(sort.key(), record->key) << record->version;
+            ASSERT_EQ(sort.tombstone(), record->tombstone) << record->key << " at " << record->version;
+            ASSERT_EQ(must(sort.value()), wanted.keys_only ? "" : record->value) << record->key;
+            must(sort.next());
+        }
+        ASSERT_FALSE(sort.valid()) << sort.key() << " at " << sort.version();
+        spilled_ += sort.spilled() ? 1 : 0;
     }
 
     void check(int finds) {
@@ -357,7 +377,7 @@ protected:
     std::uint64_t ids_ = 0;
     Version clock_ = 0, floor_ = 0;
     std::vector<Version> firsts_;  ///< of each key in each stripe since the floor moved
-    std::uint64_t parts_merged_ = 0, compressed_ = 0;
+    std::uint64_t parts_merged_ = 0, compressed_ = 0, spilled_ = 0;
     std::vector<Merging> merging_;
     warm::MergesRunning running_;
     std::size_t most_at_once_ = 0;
@@ -385,6 +405,7 @@ TEST_P(SlabMergeTest, EveryReadIsAsTheModelSays) {
     EXPECT_GE(levels, kSanitized ? 2U : 3U);
     if (shape_.keys >= 5000) {
         EXPECT_GE(most_at_once_, 2U) << "no merge ever began beside another";
+        EXPECT_GT(spilled_, 0U) << "no sort ever outgrew its memory";
     }
     EXPECT_GT(parts_merged_, 10U);
     EXPECT_EQ(compressed_ > 10, shape_.compress) << compressed_;
