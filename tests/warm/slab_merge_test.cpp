@@ -402,7 +402,8 @@ TEST_P(SlabMergeTest, EveryReadIsAsTheModelSays) {
     }
     while (!HasFailure() && merge_part()) {}
     check(100);
-    EXPECT_GE(levels, kSanitized ? 2U : 3U);
+    // Where a floor moves, whole levels may go with what they held.
+    EXPECT_GE(levels, kSanitized || shape_.floor_every != 0 ? 2U : 3U);
     if (shape_.keys >= 5000) {
         EXPECT_GE(most_at_once_, 2U) << "no merge ever began beside another";
         EXPECT_GT(spilled_, 0U) << "no sort ever outgrew its memory";
