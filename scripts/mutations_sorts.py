@@ -54,7 +54,7 @@ SORTS = [
          ("        if (end != nullptr && std::pair(number, offset) >= std::pair(end->block, end->offset)) return;\n",
           "")),
         ("blocks-listed-again", "blocks come again when more of a part are listed", [KEY_HISTORY],
-         ("if (from.offset == 0 || last.nearer(source)) blocks", "blocks")),
+         ("if (from.offset == 0 || last.nearer(source)) blocks_", "blocks_")),
         ("rest-of-part-forgotten", "a part ends with the blocks that were listed first", [KEY_HISTORY],
          ("        push({end->order, &segment, kPart, static_cast<std::uint32_t>(number), nullptr});\n", "")),
         ("blocks-beside-read", "blocks are read whose versions nobody wants", [KEY_HISTORY],

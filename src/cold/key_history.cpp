@@ -9,7 +9,10 @@ namespace zverse::cold {
 Result<KeyHistory> KeyHistory::open(const Tree& tree, std::string_view key, VersionStretch wanted, bool oldest_first,
                                     std::size_t blocks_at_once) {
     KeyHistory history(key, tree.hash(key), wanted, oldest_first, blocks_at_once);
-    for (const auto& component : tree.all()) {
+    const Tree::Components all = tree.all();
+    history.heap_.reserve(all.size() + 1);
+    history.parts_.reserve(all.size());
+    for (const auto& component : all) {
         if (component->version_max() <= wanted.after || component->version_min() > wanted.upto) continue;
         const Segment* const part = component->part_of(key);
         if (part == nullptr) continue;
@@ -51,37 +54,38 @@ Result<void> KeyHistory::open_part(const Segment& segment, std::size_t number) {
     // Stretches behind which the last blocks lay are not looked at again.
     VersionStretch rest = wanted_;
     if (from.offset != 0) (oldest_first_ ? rest.after : rest.upto) = oldest_first_ ? from.order - 1 : ~from.order;
-    std::vector<Segment::Place> postings;
-    if (auto found = segment.postings(key_, hash_, rest.after, rest.upto, postings); !found) return found;
+    postings_.clear();
+    if (auto found = segment.postings(key_, hash_, rest.after, rest.upto, postings_); !found) return found;
     const auto place = [](const Segment::Place& each) { return std::pair(each.block, each.offset); };
-    std::ranges::sort(postings, {}, place);
-    std::vector<Source> blocks;
-    for (std::size_t i = 0; i < postings.size(); ++i) {
-        list_blocks(segment, postings[i], i + 1 < postings.size() ? &postings[i + 1] : nullptr, from, blocks);
-        if (blocks.size() < 2 * blocks_at_once_) continue;
-        std::ranges::nth_element(blocks, blocks.begin() + static_cast<std::ptrdiff_t>(blocks_at_once_),
+    std::ranges::sort(postings_, {}, place);
+    blocks_.clear();
+    for (std::size_t i = 0; i < postings_.size(); ++i) {
+        list_blocks(segment, postings_[i], i + 1 < postings_.size() ? &postings_[i + 1] : nullptr, from);
+        if (blocks_.size() < 2 * blocks_at_once_) continue;
+        std::ranges::nth_element(blocks_, blocks_.begin() + static_cast<std::ptrdiff_t>(blocks_at_once_),
                                  [](const Source& a, const Source& b) { return a.nearer(b); });
-        blocks.resize(blocks_at_once_ + 1);  // and the nearest of those behind them
+        blocks_.resize(blocks_at_once_ + 1);  // and the nearest of those behind them
     }
-    if (blocks.size() > blocks_at_once_) {
-        const auto end = blocks.begin() + static_cast<std::ptrdiff_t>(blocks_at_once_);
-        std::ranges::nth_element(blocks, end, [](const Source& a, const Source& b) { return a.nearer(b); });
-        const auto last =
-            std::ranges::max_element(blocks.begin(), end, [](const Source& a, const Source& b) { return a.nearer(b); });
+    if (blocks_.size() > blocks_at_once_) {
+        const auto end = blocks_.begin() + static_cast<std::ptrdiff_t>(blocks_at_once_);
+        std::ranges::nth_element(blocks_, end, [](const Source& a, const Source& b) { return a.nearer(b); });
+        const auto last = std::ranges::max_element(blocks_.begin(), end,
+                                                   [](const Source& a, const Source& b) { return a.nearer(b); });
         parts_[number] = {last->order, last->block, last->offset};
         push({end->order, &segment, kPart, static_cast<std::uint32_t>(number), nullptr});
-        blocks.erase(end, blocks.end());
+        blocks_.erase(end, blocks_.end());
     }
-    for (Source& block : blocks) push(std::move(block));
+    for (Source& block : blocks_) push(std::move(block));
     return {};
 }
 
 /// The blocks that a stretch may go through, up to the next one, as far as they may hold what is wanted and come behind
 /// `from`.
-void KeyHistory::list_blocks(const Segment& segment, Segment::Place begin, const Segment::Place* end, const Part& from,
-                             std::vector<Source>& blocks) const {
+void KeyHistory::list_blocks(const Segment& segment, Segment::Place begin, const Segment::Place* end,
+                             const Part& from) {
     const ZoneMap& zones = segment.zones();
     const Source last{from.order, &segment, from.block, from.offset, nullptr};
+    const std::uint64_t prefix = key_prefix(key_);
     std::size_t number = begin.block;
     for (std::uint32_t offset = begin.offset;; offset = sizeof(BlockHeader)) {
         if (end != nullptr && std::pair(number, offset) >= std::pair(end->block, end->offset)) return;
@@ -90,21 +94,29 @@ void KeyHistory::list_blocks(const Segment& segment, Segment::Place begin, const
         if (zone.version_min <= wanted_.upto) {
             Source source{nearest(zone.version_min, zone.version_max), &segment, static_cast<std::uint32_t>(number),
                           offset, nullptr};
-            if (from.offset == 0 || last.nearer(source)) blocks.push_back(std::move(source));
+            if (from.offset == 0 || last.nearer(source)) blocks_.push_back(std::move(source));
         }
+        if (segment.header().kind == SegmentKind::live) return;  // it has each key once
         // Only through a block of nothing else it comes from the one before to the next.
         const bool through = number == begin.block || zone.first_key == zone.last_key;
         if (!through || ++number == zones.blocks()) return;
         const Zone& next = zones.block(number);
+        if (prefix < next.first_prefix || prefix > next.last_prefix) return;  // most often, and without another miss
         if (key_ < zones.first_key(next) || key_ > zones.last_key(next)) return;
     }
+}
+
+std::unique_ptr<KeyHistory::OpenBlock> KeyHistory::take_spare() {
+    if (spare_ == nullptr) return std::make_unique<OpenBlock>();
+    spare_->left.clear();
+    return std::move(spare_);
 }
 
 Result<void> KeyHistory::open_block(Source source) {
     const Segment& segment = *source.segment;
     auto block = segment.block(source.block);
     if (!block) return std::unexpected(std::move(block.error()));
-    source.open = std::make_unique<OpenBlock>();
+    source.open = take_spare();
     std::vector<OpenBlock::Found>& found = source.open->left;
     StoredRecord record;
     Version above = kOpen;
@@ -116,7 +128,10 @@ Result<void> KeyHistory::open_block(Source source) {
         above = record.version;
         if (record.version <= wanted_.upto) found.push_back({record.version, at});
     }
-    if (found.empty()) return {};
+    if (found.empty()) {
+        spare_ = std::move(source.open);
+        return {};
+    }
     if (!oldest_first_) std::ranges::reverse(found);
     source.open->reader = std::move(*block);
     source.order = order_of(found.back().version);
@@ -134,7 +149,12 @@ Result<void> KeyHistory::next() {
     Source& top = heap_.front();
     top.open->left.pop_back();
     const bool left = !top.open->left.empty();
-    if (left) top.order = order_of(top.open->left.back().version);
+    if (left) {
+        top.order = order_of(top.open->left.back().version);
+    } else {
+        spare_ = std::move(top.open);
+        spare_->reader = {};  // it may hold a block
+    }
     platform::settle_top(heap_, left, before);
     return settle();
 }

@@ -83,8 +83,8 @@ private:
     void push(Source source);
     [[nodiscard]] Result<void> settle();
     [[nodiscard]] Result<void> open_part(const Segment& segment, std::size_t number);
-    void list_blocks(const Segment& segment, Segment::Place begin, const Segment::Place* end, const Part& from,
-                     std::vector<Source>& blocks) const;
+    void list_blocks(const Segment& segment, Segment::Place begin, const Segment::Place* end, const Part& from);
+    [[nodiscard]] std::unique_ptr<OpenBlock> take_spare();
     [[nodiscard]] Result<void> open_block(Source source);
     [[nodiscard]] Result<void> show();
 
@@ -96,6 +96,10 @@ private:
     std::vector<Part> parts_;
     std::vector<Source> heap_;
     StoredRecord record_;
+    // They keep their memory: most histories are short, and it would be half of their cost.
+    std::vector<Segment::Place> postings_;  ///< of the part being opened
+    std::vector<Source> blocks_;  ///< of it
+    std::unique_ptr<OpenBlock> spare_;
 };
 
 }  // namespace zverse::cold
