@@ -3,7 +3,8 @@
 //
 // Estimate: a get is three rounds of misses (the rings' index beside the segments' one, the record, its value's last
 // line), 350 to 500 ns; sixteen at once 100 to 200 each; a missing key one round. A scan of 100 reads 13 KiB in order:
-// 4 to 8 us. A record of a fill is written once by the flush and once per level.
+// 4 to 8 us. Changes of all are a pass, a sort, a write and a read of each record: 0.3 us with records of 116 bytes. A
+// record of a fill is written once by the flush and once per level.
 #include <bench/bed.h>
 #include <bench/measure.h>
 #include <bench/records.h>
@@ -175,6 +176,46 @@ void scan100(benchmark::State& state, Layout layout) {
     measure(state, settled.raw_read(), 1'000, scan_all);
 }
 
+/// Per record, of all that there are; `first`: how long it takes to the first one.
+void changes_all(benchmark::State& state, bool keys_only) {
+    Settled& settled = Settled::make(kKeys, 1, Layout::compacted);
+    settled.describe(state);
+    const OnCpu here(bench_cpu());
+    double first = 0;
+    for (auto _ : state) {
+        const auto begin = Clock::now();
+        Cursor cursor = must(settled.store().changes({}, {}, {.keys_only = keys_only}));
+        std::uint64_t records = 0;
+        for (Version last = 0; must(cursor.next()); last = cursor.entry().version, ++records) {
+            expect(cursor.entry().version > last);
+            if (records == 0) first = seconds_since(begin);
+        }
+        expect(records == kKeys);
+        const double seconds = seconds_since(begin);
+        state.SetIterationTime(seconds);
+        state.counters["ns"] = seconds * 1e9 / static_cast<double>(records);
+        state.counters["first_ms"] = first * 1e3;
+    }
+    state.counters["spilled_runs"] = settled.store().stats().value("zverse_spilled_runs_total").value_or(0);
+}
+
+/// Per record, of all versions of the one key that has all of them.
+void history_all(benchmark::State& state, bool reverse) {
+    Settled& settled = Settled::make(1, kKeys, Layout::compacted);
+    settled.describe(state);
+    const OnCpu here(bench_cpu());
+    for (auto _ : state) {
+        const auto begin = Clock::now();
+        Cursor cursor = must(settled.store().history(Key(0).view(), {}, {.reverse = reverse}));
+        std::uint64_t records = 0;
+        while (must(cursor.next())) ++records;
+        expect(records == kKeys);
+        const double seconds = seconds_since(begin);
+        state.SetIterationTime(seconds);
+        state.counters["ns"] = seconds * 1e9 / static_cast<double>(records);
+    }
+}
+
 void get_as_of8(benchmark::State& state) {
     constexpr unsigned kRounds = 8;
     Settled& settled = Settled::make(kKeys / kRounds, kRounds, Layout::levels);
@@ -254,6 +295,10 @@ void fill(benchmark::State& state, std::uint64_t keys) {
     add("cold/get_missing", [](benchmark::State& state) { missing(state, Layout::compacted); });
     add("cold/multi_get16", multi_get16);
     add("cold/scan100", [](benchmark::State& state) { scan100(state, Layout::compacted); })->Iterations(20'000);
+    add("cold/changes_all", [](benchmark::State& state) { changes_all(state, false); })->Iterations(3);
+    add("cold/changes_keys", [](benchmark::State& state) { changes_all(state, true); })->Iterations(3);
+    add("cold/history_all", [](benchmark::State& state) { history_all(state, false); })->Iterations(3);
+    add("cold/history_reverse", [](benchmark::State& state) { history_all(state, true); })->Iterations(3);
     add("cold/levels/get_into", [](benchmark::State& state) { get_into(state, Layout::levels); });
     add("cold/levels/scan100", [](benchmark::State& state) { scan100(state, Layout::levels); })->Iterations(20'000);
     add("cold/get_as_of8", get_as_of8);

@@ -8,11 +8,12 @@ from mutations_curve import CURVES
 from mutations_medium import ENGINE, JUDGE, PERSIST
 from mutations_memory import MEMORY
 from mutations_movers import MOVERS
+from mutations_sorts import SORTS
 from mutations_threads import INDEXED, ORDERS, SEAL, STAMP, WARM
 
 # Headers last: after each of them everything is built anew.
 ALL = sorted(
-    PERSIST + JUDGE + SEAL + STAMP + INDEXED + WARM + COLD + CURSORS + CURVES + MEMORY + MOVERS + ENGINE + API,
+    PERSIST + JUDGE + SEAL + STAMP + INDEXED + WARM + COLD + CURSORS + CURVES + MEMORY + MOVERS + SORTS + ENGINE + API,
     key=lambda each: each.file.endswith(".h"),
 )
 

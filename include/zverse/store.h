@@ -79,7 +79,8 @@ private:
 
 /// Walks the entries of a scan, a history or a range of changes, as of the version that was the newest when
 /// it was made (or the one named). Move-only. It holds no lock and no ring space and blocks nobody; its
-/// version is pinned against the floor while it lives. Once a move found no memory (`full`) all later ones fail.
+/// version is pinned against the floor while it lives, and files that it reads settled entries from stay until it is
+/// through with them. Once a move found no memory (`full`) all later ones fail.
 class Cursor {
 public:
     Cursor(Cursor&&) noexcept;
@@ -211,6 +212,9 @@ public:
     [[nodiscard]] Result<Cursor> history(std::string_view key, VersionRange versions = {},
                                          const ScanOptions& options = {}) const;
     /// Every record with a version in the range and a key in `keys`, by version, then key; tombstones included.
+    /// Of a range with more settled records than memory has places for, the first come in one pass over it. What comes
+    /// behind them is sorted at once, in a file on the disk that nobody sees and that goes with the cursor; it takes as
+    /// much space as those records. Without that space, or in a store opened read-only, each stretch is a pass.
     [[nodiscard]] Result<Cursor> changes(VersionRange versions, const KeyRange& keys = {},
                                          const ScanOptions& options = {}) const;
 

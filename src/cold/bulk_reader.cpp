@@ -66,21 +66,33 @@ Result<std::string_view> read_outside(platform::File& file, const Segment& segme
 // ---- BulkReader
 
 Result<std::unique_ptr<BulkReader>> BulkReader::open(platform::FileIo& io, std::shared_ptr<const Segment> segment,
-                                                     std::size_t piece_bytes) {
+                                                     std::size_t piece_bytes, Takes takes) {
     auto file = io.open(segment->path(), platform::OpenMode::read);
     if (!file) return std::unexpected(std::move(file.error()));
     (*file)->advise(platform::Advice::in_order);
     (*file)->advise(platform::Advice::once);  // who merges it replaces it
-    return std::unique_ptr<BulkReader>(new BulkReader(std::move(segment), std::move(*file), piece_bytes));
+    return std::unique_ptr<BulkReader>(new BulkReader(std::move(segment), std::move(*file), piece_bytes, takes));
 }
 
-Result<void> BulkReader::read_piece(std::uint64_t from, std::uint64_t upto) {
-    from -= from % kAlignment;
+/// Of the piece that begins at `from` and in which the block lies.
+std::uint64_t BulkReader::piece_end(std::size_t number, std::uint64_t from) const noexcept {
+    const ZoneMap& zones = segment_->zones();
+    std::uint64_t end = segment_->offset_of(number) + zones.block(number).bytes;
     // Behind the blocks there is nothing for us.
-    const std::uint64_t end =
-        std::max(upto, std::min<std::uint64_t>(from + piece_bytes_, segment_->header().index.offset));
+    const std::uint64_t most = std::min<std::uint64_t>(from + piece_bytes_, segment_->header().index.offset);
+    if (takes_ == Takes::values_too) return std::max(end, most);
+    while (++number < zones.blocks()) {
+        const std::uint64_t offset = segment_->offset_of(number);
+        if (offset > end + kAlignment || offset + zones.block(number).bytes > most) break;
+        end = offset + zones.block(number).bytes;
+    }
+    return end;
+}
+
+Result<void> BulkReader::read_piece(std::size_t number, std::uint64_t from) {
+    from -= from % kAlignment;
     piece_at_ = from;
-    piece_.resize(end - from);
+    piece_.resize(piece_end(number, from) - from);
     if (auto read = file_->read_exact(piece_, from); !read) {
         piece_.clear();
         return read;
@@ -96,8 +108,9 @@ Result<BlockReader> BulkReader::block(std::size_t number) {
     }
     if (!holds(offset, zone.bytes)) {
         // Values that lie outside come before the block that names them.
-        const bool follows = behind_ != 0 && behind_ <= offset && end - behind_ <= piece_bytes_;
-        if (auto read = read_piece(follows ? behind_ : offset, end); !read) {
+        const bool follows =
+            takes_ == Takes::values_too && behind_ != 0 && behind_ <= offset && end - behind_ <= piece_bytes_;
+        if (auto read = read_piece(number, follows ? behind_ : offset); !read) {
             return std::unexpected(std::move(read.error()));
         }
     }

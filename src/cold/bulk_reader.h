@@ -32,10 +32,14 @@ class BulkReader {
 public:
     static constexpr std::size_t kPieceBytesUsual = std::size_t{256} << 10;
 
+    /// What somebody takes: then pieces have nothing else in them, as far as that lies side by side.
+    enum class Takes : std::uint8_t { blocks, values_too };
+
     /// `piece_bytes`: of one read; a larger block is read alone. Errors: io.
     [[nodiscard]] static Result<std::unique_ptr<BulkReader>> open(platform::FileIo& io,
                                                                   std::shared_ptr<const Segment> segment,
-                                                                  std::size_t piece_bytes = kPieceBytesUsual);
+                                                                  std::size_t piece_bytes = kPieceBytesUsual,
+                                                                  Takes takes = Takes::values_too);
 
     [[nodiscard]] const Segment& segment() const noexcept { return *segment_; }
     [[nodiscard]] const std::shared_ptr<const Segment>& shared_segment() const noexcept { return segment_; }
@@ -49,17 +53,20 @@ public:
     }
 
 private:
-    BulkReader(std::shared_ptr<const Segment> segment, std::unique_ptr<platform::File> file, std::size_t piece_bytes)
-        : segment_(std::move(segment)), file_(std::move(file)), piece_bytes_(piece_bytes) {}
+    BulkReader(std::shared_ptr<const Segment> segment, std::unique_ptr<platform::File> file, std::size_t piece_bytes,
+               Takes takes)
+        : segment_(std::move(segment)), file_(std::move(file)), piece_bytes_(piece_bytes), takes_(takes) {}
     [[nodiscard]] bool holds(std::uint64_t offset, std::uint64_t bytes) const noexcept {
         return offset >= piece_at_ && offset - piece_at_ <= piece_.size() &&
                bytes <= piece_.size() - (offset - piece_at_);
     }
-    [[nodiscard]] Result<void> read_piece(std::uint64_t from, std::uint64_t upto);
+    [[nodiscard]] std::uint64_t piece_end(std::size_t number, std::uint64_t from) const noexcept;
+    [[nodiscard]] Result<void> read_piece(std::size_t number, std::uint64_t from);
 
     std::shared_ptr<const Segment> segment_;
     std::unique_ptr<platform::File> file_;
     const std::size_t piece_bytes_;
+    const Takes takes_;
     std::vector<std::byte> piece_;  ///< of the file
     std::uint64_t piece_at_ = 0;
     std::uint64_t behind_ = 0;  ///< the last block: values of the next one may begin there

@@ -1,6 +1,7 @@
 #include <cold/cold_tier.h>
 #include <cold/segment_checksum.h>
 #include <platform/answer.h>
+#include <cold/spill_space.h>
 
 #include <algorithm>
 #include <charconv>
@@ -75,7 +76,8 @@ Result<void> ColdTier::remove_leftovers() {
     auto names = io_.list(directory());
     if (!names) return std::unexpected(std::move(names.error()));
     for (const std::string& name : *names) {
-        if (named.contains(name) || name.find(".zseg") == std::string::npos) continue;
+        const bool ours = name.find(".zseg") != std::string::npos || name.ends_with(kSpillSuffix);
+        if (named.contains(name) || !ours) continue;
         if (auto removed = io_.remove(directory() / name); !removed) return removed;
     }
     no_leftovers_ = true;

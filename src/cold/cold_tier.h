@@ -1,7 +1,8 @@
 // ColdTier: the settled versions of one store: its manifest, its segments, and the tree that they are now.
 //
 //   <store>/MANIFEST-<n>   see manifest.h
-//   <store>/cold/          segments; what the manifest does not name is left over from a crash
+//   <store>/cold/          segments; what the manifest does not name is left over from a crash, like files of sorts
+//                          (spill_space.h) that still have a name
 //
 // A change goes: segments written, synced, renamed, directory synced (slab_writer.h) -> opened here, read back -> edit
 // appended, which is the moment it counts -> tree() shows it. Files that no tree refers to any more are removed when

@@ -1,6 +1,8 @@
+#include <cold/bulk_reader.h>
 #include <cold/tree_records.h>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 namespace zverse::cold {
@@ -22,83 +24,6 @@ Error no_record(const Segment& segment, std::size_t block) {
     return segment.damaged(segment.offset_of(block), "a block's records make no sense");
 }
 
-/// All records of a stretch of the key with versions in `wanted`.
-Result<void> take_stretch(const Segment& segment, Segment::Place from, std::string_view key, VersionStretch wanted,
-                          std::vector<RecordPlace>& places) {
-    StoredRecord record;
-    Version above = kOpen;
-    for (std::size_t number = from.block; number < segment.zones().blocks(); ++number) {
-        auto block = segment.block(number);
-        if (!block) return std::unexpected(std::move(block.error()));
-        for (std::uint32_t at = number == from.block ? from.offset : block->begin(); at != block->end();
-             at = record.next) {
-            if (!block->read(at, record)) return std::unexpected(no_record(segment, number));
-            if (!block->has_key(record, key) || record.version >= above || record.version <= wanted.after) return {};
-            above = record.version;
-            if (record.version > wanted.upto) continue;
-            places.push_back({record.version, &segment, static_cast<std::uint32_t>(number), at});
-        }
-    }
-    return {};
-}
-
-}  // namespace
-
-Result<VersionStretch> records_of_key(const Tree& tree, std::string_view key, VersionStretch wanted, bool reverse,
-                                      std::size_t enough, std::vector<RecordPlace>& places) {
-    places.clear();
-    struct Holder {
-        const Segment* segment;
-        Version nearest;  ///< of its versions, to where the reading begins
-    };
-    std::vector<Holder> holders;
-    for (const auto& component : tree.all()) {
-        if (component->version_max() <= wanted.after || component->version_min() > wanted.upto) continue;
-        const Segment* part = component->part_of(key);
-        if (part == nullptr || part->header().version_max <= wanted.after || part->header().version_min > wanted.upto) {
-            continue;
-        }
-        part->prefetch(tree.hash(key));
-        holders.push_back({part, reverse ? part->header().version_min : part->header().version_max});
-    }
-    std::ranges::sort(holders, [&](const Holder& a, const Holder& b) {
-        return reverse ? a.nearest < b.nearest : a.nearest > b.nearest;
-    });
-    std::vector<Segment::Place> begins;
-    VersionStretch whole = wanted;
-    for (const Holder& holder : holders) {
-        // Everything between the beginning and this holder's nearest version has been taken.
-        const auto settled = static_cast<std::size_t>(std::ranges::count_if(places, [&](const RecordPlace& place) {
-            return reverse ? place.version < holder.nearest : place.version > holder.nearest;
-        }));
-        if (settled >= enough) {
-            if (reverse) {
-                whole.upto = holder.nearest - 1;
-            } else {
-                whole.after = holder.nearest;
-            }
-            break;
-        }
-        begins.clear();
-        if (auto found = holder.segment->postings(key, tree.hash(key), wanted.after, wanted.upto, begins); !found) {
-            return std::unexpected(std::move(found.error()));
-        }
-        for (const Segment::Place& begin : begins) {
-            if (auto taken = take_stretch(*holder.segment, begin, key, wanted, places); !taken) {
-                return std::unexpected(std::move(taken.error()));
-            }
-        }
-    }
-    std::erase_if(places,
-                  [&](const RecordPlace& each) { return each.version <= whole.after || each.version > whole.upto; });
-    std::ranges::sort(places, [&](const RecordPlace& a, const RecordPlace& b) {
-        return reverse ? a.version < b.version : a.version > b.version;
-    });
-    return whole;
-}
-
-namespace {
-
 /// Collects places, at most twice as many as wanted; then the far half is let go, and the window ends before it.
 class NearestPlaces {
 public:
@@ -113,11 +38,14 @@ public:
         places_.push_back(place);
         if (places_.size() >= 2 * most_) narrow();
     }
+    /// There are more than were wanted, so that much is read.
+    [[nodiscard]] bool narrowed() const noexcept { return narrowed_; }
 
 private:
     [[nodiscard]] bool nearer(Version a, Version b) const noexcept { return reverse_ ? a > b : a < b; }
 
     void narrow() {
+        narrowed_ = true;
         const auto middle = places_.begin() + static_cast<std::ptrdiff_t>(most_);
         std::ranges::nth_element(
             places_, middle, [&](const RecordPlace& a, const RecordPlace& b) { return nearer(a.version, b.version); });
@@ -138,11 +66,40 @@ private:
     VersionStretch window_;
     bool reverse_;
     std::size_t most_;
+    bool narrowed_ = false;
     std::vector<RecordPlace>& places_;
 };
 
-Result<void> take_block(const Segment& segment, std::size_t number, KeySpan keys, NearestPlaces& nearest) {
-    auto block = segment.block(number);
+/// The blocks of a part, where they lie; those of a wide window, as far as they follow each other, read in bulk: in the
+/// mapping each page that is not in memory is a fault of its own.
+class PartBlocks {
+public:
+    PartBlocks(platform::FileIo& io, const std::shared_ptr<const Segment>& part) : io_(io), part_(part) {}
+
+    /// Valid until the next call. Errors: corrupt, io, full (memory).
+    [[nodiscard]] Result<BlockReader> block(std::size_t number, bool wide) {
+        const bool follows = number == std::exchange(next_, number + 1);
+        if (!wide || !follows) return part_->block(number);
+        if (reader_ == nullptr) {
+            auto opened = BulkReader::open(io_, part_, kPieceBytes, BulkReader::Takes::blocks);
+            if (!opened) return std::unexpected(std::move(opened.error()));
+            reader_ = std::move(*opened);
+        }
+        return reader_->block(number);
+    }
+
+private:
+    static constexpr std::size_t kPieceBytes = std::size_t{64} << 10;  ///< small budgets have that beside their places
+
+    platform::FileIo& io_;
+    const std::shared_ptr<const Segment>& part_;
+    std::unique_ptr<BulkReader> reader_;
+    std::size_t next_ = 0;
+};
+
+Result<void> take_block(const Segment& segment, PartBlocks& blocks, std::size_t number, KeySpan keys,
+                        NearestPlaces& nearest) {
+    auto block = blocks.block(number, nearest.narrowed());
     if (!block) return std::unexpected(std::move(block.error()));
     // Where all keys of the block are in range, they need not be looked at.
     const Zone& zone = segment.zones().block(number);
@@ -192,8 +149,8 @@ Result<void> sort_places(std::vector<RecordPlace>& places, bool reverse) {
 
 }  // namespace
 
-Result<VersionStretch> records_of_range(const Tree& tree, KeySpan keys, VersionStretch wanted, bool reverse,
-                                        std::size_t most, std::vector<RecordPlace>& places) {
+Result<VersionStretch> records_of_range(platform::FileIo& io, const Tree& tree, KeySpan keys, VersionStretch wanted,
+                                        bool reverse, std::size_t most, std::vector<RecordPlace>& places) {
     places.clear();
     NearestPlaces nearest(wanted, reverse, most, places);
     for (const auto& component : tree.all()) {
@@ -202,12 +159,13 @@ Result<VersionStretch> records_of_range(const Tree& tree, KeySpan keys, VersionS
         for (std::size_t part = component->part_from(begin); part < component->parts().size(); ++part) {
             const Segment& segment = *component->parts()[part];
             if (keys.end && segment.first_key() >= *keys.end) break;
+            PartBlocks blocks(io, component->parts()[part]);
             for (std::size_t at = 0;; ++at) {
                 // The window narrows on the way.
                 const Box box{begin, keys.end.value_or(""), nearest.window().after, nearest.window().upto, 0};
                 at = segment.zones().next(at, box);
                 if (at == segment.zones().blocks()) break;
-                if (auto taken = take_block(segment, at, {begin, keys.end}, nearest); !taken) {
+                if (auto taken = take_block(segment, blocks, at, {begin, keys.end}, nearest); !taken) {
                     return std::unexpected(std::move(taken.error()));
                 }
             }

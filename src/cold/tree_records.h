@@ -1,7 +1,8 @@
-// TreeRecords: records of a tree by version: all of one key, or all of a key range. For histories and changes.
+// TreeRecords: the records of a key range of a tree by version, for changes. See key_history.h for those of one key.
 //
-// What is asked for may be more than memory holds, so both answer a stretch of versions at a time: everything between
-// where they were told to begin and where they say they ended.
+// What is asked for may be more than memory holds, so the answer is a stretch of versions: everything between where it
+// was told to begin and where it says it ended. Stretch by stretch each is a pass over the blocks of what is left; who
+// goes on has changes_sort.h.
 #pragma once
 
 #include <cold/component.h>
@@ -36,17 +37,11 @@ struct VersionStretch {
     Version upto = 0;
 };
 
-/// The records of `key` with versions in `wanted`, by version: from the newest on, or from the oldest when `reverse`.
-/// At least `enough` of them where there are so many, and usually not many more: what one component holds of the key is
-/// taken at once. Returns the stretch that `places` holds all of: it ends where `wanted` does, or reaches as far as
-/// there was enough. Errors: corrupt.
-[[nodiscard]] Result<VersionStretch> records_of_key(const Tree& tree, std::string_view key, VersionStretch wanted,
-                                                    bool reverse, std::size_t enough, std::vector<RecordPlace>& places);
-
 /// The records of a key range with versions in `wanted`, by (version, key): from the oldest on, or in the reverse
 /// order. At most about `most` of them, never a part of a version. Returns the stretch that `places` holds all of.
-/// Memory: twice `most` places. Errors: corrupt.
-[[nodiscard]] Result<VersionStretch> records_of_range(const Tree& tree, KeySpan keys, VersionStretch wanted,
-                                                      bool reverse, std::size_t most, std::vector<RecordPlace>& places);
+/// Memory: twice `most` places, and a piece of a file. Errors: corrupt, io, full (memory).
+[[nodiscard]] Result<VersionStretch> records_of_range(platform::FileIo& io, const Tree& tree, KeySpan keys,
+                                                      VersionStretch wanted, bool reverse, std::size_t most,
+                                                      std::vector<RecordPlace>& places);
 
 }  // namespace zverse::cold

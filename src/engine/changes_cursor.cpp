@@ -1,11 +1,9 @@
 // Order: tails are acquired after the version they are read as of; see scan_cursor.cpp.
 #include <engine/changes_cursor.h>
 
-#include <cold/tree_records.h>
 #include <hot/walk.h>
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 namespace zverse::engine {
@@ -20,11 +18,25 @@ ChangesCursor::ChangesCursor(std::shared_ptr<Engine> engine, VersionPins::Pin pi
     : BatchCursor(std::move(engine), std::move(pin), versions.upto, options),
       after_(versions.after),
       upto_(versions.upto),
-      keys_(std::move(keys)) {
+      keys_(std::move(keys)),
+      settled_(*engine_, keys_, options) {
     done_ = after_ >= upto_ || (!keys_.end.empty() && keys_.begin == keys_.end);
 }
 
-void ChangesCursor::prepare() { engine_->runs().extend(kTailBytes); }
+Result<void> ChangesCursor::prepare() {
+    if (!settled_.has_window()) {
+        engine_->runs().extend(kTailBytes);
+        return {};
+    }
+    auto filled = settled_.fill(batch_, batch_bytes_);
+    if (options_.reverse) {
+        upto_ = settled_.rest().upto;
+    } else {
+        after_ = settled_.rest().after;
+    }
+    done_ = after_ >= upto_;
+    return filled;
+}
 
 /// Narrows (after, upto] to a window whose covered records lie in the returned spans.
 std::vector<warm::Run::Span> ChangesCursor::choose_spans(const warm::View& view, Version& after, Version& upto) const {
@@ -90,39 +102,12 @@ void ChangesCursor::copy_frame(const Frame& frame) {
 Result<void> ChangesCursor::refill(hot::WriterSlot& slot, const warm::View& view, std::size_t) {
     // Above the cut the rings answer, up to it the tree.
     const Version settled = view.tree != nullptr ? std::min(view.cut, upto_) : 0;
-    const bool from_tree = options_.reverse ? upto_ <= settled : after_ < settled;
-    if (from_tree) {
-        if (auto refilled = refill_settled(view, settled); !refilled) return refilled;
-    } else {
-        refill_hot(slot, view, std::max(after_, settled));
+    if (options_.reverse ? upto_ <= settled : after_ < settled) {
+        settled_.begin(view.tree, {after_, settled});
+        return {};
     }
+    refill_hot(slot, view, std::max(after_, settled));
     done_ = after_ >= upto_;
-    return {};
-}
-
-/// The records of the tree with versions in (after_, upto], as many as fit.
-Result<void> ChangesCursor::refill_settled(const warm::View& view, Version upto) {
-    const std::optional<std::string_view> end =
-        keys_.end.empty() ? std::nullopt : std::optional<std::string_view>(keys_.end);
-    std::vector<cold::RecordPlace> places;
-    auto whole = cold::records_of_range(*view.tree, {keys_.begin, end}, {after_, upto}, options_.reverse,
-                                        engine_->memory().changes_places, places);
-    if (!whole) return std::unexpected(std::move(whole.error()));
-    std::string key;
-    for (std::size_t i = 0; i < places.size(); ++i) {
-        const cold::RecordPlace& place = places[i];
-        const bool new_version = i == 0 || places[i - 1].version != place.version;
-        if (new_version && batch_.bytes() >= batch_bytes_) {  // the place is behind the last whole version
-            (options_.reverse ? upto_ : after_) = options_.reverse ? place.version : places[i - 1].version;
-            return {};
-        }
-        auto record = cold::read_record(place, key);
-        if (!record) return std::unexpected(std::move(record.error()));
-        auto value = options_.keys_only ? Result<std::string_view>{} : place.segment->value(*record);
-        if (!value) return std::unexpected(std::move(value.error()));
-        batch_.add(key, *value, place.version, record->tombstone);
-    }
-    (options_.reverse ? upto_ : after_) = options_.reverse ? whole->after : whole->upto;
     return {};
 }
 

@@ -60,7 +60,8 @@ Result<bool> BatchCursor::next_batch() {
         if (options_.limit != 0) {
             wanted = static_cast<std::size_t>(std::min<std::uint64_t>(limit_ - delivered_, kBatchEntries));
         }
-        prepare();
+        if (auto prepared = prepare(); !prepared) return std::unexpected(std::move(prepared.error()));
+        if (!batch_.empty() || done_) continue;
         const hot::PinGuard pin(engine_->tier().epochs(), slot);
         if (auto filled = refill(slot, engine_->views().current(), wanted); !filled) {
             return std::unexpected(std::move(filled.error()));

@@ -75,8 +75,9 @@ protected:
     [[nodiscard]] virtual Result<void> refill(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) = 0;
     /// Scans only: puts the place just before `key`.
     [[nodiscard]] virtual Result<void> place_at(std::string_view key);
-    /// What to do before pinning, e.g. shortening the uncovered tail.
-    virtual void prepare() {}
+    /// What to do before pinning, e.g. shortening the uncovered tail; and what takes long. Where it puts something into
+    /// the batch, which is empty, there is no refill.
+    [[nodiscard]] virtual Result<void> prepare() { return {}; }
 
     std::shared_ptr<Engine> engine_;
     const Version as_of_;

@@ -19,6 +19,7 @@
 #pragma once
 
 #include <cold/cold_tier.h>
+#include <cold/spill_space.h>
 #include <engine/memory_plan.h>
 #include <engine/store_access.h>
 #include <engine/superblock.h>
@@ -120,6 +121,9 @@ public:
     [[nodiscard]] cold::QueryCounts& queries() noexcept { return queries_; }
     [[nodiscard]] const cold::CurveLog& curves() const noexcept { return curves_; }
     [[nodiscard]] const MemoryPlan& memory() const noexcept { return memory_; }
+    [[nodiscard]] platform::FileIo& file_io() noexcept { return *io_; }
+    /// For sorts beyond memory; null in a store that was opened read-only.
+    [[nodiscard]] cold::SpillSpace* spills() noexcept { return spills_.get(); }
     [[nodiscard]] bool closed() const noexcept {
         // acquire: pairs with the release in close().
         return closed_.load(std::memory_order_acquire);
@@ -206,6 +210,7 @@ private:
     platform::Topology topology_;
     std::vector<Capability> platform_rows_;
     std::unique_ptr<cold::ColdTier> cold_;
+    std::unique_ptr<cold::SpillSpace> spills_;
     std::unique_ptr<hot::Tier> tier_;
     std::unique_ptr<warm::Views> views_;
     std::unique_ptr<warm::RunBuilder> runs_;

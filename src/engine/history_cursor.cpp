@@ -1,7 +1,5 @@
 #include <engine/history_cursor.h>
 
-#include <cold/tree_records.h>
-
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -46,27 +44,45 @@ Result<void> HistoryCursor::refill(hot::WriterSlot& slot, const warm::View& view
     return batch_.size() < entries ? refill_settled(view, entries) : Result<void>{};
 }
 
-/// A stretch of versions of the tree, in the cursor's direction.
-Result<void> HistoryCursor::refill_settled(const warm::View& view, std::size_t entries) {
-    const Version end = std::min(upto_, view.cut);
-    std::vector<cold::RecordPlace> places;
-    auto whole = cold::records_of_key(*view.tree, key_, {after_, end}, options_.reverse, entries, places);
-    if (!whole) return std::unexpected(std::move(whole.error()));
-    std::string key;
-    for (const cold::RecordPlace& place : places) {
-        if (batch_.size() >= entries || batch_.bytes() >= batch_bytes_) return {};
-        auto record = cold::read_record(place, key);
-        if (!record) return std::unexpected(std::move(record.error()));
-        auto value = options_.keys_only ? Result<std::string_view>{} : place.segment->value(*record);
+/// What has settled of the range, from the place on; where the last refill ended, if the tree is the same.
+Result<void> HistoryCursor::open_settled(const warm::View& view) {
+    if (settled_ && view.tree == tree_) return {};
+    settled_.reset();
+    tree_ = view.tree;
+    auto history = cold::KeyHistory::open(*tree_, key_, {after_, std::min(upto_, view.cut)}, options_.reverse);
+    if (!history) return std::unexpected(std::move(history.error()));
+    settled_.emplace(std::move(*history));
+    return {};
+}
+
+Result<void> HistoryCursor::add_settled(std::size_t entries) {
+    for (; settled_->valid() && batch_.size() < entries && batch_.bytes() < batch_bytes_;) {
+        const Version version = settled_->version();
+        auto value = options_.keys_only ? Result<std::string_view>{} : settled_->value();
         if (!value) return std::unexpected(std::move(value.error()));
-        batch_.add(key_, *value, place.version, record->tombstone);
-        (options_.reverse ? after_ : upto_) = options_.reverse ? place.version : place.version - 1;
+        batch_.add(key_, *value, version, settled_->tombstone());
+        (options_.reverse ? after_ : upto_) = options_.reverse ? version : version - 1;
+        if (auto moved = settled_->next(); !moved) return moved;
     }
+    return {};
+}
+
+/// Goes on in the tree.
+Result<void> HistoryCursor::refill_settled(const warm::View& view, std::size_t entries) {
+    auto added = open_settled(view);
+    if (added) added = add_settled(entries);
+    if (!added) {
+        settled_.reset();  // what was added is shown, and the next refill begins behind it
+        return added;
+    }
+    if (settled_->valid()) return {};
     if (options_.reverse) {
-        after_ = whole->upto;
+        after_ = std::min(upto_, view.cut);
     } else {
-        upto_ = whole->after;
+        upto_ = after_;
     }
+    settled_.reset();
+    tree_.reset();
     done_ = after_ >= upto_;
     return {};
 }

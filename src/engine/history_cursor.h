@@ -1,8 +1,13 @@
 // HistoryCursor: every record of one key with a version in a range, newest first (reversed: oldest first).
+//
+// What has settled is read on from refill to refill while the tree is the same, which is held for that, as a scan does.
 #pragma once
 
+#include <cold/key_history.h>
 #include <engine/cursor_state.h>
 
+#include <memory>
+#include <optional>
 #include <string>
 
 namespace zverse::engine {
@@ -20,6 +25,8 @@ private:
     void refill_newest_first(hot::WriterSlot& slot, const warm::View& view, std::size_t entries);
     void refill_oldest_first(hot::WriterSlot& slot, const warm::View& view, std::size_t entries);
     [[nodiscard]] Result<void> refill_settled(const warm::View& view, std::size_t entries);
+    [[nodiscard]] Result<void> open_settled(const warm::View& view);
+    [[nodiscard]] Result<void> add_settled(std::size_t entries);
     [[nodiscard]] hot::Found older(hot::WriterSlot& slot, const hot::Found& found, Version cut);
     void add(const hot::Found& found);
 
@@ -27,6 +34,8 @@ private:
     const std::uint64_t hash_;
     Version after_;
     Version upto_;
+    std::shared_ptr<const cold::Tree> tree_;  ///< of settled_
+    std::optional<cold::KeyHistory> settled_;
 };
 
 }  // namespace zverse::engine

@@ -62,10 +62,12 @@ std::optional<MemoryPlan> plan_for(std::uint64_t budget, const MemoryNeeds& need
     plan.index_table_bytes = std::bit_floor(std::min(rings, budget) / 8);
     plan.cursor_batch_bytes = std::clamp(budget / 256, 64 * kKiB, kMiB);
     plan.changes_places = std::clamp<std::uint64_t>(budget / 8192, kKiB, 64 * kKiB);
+    plan.changes_sort_bytes = std::clamp(budget / 128, 128 * kKiB, 16 * kMiB);
     plan.parts[MemoryPlan::kIndex].bytes = plan.index_table_bytes + plan.index_table_bytes / 2;
     plan.parts[MemoryPlan::kRuns].bytes = rings / 64 * 33;
     plan.parts[MemoryPlan::kCache].bytes = std::min(cold::BlockCache::kBytesUsual, budget / 16);
-    plan.parts[MemoryPlan::kCursors].bytes = kCursors * (plan.cursor_batch_bytes + plan.changes_places * kPlaceBytes);
+    plan.parts[MemoryPlan::kCursors].bytes =
+        kCursors * (plan.cursor_batch_bytes + std::max(plan.changes_places * kPlaceBytes, plan.changes_sort_bytes));
     plan.parts[MemoryPlan::kSettled].bytes = budget / 32;
     plan.parts[MemoryPlan::kSpare].bytes = budget / 8;
     const std::uint64_t so_far = plan.total();

@@ -10,8 +10,10 @@
 //                                                     trimmed into new ones. Where batches of tiny records make more, a
 //                                                     flush is due at half of the share (warm/schedule.h)
 //   cache     M/16, at most 32 MiB                    decompressed blocks (cold/block_cache.h)
-//   cursors   of 4: M/256, from 64 KiB to 1 MiB each  what a cursor has copied, and the places that one over changes
-//             and 64 bytes for each of M/8192 places  sorts. More cursors at work take more than the share
+//   cursors   of 4: M/256, from 64 KiB to 1 MiB each  what a cursor has copied, and what one over changes sorts: places
+//             and M/128, from 128 KiB to 16 MiB       of records, 64 bytes for each of M/8192, 65,536 at most, or, when
+//                                                     it goes on behind those, records on their way to the disk. More
+//                                                     cursors at work take more than the share
 //   settled   M/32                                    the state of the manifest, the times of versions, and of each
 //                                                     segment what is known of it: a bit for each 256 bytes. That grows
 //                                                     with the store: 512 KiB for each GiB, and is not bounded
@@ -56,6 +58,7 @@ struct MemoryPlan {
     std::uint64_t index_table_bytes = 0;
     std::size_t cursor_batch_bytes = 0;
     std::size_t changes_places = 0;
+    std::size_t changes_sort_bytes = 0;
     std::size_t merges_max = 0;
     warm::JobMemory job;
 

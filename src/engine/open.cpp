@@ -155,6 +155,7 @@ Result<void> Opening::plan_memory_for(std::uint64_t ring_bytes, unsigned shards)
     auto plan = plan_memory(wanted != 0 ? wanted : std::max(ram_bytes() / 4, memory_needed(needs)), needs);
     if (!plan) return std::unexpected(std::move(plan.error()));
     engine_.memory_ = *plan;
+    if (engine_.internals_.changes_places != 0) engine_.memory_.changes_places = engine_.internals_.changes_places;
     return {};
 }
 
@@ -355,6 +356,7 @@ Result<void> Opening::recover() {
     if (auto placed = place_parts(); !placed) return placed;
     if (!options_.read_only) {
         if (auto cleared = engine_.cold_->remove_leftovers(); !cleared) return cleared;
+        engine_.spills_ = std::make_unique<cold::SpillSpace>(io(), engine_.cold_->directory());
     }
     if (auto repaired = hot::repair(rings_, judgement_, fields_.secret); !repaired) return repaired;
     watch.pause();  // the superblock's syncs cost the same however much there is to recover

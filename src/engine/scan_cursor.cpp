@@ -45,7 +45,10 @@ Result<void> ScanCursor::place_at(std::string_view key) {
     return {};
 }
 
-void ScanCursor::prepare() { engine_->runs().extend(kTailBytes); }
+Result<void> ScanCursor::prepare() {
+    engine_->runs().extend(kTailBytes);
+    return {};
+}
 
 bool ScanCursor::in_place(std::string_view key) const noexcept {
     if (options_.reverse) return (unbounded_ || key < place_ || (inclusive_ && key == place_)) && key >= range_.begin;

@@ -22,7 +22,7 @@ public:
 protected:
     [[nodiscard]] Result<void> refill(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) override;
     [[nodiscard]] Result<void> place_at(std::string_view key) override;
-    void prepare() override;
+    [[nodiscard]] Result<void> prepare() override;
     void lose_place() noexcept override {
         BatchCursor::lose_place();
         settled_.reset();

@@ -161,6 +161,17 @@ void add_scrub(const warm::ScrubFigures& figures, const Counter& counter, const 
           static_cast<double>(figures.corrupt_segments));
 }
 
+/// What cursors over changes put on the disk.
+template <class Counter>
+void add_spills(const cold::SpillSpace::Figures& figures, const Counter& counter) {
+    counter("zverse_spill_files_total", "Files without a name in which cursors over changes sorted.",
+            static_cast<double>(figures.files));
+    counter("zverse_spilled_runs_total", "Sorted runs written to them.", static_cast<double>(figures.runs));
+    counter("zverse_spilled_bytes_total", "Bytes of those runs.", static_cast<double>(figures.bytes));
+    counter("zverse_spill_failures_total", "Sorts given up because such a file failed.",
+            static_cast<double>(figures.failures));
+}
+
 using MemoryUses = std::vector<std::pair<MemoryPlan::PartNumber, std::uint64_t>>;
 
 /// What the budget was divided into, and what is taken of it, as far as it is counted.
@@ -263,6 +274,7 @@ Stats Engine::stats() {
     if (mover_ != nullptr) add_moves(mover_->figures(), counter);
     const warm::ScrubFigures scrub = mover_ != nullptr ? mover_->scrubber().figures() : warm::ScrubFigures{};
     add_scrub(scrub, counter, gauge);
+    add_spills(spills_ != nullptr ? spills_->figures() : cold::SpillSpace::Figures{}, counter);
     add_delays(tier_->pace(), counter, metrics);
     add_curves(queries_.look(), curves_, metrics);
 

@@ -8,6 +8,7 @@
 #include <zverse/store.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -35,6 +36,8 @@ struct Internals {
     std::chrono::milliseconds flush_age{std::chrono::minutes(10)};
     /// So many queries of history are observed before curves are chosen by them.
     double curve_queries_min = 64;
+    /// Places of records that a cursor over changes takes at once, before it sorts; 0: as many as memory allows.
+    std::size_t changes_places = 0;
     /// How fast segments are read again, from the moment of opening; else all in some days, and after a minute.
     std::optional<std::uint64_t> scrub_bytes_per_second;
     /// Pretend the machine has these nodes and CPUs (hwloc's synthetic syntax). Empty: what it has.

@@ -88,7 +88,7 @@ protected:
     }
     void expect_within(const char* phase) {
         const std::uint64_t peak = watch_.take_peak();
-        std::printf("%-10s %6.1f MiB of %.0f\n", phase, static_cast<double>(peak) / kMiB,
+        std::printf("%-12s %6.1f MiB of %.0f\n", phase, static_cast<double>(peak) / kMiB,
                     static_cast<double>(budget_) / kMiB);
         (void)std::fflush(stdout);  // it may take minutes
         EXPECT_LE(peak, budget_) << phase << '\n' << store_->stats().to_openmetrics();
@@ -130,6 +130,9 @@ TEST_F(MemoryTest, StaysWithinItsBudget) {
     expect_within("as of");
     EXPECT_GT(count(must(store_->changes({latest / 2, latest / 2 + latest / 500}))), latest / 1000);
     expect_within("changes");
+    EXPECT_GT(count(must(store_->changes({}))), latest / 2);
+    EXPECT_GT(store_->stats().value("zverse_spilled_runs_total"), 20.0);
+    expect_within("all changes");
     EXPECT_TRUE(must(store_->verify()).clean());
     expect_within("verify");
     must(store_->close());

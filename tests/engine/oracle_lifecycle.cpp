@@ -189,6 +189,8 @@ void Oracle::reopen() {
 }
 
 void Oracle::leave(bool clean) {
+    counts_["spilled sorts"] +=
+        static_cast<std::uint64_t>(store_->stats().value("zverse_spill_files_total").value_or(0));
     if (random_.one_in(2)) {
         snapshots_.clear();
         transactions_.clear();

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 
 namespace zverse::test {
@@ -26,6 +27,7 @@ struct Failures {
     std::atomic<bool> removes_fail{true};  ///< as other calls do
     std::atomic<bool> fail_reads{false};  ///< all of them, of files that are open
     std::function<void(const std::filesystem::path&)> before_call;  ///< set before the calls begin
+    std::string only;  ///< calls on other paths than those with it don't count; fixed before the first one
 
     /// The `nth` call from now (1: the next).
     void fail_call(std::uint64_t nth, int number, bool always) {
@@ -35,6 +37,7 @@ struct Failures {
     }
     void fail_no_more() { fail_at = 0; }
     [[nodiscard]] Result<void> count(const std::filesystem::path& path) {
+        if (!only.empty() && path.string().find(only) == std::string::npos) return {};
         const std::uint64_t call = ++calls;
         if (before_call) before_call(path);
         const std::uint64_t at = fail_at;

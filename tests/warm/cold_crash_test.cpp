@@ -183,7 +183,7 @@ void expect_whole(SimFileIo& io, const Written& written, Version before, Version
     const auto tree = (*tier)->tree();
     std::vector<cold::RecordPlace> places;
     const Version floor = (*tier)->state()->floor;
-    (void)must(cold::records_of_range(*tree, {}, {floor, cut}, false, 1'000'000, places));
+    (void)must(cold::records_of_range(io, *tree, {}, {floor, cut}, false, 1'000'000, places));
     std::size_t next = 0;
     for (const auto& [place, record] : written) {
         if (record.version <= floor || record.version > cut) continue;
