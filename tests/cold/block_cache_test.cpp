@@ -147,7 +147,7 @@ TEST_F(EvictedBlocks, StayForCursors) {
 TEST_F(EvictedBlocks, StayForRecordsThatWereRead) {
     std::vector<cold::RecordPlace> places;
     std::vector<std::pair<std::string, cold::HeldRecord>> held;
-    (void)must(cold::records_of_range(tree_, {}, {0, kVersionMax}, false, records_.size(), places));
+    (void)must(cold::records_of_range(*io_, tree_, {}, {0, kVersionMax}, false, records_.size(), places));
     ASSERT_EQ(places.size(), records_.size());
     for (const cold::RecordPlace& place : places) {
         std::string key;

@@ -7,6 +7,7 @@
 #include <cold/bulk_reader.h>
 #include <cold/segment_audit.h>
 #include <cold/segment_checksum.h>
+#include <cold/key_history.h>
 #include <cold/tree_records.h>
 #include <cold/tree_scan.h>
 
@@ -86,11 +87,14 @@ public:
     void list(bool reverse) {
         std::vector<cold::RecordPlace> places;
         std::string key;
-        (void)good(cold::records_of_range(tree_, {}, {0, kVersionMax}, reverse, 50, places));
+        (void)good(cold::records_of_range(io_, tree_, {}, {0, kVersionMax}, reverse, 50, places));
         for (std::size_t i = 0; i < places.size(); i += 5) (void)good(cold::read_record(places[i], key));
         for (std::size_t i = 0; i < sought_.size(); i += 9) {
-            (void)good(cold::records_of_key(tree_, sought_[i].key, {0, kVersionMax}, reverse, 50, places));
-            for (const cold::RecordPlace& place : places) (void)good(cold::read_record(place, key));
+            auto history = cold::KeyHistory::open(tree_, sought_[i].key, {0, kVersionMax}, reverse);
+            while (good(history) && history->valid()) {
+                (void)good(history->value());
+                if (!good(history->next())) break;
+            }
         }
     }
     /// As a merge reads it.
