@@ -35,8 +35,15 @@ CURSORS = [
         "engine/cursor_state.cpp",
         ("closed-cursor-goes-on", "a cursor shows its batch after the closing", [ORACLE],
          ("delivered_ < limit_ && !engine_->closed() && ", "delivered_ < limit_ && ")),
+        ("failed-batch-kept", "what was read before damage is shown, and shown again", [FLUSH],
+         ("            batch_.clear();  // the place is before it: the next move reads it again\n", "")),
         ("limit-of-batches", "a limit ends a cursor at a batch's end only", [ORACLE],
          ("if (delivered_ < limit_ && ", "if (")),
+    ),
+    *room(
+        "engine/history_cursor.cpp",
+        ("history-before-damage-lost", "a history goes on behind records that it did not show", [FLUSH],
+         ("    if (!filled && batch_.empty()) return filled;\n", "    if (!filled) return filled;\n")),
     ),
     *room(
         "cold/live_cursor.cpp",

@@ -28,6 +28,14 @@ hot::Found HistoryCursor::older(hot::WriterSlot& slot, const hot::Found& found, 
 }
 
 Result<void> HistoryCursor::refill(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) {
+    auto filled = refill_range(slot, view, entries);
+    // The place moves with each entry: those that were read are shown, and the next refill fails where this one did.
+    if (!filled && batch_.empty()) return filled;
+    if (!filled) done_ = false;
+    return {};
+}
+
+Result<void> HistoryCursor::refill_range(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) {
     // Above the cut the rings answer, up to it the tree. The floor says what history begins with.
     const Version settled = view.tree != nullptr ? view.cut : 0;
     if (options_.reverse) {

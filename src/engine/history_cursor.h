@@ -17,6 +17,7 @@ protected:
     [[nodiscard]] Result<void> refill(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) override;
 
 private:
+    [[nodiscard]] Result<void> refill_range(hot::WriterSlot& slot, const warm::View& view, std::size_t entries);
     void refill_newest_first(hot::WriterSlot& slot, const warm::View& view, std::size_t entries);
     void refill_oldest_first(hot::WriterSlot& slot, const warm::View& view, std::size_t entries);
     [[nodiscard]] Result<void> refill_settled(const warm::View& view, std::size_t entries);

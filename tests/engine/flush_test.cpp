@@ -8,9 +8,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -198,6 +200,59 @@ TEST_F(FlushTest, GivesTheRingsTheirSpaceBack) {
     must(store.close());
     store = open();
     EXPECT_GE(store.latest_version(), latest);
+/// Entries that come before the damage are shown once, if at all, however often one asks on.
+TEST_F(FlushTest, HistoriesAndChangesThatMeetDamageShowNothingTwice) {
+    std::vector<Version> versions;
+    const auto write = [&](Store& store, int count) {
+        for (int i = 0; i < count; ++i) {
+            // Outside of its block, so that what lies before it can be read.
+            const std::string value = "value " + std::to_string(versions.size()) + std::string(5000, 'x');
+            versions.push_back(must(store.put("key", value)));
+        }
+    };
+    {
+        Store store = open();
+        write(store, 6);
+        must(store.flush());
+        write(store, 4);
+        must(store.close());
+    }
+    for (const auto& file : std::filesystem::directory_iterator(path / "cold")) {
+        std::fstream bytes(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+        const std::string all(std::istreambuf_iterator<char>(bytes), {});
+        const std::size_t found = all.find("value 3xxx");
+        if (found == std::string::npos) continue;
+        bytes.seekp(static_cast<std::streamoff>(found));
+        bytes.put('#');
+    }
+    const Store store = open();
+    for (const bool reverse : {false, true}) {
+        for (const bool of_key : {false, true}) {
+            SCOPED_TRACE((of_key ? "history" : "changes") + std::string(reverse ? ", reversed" : ""));
+            Cursor cursor = must(of_key ? store.history("key", {}, {.reverse = reverse})
+                                        : store.changes({}, {}, {.reverse = reverse}));
+            std::vector<Version> shown;
+            int errors = 0;
+            for (int i = 0; i < 30; ++i) {
+                const Result<bool> moved = cursor.next();
+                if (!moved) {
+                    expect_error(moved, ErrorCode::corrupt, "offset");
+                    ++errors;
+                    continue;
+                }
+                ASSERT_TRUE(*moved) << "it went on behind the damage";
+                shown.push_back(cursor.entry().version);
+            }
+            EXPECT_GE(errors, 30 - 6);
+            // All on this side of the damage, or for changes as many as fit.
+            std::vector<Version> expected(versions.begin(), versions.begin() + 3);
+            if (of_key != reverse) expected.assign(versions.rbegin(), versions.rbegin() + 6);
+            if (!of_key) expected.resize(std::min(shown.size(), expected.size()));
+            EXPECT_EQ(shown, expected);
+        }
+    }
+}
+
     for (int i = 0; i < written; i += 7) ASSERT_EQ(must(store.get("key" + std::to_string(i))), value);
     EXPECT_EQ(all(must(store.scan({}, kLatest, {.keys_only = true}))).size(), static_cast<std::size_t>(written));
 }
