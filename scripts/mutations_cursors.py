@@ -4,6 +4,7 @@ from mutation import room
 
 ORACLE = "engine/oracle_test"
 FLUSH = "engine/flush_test"
+RETENTION = "engine/retention_test"
 WORKERS = "engine/workers_test"
 API = "engine/api_test"
 SEGMENT = "cold/segment_test"
@@ -44,6 +45,12 @@ CURSORS = [
         "engine/history_cursor.cpp",
         ("history-before-damage-lost", "a history goes on behind records that it did not show", [FLUSH],
          ("    if (!filled && batch_.empty()) return filled;\n", "    if (!filled) return filled;\n")),
+        ("history-from-before-the-floor", "a history shows what is left of before the floor", [RETENTION],
+         ("after_(std::max(versions.after, floor_)),", "after_(versions.after),")),
+        ("history-without-its-base", "a history begins with what was written after the floor", [RETENTION],
+         ("base_left_(versions.after < floor_ && versions.after < versions.upto),", "base_left_(false),")),
+        ("base-not-asked-for", "a history shows the state as of the floor, asked for or not", [RETENTION],
+         ("return version > versions_.after && version <= versions_.upto;", "return version > versions_.after;")),
     ),
     *room(
         "cold/live_cursor.cpp",

@@ -73,9 +73,10 @@ Result<Cursor> Engine::history(std::string_view key, VersionRange versions, cons
     const warm::View& view = views_->current();
     const auto range = resolve_range(versions, view);
     if (!range) return std::unexpected(range.error());
-    // What is kept now of the range stays.
+    // What is kept now of the range stays. It is held from its begin, or from the floor.
     auto held = pins_.pin_from(range->after);
-    auto cursor = std::make_unique<HistoryCursor>(shared_from_this(), std::move(held), key, *range, options);
+    const Version floor = held.version();
+    auto cursor = std::make_unique<HistoryCursor>(shared_from_this(), std::move(held), floor, key, *range, options);
     if (range->after < view.cut) cursor->asks({cold::QueryKind::history, *range, view.cut});
     return Cursor(std::move(cursor));
 }

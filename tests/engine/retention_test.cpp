@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace zverse::test {
 namespace {
@@ -173,6 +174,45 @@ TEST_F(RetentionTest, StopsAtSnapshotsAndNamedPins) {
     look();
     EXPECT_GT(store->floor(), held);
     check();
+}
+
+/// Of what is not above the floor some records are forgotten and others not yet.
+TEST_F(RetentionTest, HistoriesBeginWithTheStateAsOfTheFloor) {
+    options.retention.max_versions_behind = 1;
+    open();
+    const Version one = must(store->put("key", "a"));
+    must(store->flush());
+    const Version two = must(store->erase("key"));
+    const Version three = must(store->put("key", "c"));
+    must(store->flush());
+    must(store->put("other", "z"));
+    must(store->flush());
+    look();
+    ASSERT_GE(store->floor(), three);
+    const auto history = [&](VersionRange range, bool reverse) {
+        std::vector<Version> versions;
+        Cursor cursor = must(store->history("key", range, {.reverse = reverse}));
+        while (must(cursor.next())) versions.push_back(cursor.entry().version);
+        return versions;
+    };
+    using Versions = std::vector<Version>;
+    for (const bool read_only : {false, true}) {
+        options.read_only = read_only;
+        must(store->close());
+        open();
+        for (const bool reverse : {false, true}) {
+            EXPECT_EQ(history({}, reverse), Versions{three});
+            EXPECT_EQ(history({0, two}, reverse), Versions{}) << "it was another one as of the floor";
+            EXPECT_EQ(history({one, three}, reverse), Versions{three});
+            EXPECT_EQ(history({three, kLatest}, reverse), Versions{});
+        }
+    }
+    options.read_only = false;
+    must(store->close());
+    open();
+    const Version four = must(store->put("key", "d"));
+    EXPECT_EQ(history({}, false), (Versions{four, three}));
+    EXPECT_EQ(history({}, true), (Versions{three, four}));
 }
 
 TEST_F(RetentionTest, ForgetsWhatIsOld) {
