@@ -53,6 +53,13 @@ CURSORS = [
          ("return version > versions_.after && version <= versions_.upto;", "return version > versions_.after;")),
     ),
     *room(
+        "engine/read_path.cpp",
+        ("groups-not-pinned", "the floor moves past a read of many keys", [RETENTION],
+         ("    Version s = held.version();\n", "    Version s = held.version();\n    held = {};\n")),
+        ("groups-as-of-their-own", "a read of many keys is as of several versions", [RETENTION],
+         ("const bool one_group = keys.size() <= kGroup;", "const bool one_group = true;")),
+    ),
+    *room(
         "cold/live_cursor.cpp",
         ("begin-not-compared", "a scan begins at a restart point", [SLAB_MERGE, ORACLE],
          ("        } while (valid() && key_ < begin_);\n", "        } while (false);\n")),

@@ -10,10 +10,13 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -22,6 +25,11 @@ namespace {
 
 using namespace std::chrono_literals;
 using engine::StoreAccess;
+
+struct EndOfThread {
+    std::atomic<bool>& enough;
+    ~EndOfThread() { enough = true; }
+};
 
 class RetentionTest : public ::testing::Test {
 protected:
@@ -213,6 +221,40 @@ TEST_F(RetentionTest, HistoriesBeginWithTheStateAsOfTheFloor) {
     const Version four = must(store->put("key", "d"));
     EXPECT_EQ(history({}, false), (Versions{four, three}));
     EXPECT_EQ(history({}, true), (Versions{three, four}));
+}
+
+TEST_F(RetentionTest, ReadsOfManyKeysHoldTheirVersion) {
+    options.retention.max_versions_behind = 1;
+    open();
+    std::vector<std::string> names;
+    for (int i = 0; i < 10; ++i) names.push_back("key" + std::to_string(i));
+    std::vector<std::string_view> keys;  // so many that the floor moves meanwhile
+    for (std::size_t i = 0; i < 2'000'000; ++i) keys.emplace_back(names[i % names.size()]);
+    std::vector<std::optional<std::string>> values(keys.size());
+    const auto write_all = [&](int round) {
+        WriteBatch batch;
+        for (int i = 0; i < 10; ++i) batch.put("key" + std::to_string(i), std::to_string(round));
+        must(store->write(batch));
+    };
+    write_all(0);
+    std::atomic<bool> enough{false};
+    std::jthread writer([&] {
+        const EndOfThread end{enough};
+        for (int round = 1; round < 16; ++round) {
+            write_all(round);
+            if (round % 5 != 0) continue;
+            std::this_thread::sleep_for(1010ms);  // as often as retention looks
+            for (int i = 0; i < 5; ++i) write_all(100 * round + i);
+            must(store->flush());
+            for (const Version before = store->floor(); store->floor() == before;)
+                (void)must(StoreAccess::step(*store));
+        }
+    });
+    while (!enough) {
+        must(store->multi_get(keys, values));
+        ASSERT_TRUE(values[0].has_value());
+        ASSERT_EQ(std::ranges::count(values, values[0]), std::ssize(values)) << "all as of one version";
+    }
 }
 
 TEST_F(RetentionTest, ForgetsWhatIsOld) {
