@@ -5,6 +5,7 @@ from mutation import room
 ORACLE = "engine/oracle_test"
 FLUSH = "engine/flush_test"
 RETENTION = "engine/retention_test"
+PINS = "engine/pins_test"
 WORKERS = "engine/workers_test"
 API = "engine/api_test"
 SEGMENT = "cold/segment_test"
@@ -58,6 +59,9 @@ CURSORS = [
          ("    Version s = held.version();\n", "    Version s = held.version();\n    held = {};\n")),
         ("groups-as-of-their-own", "a read of many keys is as of several versions", [RETENTION],
          ("const bool one_group = keys.size() <= kGroup;", "const bool one_group = true;")),
+        ("floor-of-the-view", "floor() is behind what pins are held against", [PINS],
+         ("Version Engine::floor() const { return pins_.floor(); }",
+          "Version Engine::floor() const { return views_->current().floor; }")),
     ),
     *room(
         "cold/live_cursor.cpp",

@@ -53,7 +53,7 @@ Result<Version> Engine::resolve_version(Version as_of, const warm::View& view) c
                   "version " + std::to_string(as_of) + " is above the latest version " + std::to_string(latest)));
     }
     if (as_of < view.floor) [[unlikely]] {
-        return std::unexpected(too_old_error(as_of, view.floor));
+        return std::unexpected(too_old_error(as_of, pins_.floor()));
     }
     if (!lost_.empty() && is_lost(as_of)) [[unlikely]] {
         return std::unexpected(Error(ErrorCode::version_unknown,
@@ -284,11 +284,8 @@ Result<void> Engine::multi_get(std::span<const std::string_view> keys, std::span
 
 Version Engine::latest_version() const noexcept { return tier_->latest(); }
 
-Version Engine::floor() const {
-    hot::WriterSlot& slot = tier_->slots().mine();
-    const hot::PinGuard pin(tier_->epochs(), slot);
-    return views_->current().floor;
-}
+/// The one that pins are held against, which is announced before the view has it: a read that pins is refused below it.
+Version Engine::floor() const { return pins_.floor(); }
 
 Version Engine::durable_version() {
     const hot::ActiveCall call(*tier_);

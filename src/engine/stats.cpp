@@ -288,7 +288,7 @@ Stats Engine::stats() {
         double bytes = 0;
         for (const auto& run : view.runs) bytes += static_cast<double>(run->bytes());
         run_bytes = static_cast<std::uint64_t>(bytes);
-        gauge("zverse_floor_version", "Oldest version still answerable.", static_cast<double>(view.floor));
+        gauge("zverse_floor_version", "Oldest version still answerable.", static_cast<double>(pins_.floor()));
         add_settled(view, gauge);
         gauge("zverse_runs", "Sorted runs over the rings.", static_cast<double>(view.runs.size()));
         gauge("zverse_run_bytes", "Memory of the sorted runs.", bytes);
