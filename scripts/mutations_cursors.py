@@ -22,6 +22,8 @@ CURSORS = [
          ("        batch_.clear();\n        settled_.reset();\n", "        settled_.reset();\n")),
         ("failed-scan-kept", "a scan goes on behind the damage that it met", [FLUSH],
          ("        batch_.clear();\n        settled_.reset();\n", "        batch_.clear();\n")),
+        ("settled-scan-of-the-rings", "each refill looks at all that is newer than a scan", [FLUSH],
+         ("    if (as_of_ > view.cut) {\n", "    if (true) {\n")),
         ("seek-not-settled", "seek() moves only what the rings hold", [ORACLE],
          ("Result<void> ScanCursor::place_at(std::string_view key) {\n    settled_.reset();\n",
           "Result<void> ScanCursor::place_at(std::string_view key) {\n")),

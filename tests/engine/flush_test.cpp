@@ -158,6 +158,21 @@ TEST_F(FlushTest, CursorsGoOnWhereTheyWere) {
     EXPECT_EQ(changed, expected);
 }
 
+/// What they hold is newer, and each refill would look at all of it.
+TEST_F(FlushTest, AScanAsOfWhatHasSettledLeavesTheRingsAlone) {
+    Store store = open();
+    for (int i = 100; i < 300; ++i) must(store.put("key" + std::to_string(i), "old"));
+    must(store.flush());
+    const Version settled = store.latest_version();
+    for (int i = 100; i < 300; ++i) must(store.put("key" + std::to_string(i), "new"));
+    const auto looked_at = [&] { return store.stats().value("zverse_scan_ring_entries_total").value_or(-1); };
+    EXPECT_EQ(all(must(store.scan({}, settled))).size(), 200U);
+    EXPECT_EQ(all(must(store.scan({}, settled, {.reverse = true}))).front(), "key299=old");
+    EXPECT_EQ(looked_at(), 0);
+    EXPECT_EQ(all(must(store.scan({}))).front(), "key100=new");
+    EXPECT_GE(looked_at(), 200);
+}
+
 TEST_F(FlushTest, AScanThatMeetsDamageFailsAgainAtTheSamePlace) {
     {
         Store store = open();
@@ -185,21 +200,6 @@ TEST_F(FlushTest, AScanThatMeetsDamageFailsAgainAtTheSamePlace) {
     EXPECT_EQ(cursor.entry().key, "key1000");
 }
 
-TEST_F(FlushTest, GivesTheRingsTheirSpaceBack) {
-    Store store = open();
-    const std::string value(1000, 'v');
-    int written = 0;
-    for (int round = 0; round < 5; ++round) {
-        while (store.put("key" + std::to_string(written), value)) ++written;
-        must(store.flush());
-    }
-    EXPECT_GT(written, 4000) << "1 MiB of rings holds some 800";
-    for (int i = 0; i < written; i += 7) ASSERT_EQ(must(store.get("key" + std::to_string(i))), value);
-    const Version latest = store.latest_version();
-    EXPECT_EQ(store.durable_version(), latest);
-    must(store.close());
-    store = open();
-    EXPECT_GE(store.latest_version(), latest);
 /// Entries that come before the damage are shown once, if at all, however often one asks on.
 TEST_F(FlushTest, HistoriesAndChangesThatMeetDamageShowNothingTwice) {
     std::vector<Version> versions;
@@ -253,6 +253,21 @@ TEST_F(FlushTest, HistoriesAndChangesThatMeetDamageShowNothingTwice) {
     }
 }
 
+TEST_F(FlushTest, GivesTheRingsTheirSpaceBack) {
+    Store store = open();
+    const std::string value(1000, 'v');
+    int written = 0;
+    for (int round = 0; round < 5; ++round) {
+        while (store.put("key" + std::to_string(written), value)) ++written;
+        must(store.flush());
+    }
+    EXPECT_GT(written, 4000) << "1 MiB of rings holds some 800";
+    for (int i = 0; i < written; i += 7) ASSERT_EQ(must(store.get("key" + std::to_string(i))), value);
+    const Version latest = store.latest_version();
+    EXPECT_EQ(store.durable_version(), latest);
+    must(store.close());
+    store = open();
+    EXPECT_GE(store.latest_version(), latest);
     for (int i = 0; i < written; i += 7) ASSERT_EQ(must(store.get("key" + std::to_string(i))), value);
     EXPECT_EQ(all(must(store.scan({}, kLatest, {.keys_only = true}))).size(), static_cast<std::size_t>(written));
 }
