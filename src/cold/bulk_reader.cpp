@@ -37,6 +37,13 @@ Result<BlockReader> Segment::check_block(std::size_t number, std::span<const std
     return BlockReader(raw.data(), header_.slab_after);
 }
 
+Result<void> Segment::check_life(const StoredRecord& record, std::size_t block, std::uint32_t at) const {
+    const bool inside_slab = record.version > header_.slab_after && record.version <= header_.slab_upto;
+    if (inside_slab && record.superseded > record.version) [[likely]]
+        return {};
+    return std::unexpected(damaged(offset_of(block) + at, "a record's versions are not of its slab, or no life"));
+}
+
 Result<void> Segment::check_outside(const OutsideValue& place, std::uint64_t bytes) const {
     if (inside(place.offset, bytes) && place.offset % header_.unit_bytes == 0) return {};
     return std::unexpected(damaged(place.offset, "a value would lie there"));
@@ -162,6 +169,9 @@ Result<bool> BulkCursor::step() {
     if (!records_.read(at_, record_) || !records_.read_key(record_, key_bytes_)) {
         const Segment& segment = reader_->segment();
         return std::unexpected(segment.damaged(segment.offset_of(block_), "a block's records make no sense"));
+    }
+    if (auto good = reader_->segment().check_life(record_, block_, at_); !good) {
+        return std::unexpected(std::move(good.error()));
     }
     key_ = key_bytes_;
     at_ = record_.next;

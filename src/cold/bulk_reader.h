@@ -80,6 +80,8 @@ public:
     [[nodiscard]] const std::shared_ptr<const Segment>& shared_segment() const noexcept {
         return reader_->shared_segment();
     }
+    /// That the block of the record has.
+    [[nodiscard]] Error damaged(const char* what) const { return segment().damaged(segment().offset_of(block_), what); }
 
 private:
     BulkCursor(platform::FileIo& io, const Component& component, std::size_t piece_bytes) noexcept

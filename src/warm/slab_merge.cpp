@@ -35,6 +35,7 @@ Result<void> SlabMerge::take_key(std::uint64_t& bytes) {
     while (!heap_.empty() && cursors_[heap_[0]]->key() == key_) {
         cold::BulkCursor& cursor = *cursors_[heap_[0]];
         const cold::StoredRecord& stored = cursor.record();
+        if (stored.version >= newer) return std::unexpected(cursor.damaged("a key's versions do not fall"));
         const bool left = stored.is_outside && newer != cold::kOpen;
         auto value = left ? cursor.segment().unread_outside(stored.outside, stored.value_bytes) : cursor.value();
         if (!value) return std::unexpected(std::move(value.error()));
