@@ -26,7 +26,24 @@ Result<void> ColdTier::check_part(std::uint64_t component, const Segment& part) 
     return std::unexpected(part.damaged(0, "it does not follow the other parts of its component"));
 }
 
+/// What no edits of ours make, whatever their checksums say.
+Result<void> ColdTier::check_manifest() const {
+    const auto refuse = [this](const std::string& what) {
+        return std::unexpected(Error(ErrorCode::corrupt, "the manifest of " + store_.string() + " has " + what));
+    };
+    const ManifestState& state = manifest_.state();
+    if (state.floor > state.cut) {
+        return refuse("floor " + std::to_string(state.floor) + " above what has settled, version " +
+                      std::to_string(state.cut));
+    }
+    for (const auto& [id, component] : state.components) {
+        if (component.segments.empty()) return refuse("component " + std::to_string(id) + " without segments");
+    }
+    return {};
+}
+
 Result<void> ColdTier::open_components() {
+    if (auto good = check_manifest(); !good) return good;
     for (const auto& [id, state] : manifest_.state().components) {
         components_.parts[id].begin = state.begin;
         for (const std::uint64_t segment : state.segments) {

@@ -5,6 +5,7 @@
 #include <support/results.h>
 #include <support/temp_store.h>
 
+#include <cold/manifest.h>
 #include <cold/segment.h>
 #include <cold/segment_checksum.h>
 #include <engine/store_access.h>
@@ -46,6 +47,15 @@ protected:
     }
 
     [[nodiscard]] Result<Store> open() const { return engine::StoreAccess::open(path, options, internals); }
+
+    /// What the manifest says so far, and an edit of it.
+    void append(const std::function<void(const cold::ManifestState&, cold::Edit&)>& make) {
+        auto manifest = must(cold::Manifest::open(*io, path, uuid));
+        must(manifest.start_writing());
+        cold::Edit edit;
+        make(manifest.state(), edit);
+        must(manifest.append(edit));
+    }
 
     [[nodiscard]] std::vector<fs::path> segments() const {
         std::vector<fs::path> files;
@@ -98,6 +108,26 @@ protected:
     std::unique_ptr<platform::FileIo> io = platform::make_posix_file_io();
     std::uint64_t uuid[2] = {};
 };
+
+TEST_F(HostileTest, AComponentWithoutSegmentsIsCorrupt) {
+    append([](const cold::ManifestState&, cold::Edit& edit) {
+        edit.add_segment(900, 901);
+        edit.remove_segment(900, 901);
+    });
+    expect_error(open(), ErrorCode::corrupt, "component 900");
+}
+
+TEST_F(HostileTest, AFloorAboveTheCutIsCorrupt) {
+    append([](const cold::ManifestState& state, cold::Edit& edit) { edit.set_floor(state.cut); });
+    must(must(open()).close());
+    append([](const cold::ManifestState& state, cold::Edit& edit) { edit.set_floor(state.cut + 1); });
+    expect_error(open(), ErrorCode::corrupt, "floor");
+}
+
+TEST_F(HostileTest, ACutThatWasNeverReachedIsCorrupt) {
+    append([](const cold::ManifestState& state, cold::Edit& edit) { edit.set_cut(state.cut + 1'000'000'000); });
+    expect_error(open(), ErrorCode::corrupt, "clock limit");
+}
 
 TEST_F(HostileTest, MergesRefuseRecordsOfOtherSlabs) {
     expect_refused_by_merges(cold::SegmentKind::live, [](std::span<char> numbers) { numbers[2] = 0; });
