@@ -73,6 +73,8 @@ API = [
          ("if (component.segments.empty()) return refuse(", "if (false) return refuse(")),
         ("floor-anywhere", "the floor of a manifest may be above its cut", [HOSTILE],
          ("    if (state.floor > state.cut) {\n", "    if (false) {\n")),
+        ("missing-segment-untold", "a segment that is gone is the system's error", [HOSTILE],
+         ("if (!part && part.error().os_errno() == ENOENT) return missing_segment(segment);\n", "")),
         ("audit-strays-unseen", "a segment that the store never wrote is not found", [VERIFY],
          ("if (numbered && id <= ids) continue;", "continue;")),
     ),

@@ -2,6 +2,7 @@
 #include <cold/segment_checksum.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <set>
 
@@ -42,12 +43,18 @@ Result<void> ColdTier::check_manifest() const {
     return {};
 }
 
+Result<void> ColdTier::missing_segment(std::uint64_t segment) const {
+    return std::unexpected(Error(ErrorCode::corrupt, "segment file " + segment_path(directory(), segment).string() +
+                                                         ", which the manifest names, is missing"));
+}
+
 Result<void> ColdTier::open_components() {
     if (auto good = check_manifest(); !good) return good;
     for (const auto& [id, state] : manifest_.state().components) {
         components_.parts[id].begin = state.begin;
         for (const std::uint64_t segment : state.segments) {
             auto part = open_segment(segment);
+            if (!part && part.error().os_errno() == ENOENT) return missing_segment(segment);
             if (!part) return std::unexpected(std::move(part.error()));
             if (auto good = check_part(id, **part); !good) return good;
             components_.parts[id].segments.push_back(std::move(*part));

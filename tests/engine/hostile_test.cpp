@@ -129,6 +129,19 @@ TEST_F(HostileTest, ACutThatWasNeverReachedIsCorrupt) {
     expect_error(open(), ErrorCode::corrupt, "clock limit");
 }
 
+TEST_F(HostileTest, AMissingSegmentIsCorrupt) {
+    for (const bool read_only : {false, true}) {
+        options.read_only = read_only;
+        for (const fs::path& file : segments()) {
+            fs::rename(file, directory / "away");
+            expect_error(open(), ErrorCode::corrupt, file.filename().string() + ", which the manifest names");
+            fs::rename(directory / "away", file);
+        }
+    }
+    fs::rename(path / "cold", directory / "away");
+    expect_error(open(), ErrorCode::corrupt, "which the manifest names");
+}
+
 TEST_F(HostileTest, MergesRefuseRecordsOfOtherSlabs) {
     expect_refused_by_merges(cold::SegmentKind::live, [](std::span<char> numbers) { numbers[2] = 0; });
     expect_refused_by_merges(cold::SegmentKind::live, [](std::span<char> numbers) { numbers[2] = 127; });
