@@ -1,6 +1,6 @@
 // Goal:    files whose checksums are right and whose contents no store writes are refused by name, at open or by who
 //          reads them; so are files that are gone.
-// Method:  a small settled store; its manifest appended to, and records of its segments rewritten, with their checksums.
+// Method:  a small settled store; its manifest appended to, and records of segments rewritten, with their checksums.
 #include <support/file_tree.h>
 #include <support/results.h>
 #include <support/temp_store.h>
