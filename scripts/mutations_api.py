@@ -8,6 +8,7 @@ VERIFY = "engine/verify_test"
 SEGMENT_AUDIT = "cold/segment_audit_test"
 CHECKPOINT = "engine/checkpoint_test"
 COLD_COPY = "cold/cold_copy_test"
+HOSTILE = "engine/hostile_test"
 
 API = [
     *room(
@@ -68,6 +69,12 @@ API = [
     ),
     *room(
         "cold/cold_tier.cpp",
+        ("component-of-nothing", "a component may be without segments", [HOSTILE],
+         ("if (component.segments.empty()) return refuse(", "if (false) return refuse(")),
+        ("floor-anywhere", "the floor of a manifest may be above its cut", [HOSTILE],
+         ("    if (state.floor > state.cut) {\n", "    if (false) {\n")),
+        ("missing-segment-untold", "a segment that is gone is the system's error", [HOSTILE],
+         ("if (!part && part.error().os_errno() == ENOENT) return missing_segment(segment);\n", "")),
         ("audit-strays-unseen", "a segment that the store never wrote is not found", [VERIFY],
          ("if (numbered && id <= ids) continue;", "continue;")),
     ),

@@ -4,6 +4,8 @@ from mutation import room
 
 ORACLE = "engine/oracle_test"
 FLUSH = "engine/flush_test"
+RETENTION = "engine/retention_test"
+PINS = "engine/pins_test"
 WORKERS = "engine/workers_test"
 RETENTION = "engine/retention_test"
 API = "engine/api_test"
@@ -23,6 +25,8 @@ CURSORS = [
          ("        batch_.clear();\n        settled_.reset();\n", "        settled_.reset();\n")),
         ("failed-scan-kept", "a scan goes on behind the damage that it met", [FLUSH],
          ("        batch_.clear();\n        settled_.reset();\n", "        batch_.clear();\n")),
+        ("settled-scan-of-the-rings", "each refill looks at all that is newer than a scan", [FLUSH],
+         ("    if (as_of_ > view.cut) {\n", "    if (true) {\n")),
         ("seek-not-settled", "seek() moves only what the rings hold", [ORACLE],
          ("Result<void> ScanCursor::place_at(std::string_view key) {\n    settled_.reset();\n",
           "Result<void> ScanCursor::place_at(std::string_view key) {\n")),
@@ -38,8 +42,31 @@ CURSORS = [
         "engine/cursor_state.cpp",
         ("closed-cursor-goes-on", "a cursor shows its batch after the closing", [ORACLE],
          ("delivered_ < limit_ && !engine_->closed() && ", "delivered_ < limit_ && ")),
+        ("failed-batch-kept", "what was read before damage is shown, and shown again", [FLUSH],
+         ("            batch_.clear();  // the place is before it: the next move reads it again\n", "")),
         ("limit-of-batches", "a limit ends a cursor at a batch's end only", [ORACLE],
          ("if (delivered_ < limit_ && ", "if (")),
+    ),
+    *room(
+        "engine/history_cursor.cpp",
+        ("history-before-damage-lost", "a history goes on behind records that it did not show", [FLUSH],
+         ("    if (!filled && batch_.empty()) return filled;\n", "    if (!filled) return filled;\n")),
+        ("history-from-before-the-floor", "a history shows what is left of before the floor", [RETENTION],
+         ("after_(std::max(versions.after, floor_)),", "after_(versions.after),")),
+        ("history-without-its-base", "a history begins with what was written after the floor", [RETENTION],
+         ("base_left_(versions.after < floor_ && versions.after < versions.upto),", "base_left_(false),")),
+        ("base-not-asked-for", "a history shows the state as of the floor, asked for or not", [RETENTION],
+         ("return version > versions_.after && version <= versions_.upto;", "return version > versions_.after;")),
+    ),
+    *room(
+        "engine/read_path.cpp",
+        ("groups-not-pinned", "the floor moves past a read of many keys", [RETENTION],
+         ("    Version s = held.version();\n", "    Version s = held.version();\n    held = {};\n")),
+        ("groups-as-of-their-own", "a read of many keys is as of several versions", [RETENTION],
+         ("const bool one_group = keys.size() <= kGroup;", "const bool one_group = true;")),
+        ("floor-of-the-view", "floor() is behind what pins are held against", [PINS],
+         ("Version Engine::floor() const { return pins_.floor(); }",
+          "Version Engine::floor() const { return views_->current().floor; }")),
     ),
     *room(
         "cold/live_cursor.cpp",

@@ -15,6 +15,7 @@ SCRUBBER = "warm/scrubber_test"
 SCRUB = "engine/scrub_test"
 SCRUB_NO_MEMORY = "warm/scrubber_no_memory_test"
 RETENTION = "engine/retention_test"
+HOSTILE = "engine/hostile_test"
 
 MEMORY = [
     *room(
@@ -50,6 +51,10 @@ MEMORY = [
     ),
     *room(
         "cold/bulk_reader.cpp",
+        ("slab-unchecked", "merges take records of other slabs", [HOSTILE],
+         ("    if (inside_slab && record.superseded", "    if (record.superseded")),
+        ("life-unchecked", "merges take records that end before they begin", [HOSTILE],
+         ("    if (inside_slab && record.superseded > record.version) [[likely]]", "    if (inside_slab) [[likely]]")),
         ("bulk-block-unchecked", "a block read in bulk is believed", [SCRUB],
          ("    if (header.checksum != piece_checksum(stored.subspan(sizeof(header.checksum)), seed_, offset)) {",
           "    if (false) {")),

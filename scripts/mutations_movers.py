@@ -14,6 +14,7 @@ FLUSH = "engine/flush_test"
 RETENTION = "engine/retention_test"
 NO_MEMORY = "engine/no_memory_test"
 RACE = "engine/invariant_race_test"
+HOSTILE = "engine/hostile_test"
 
 JOBS = [
     *room(
@@ -104,6 +105,8 @@ JOBS = [
     ),
     *room(
         "warm/history_merge.cpp",
+        ("history-life-unchecked", "merges take histories of other slabs", [HOSTILE],
+         ("        if (auto good = part.check_life(stored, block_, at); !good) return good;\n", "")),
         ("history-guess-too-bold", "a part of histories takes more memory than it may", [MERGE],
          ("            if (!narrowest_ && writer_.waiting_share() > kShareMax) narrow();\n", "")),
         ("history-narrowed-twice", "records of a range that was narrowed come twice", [MERGE],

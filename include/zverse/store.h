@@ -208,7 +208,7 @@ public:
     /// Live keys of the range in key order.
     [[nodiscard]] Result<Cursor> scan(const KeyRange& range, Version as_of = kLatest,
                                       const ScanOptions& options = {}) const;
-    /// Every record of `key` with a version in the range, tombstones included, newest first (reverse: oldest).
+    /// Records of `key` in the range, tombstones too, newest first (reverse: oldest); up to floor() only the newest.
     [[nodiscard]] Result<Cursor> history(std::string_view key, VersionRange versions = {},
                                          const ScanOptions& options = {}) const;
     /// Every record with a version in the range and a key in `keys`, by version, then key; tombstones included.

@@ -37,6 +37,13 @@ Result<BlockReader> Segment::check_block(std::size_t number, std::span<const std
     return BlockReader(raw.data(), header_.slab_after);
 }
 
+Result<void> Segment::check_life(const StoredRecord& record, std::size_t block, std::uint32_t at) const {
+    const bool inside_slab = record.version > header_.slab_after && record.version <= header_.slab_upto;
+    if (inside_slab && record.superseded > record.version) [[likely]]
+        return {};
+    return std::unexpected(damaged(offset_of(block) + at, "a record's versions are not of its slab, or no life"));
+}
+
 Result<void> Segment::check_outside(const OutsideValue& place, std::uint64_t bytes) const {
     // Like blocks, values end where the index begins.
     const bool before_index = inside(place.offset, bytes) && place.offset + bytes <= header_.index.offset;
@@ -170,9 +177,7 @@ Error BulkCursor::damaged(const char* what) const {
 }
 
 bool BulkCursor::follows() const noexcept {
-    const SegmentHeader& header = reader_->segment().header();
-    return key_bytes_ > last_key_ && key_bytes_.size() <= kKeyBytesMax && record_.version > header.slab_after &&
-           record_.version <= header.slab_upto;
+    return key_bytes_ > last_key_ && key_bytes_.size() <= kKeyBytesMax;
 }
 
 Result<bool> BulkCursor::step() {
@@ -192,6 +197,9 @@ Result<bool> BulkCursor::step() {
         return std::unexpected(damaged("a block's records make no sense"));
     }
     if (!follows()) return std::unexpected(damaged("a record does not belong where it lies"));
+    if (auto good = reader_->segment().check_life(record_, block_, at_); !good) {
+        return std::unexpected(std::move(good.error()));
+    }
     key_ = key_bytes_;
     at_ = record_.next;
     return true;

@@ -4,6 +4,7 @@
 #include <cold/spill_space.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <set>
 
@@ -28,7 +29,29 @@ Result<void> ColdTier::check_part(std::uint64_t component, const Segment& part) 
     return std::unexpected(part.damaged(0, "it does not follow the other parts of its component"));
 }
 
+/// What no edits of ours make, whatever their checksums say.
+Result<void> ColdTier::check_manifest() const {
+    const auto refuse = [this](const std::string& what) {
+        return std::unexpected(Error(ErrorCode::corrupt, "the manifest of " + store_.string() + " has " + what));
+    };
+    const ManifestState& state = manifest_.state();
+    if (state.floor > state.cut) {
+        return refuse("floor " + std::to_string(state.floor) + " above what has settled, version " +
+                      std::to_string(state.cut));
+    }
+    for (const auto& [id, component] : state.components) {
+        if (component.segments.empty()) return refuse("component " + std::to_string(id) + " without segments");
+    }
+    return {};
+}
+
+Result<void> ColdTier::missing_segment(std::uint64_t segment) const {
+    return std::unexpected(Error(ErrorCode::corrupt, "segment file " + segment_path(directory(), segment).string() +
+                                                         ", which the manifest names, is missing"));
+}
+
 Result<void> ColdTier::open_components() {
+    if (auto good = check_manifest(); !good) return good;
     for (const auto& [id, state] : manifest_.state().components) {
         if (state.segments.empty()) {
             return std::unexpected(manifest_.damaged("component " + std::to_string(id) + " has no segments"));
@@ -36,6 +59,7 @@ Result<void> ColdTier::open_components() {
         components_.parts[id].begin = state.begin;
         for (const std::uint64_t segment : state.segments) {
             auto part = open_segment(segment);
+            if (!part && part.error().os_errno() == ENOENT) return missing_segment(segment);
             if (!part) return std::unexpected(std::move(part.error()));
             if (auto good = check_part(id, **part); !good) return good;
             components_.parts[id].segments.push_back(std::move(*part));

@@ -102,6 +102,8 @@ private:
           remover_(std::make_shared<FileRemover>(io)),
           manifest_(std::move(manifest)) {}
     [[nodiscard]] Result<std::shared_ptr<Segment>> open_segment(std::uint64_t segment) const;
+    [[nodiscard]] Result<void> check_manifest() const;
+    [[nodiscard]] Result<void> missing_segment(std::uint64_t segment) const;
     [[nodiscard]] Result<void> open_components();
     [[nodiscard]] Result<void> check_part(std::uint64_t component, const Segment& part) const;
     using Removed = std::vector<std::shared_ptr<Segment>>;

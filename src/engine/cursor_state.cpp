@@ -64,6 +64,8 @@ Result<bool> BatchCursor::next_batch() {
         if (!batch_.empty() || done_) continue;
         const hot::PinGuard pin(engine_->tier().epochs(), slot);
         if (auto filled = refill(slot, engine_->views().current(), wanted); !filled) {
+            batch_.clear();  // the place is before it: the next move reads it again
+            done_ = false;
             return std::unexpected(std::move(filled.error()));
         }
         batch_entries_ = std::min<std::size_t>(batch_entries_ * 4, kBatchEntries);

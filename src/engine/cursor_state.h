@@ -71,7 +71,8 @@ public:
 
 protected:
     /// Takes at most `entries` entries (or a few more) behind the place, and moves it; sets done_ at the end.
-    /// Called active and pinned. May leave the batch empty without being done.
+    /// Called active and pinned. May leave the batch empty without being done. What fails leaves the place as it was,
+    /// so that the next move fails the same way; the batch is dropped then.
     [[nodiscard]] virtual Result<void> refill(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) = 0;
     /// Scans only: puts the place just before `key`.
     [[nodiscard]] virtual Result<void> place_at(std::string_view key);

@@ -73,9 +73,10 @@ Result<Cursor> Engine::history(std::string_view key, VersionRange versions, cons
     const warm::View& view = views_->current();
     const auto range = resolve_range(versions, view);
     if (!range) return std::unexpected(range.error());
-    // What is kept now of the range stays.
+    // What is kept now of the range stays. It is held from its begin, or from the floor.
     auto held = pins_.pin_from(range->after);
-    auto cursor = std::make_unique<HistoryCursor>(shared_from_this(), std::move(held), key, *range, options);
+    const Version floor = held.version();
+    auto cursor = std::make_unique<HistoryCursor>(shared_from_this(), std::move(held), floor, key, *range, options);
     if (range->after < view.cut) cursor->asks({cold::QueryKind::history, *range, view.cut});
     return Cursor(std::move(cursor));
 }
@@ -87,11 +88,11 @@ Result<Cursor> Engine::changes(VersionRange versions, const KeyRange& keys, cons
     if (auto good = check_range(keys); !good) return std::unexpected(std::move(good.error()));
     const hot::PinGuard pin(tier_->epochs(), slot);
     const warm::View& view = views_->current();
-    if (versions.after < view.floor) {
-        return std::unexpected(Error(ErrorCode::version_too_old,
-                                     "changes after version " + std::to_string(versions.after) + ", below the floor " +
-                                         std::to_string(view.floor),
-                                     0, view.floor));
+    if (const Version floor = pins_.floor(); versions.after < floor) {
+        return std::unexpected(Error(
+            ErrorCode::version_too_old,
+            "changes after version " + std::to_string(versions.after) + ", below the floor " + std::to_string(floor), 0,
+            floor));
     }
     const auto range = resolve_range(versions, view);
     if (!range) return std::unexpected(range.error());

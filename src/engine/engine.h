@@ -168,7 +168,7 @@ private:
     /// Opening: what the manifest has pinned.
     [[nodiscard]] Result<void> load_pins(const cold::ManifestState& state, Version clock_limit);
     [[nodiscard]] Result<void> check_pin_change(const char* call, std::string_view name) const;
-    /// What pin() is asked for, held against the floor.
+    /// What pin(), or a read of several steps, is asked for, held against the floor.
     [[nodiscard]] Result<VersionPins::Pin> hold(Version version);
     [[nodiscard]] bool is_lost(Version version) const noexcept;
     /// `hit` keeps the value.

@@ -6,14 +6,18 @@
 
 namespace zverse::engine {
 
-HistoryCursor::HistoryCursor(std::shared_ptr<Engine> engine, VersionPins::Pin pin, std::string_view key,
+HistoryCursor::HistoryCursor(std::shared_ptr<Engine> engine, VersionPins::Pin pin, Version floor, std::string_view key,
                              VersionRange versions, const ScanOptions& options)
     : BatchCursor(std::move(engine), std::move(pin), versions.upto, options),
       key_(key),
       hash_(engine_->tier().hash(key)),
-      after_(versions.after),
-      upto_(versions.upto) {
-    done_ = after_ >= upto_;
+      versions_(versions),
+      floor_(floor),
+      base_left_(versions.after < floor_ && versions.after < versions.upto),
+      after_(std::max(versions.after, floor_)),
+      upto_(versions.upto),
+      range_left_(after_ < upto_) {
+    done_ = !range_left_ && !base_left_;
 }
 
 void HistoryCursor::add(const hot::Found& found) {
@@ -26,7 +30,34 @@ hot::Found HistoryCursor::older(hot::WriterSlot& slot, const hot::Found& found, 
 }
 
 Result<void> HistoryCursor::refill(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) {
-    // Above the cut the rings answer, up to it the tree. The floor says what history begins with.
+    const bool base_is_next = base_left_ && (options_.reverse || !range_left_);
+    auto filled = base_is_next ? add_base(slot, view) : refill_range(slot, view, entries);
+    // The place moves with each entry: those that were read are shown, and the next refill fails where this one did.
+    if (!filled && batch_.empty()) return filled;
+    done_ = !range_left_ && !base_left_;
+    return {};
+}
+
+/// The record that says what the key was as of the floor. Others that are not above it may be there or not.
+Result<void> HistoryCursor::add_base(hot::WriterSlot& slot, const warm::View& view) {
+    const auto asked_for = [this](Version version) { return version > versions_.after && version <= versions_.upto; };
+    if (const hot::Found found = engine_->tier().find(slot, key_, hash_, floor_, view.cut)) {
+        if (asked_for(found.version)) add(found);
+    } else if (view.tree != nullptr) {
+        cold::Tree::Hit hit;
+        if (auto asked = view.tree->find(key_, view.tree->hash(key_), floor_, hit); !asked) return asked;
+        if (hit && asked_for(hit.record.version)) {
+            auto value = options_.keys_only ? Result<std::string_view>{} : hit.segment->value(hit.record);
+            if (!value) return std::unexpected(std::move(value.error()));
+            batch_.add(key_, *value, hit.record.version, hit.record.tombstone);
+        }
+    }
+    base_left_ = false;
+    return {};
+}
+
+Result<void> HistoryCursor::refill_range(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) {
+    // Above the cut the rings answer, up to it the tree.
     const Version settled = view.tree != nullptr ? view.cut : 0;
     if (options_.reverse) {
         if (after_ < std::min(settled, upto_)) return refill_settled(view, entries);
@@ -36,11 +67,11 @@ Result<void> HistoryCursor::refill(hot::WriterSlot& slot, const warm::View& view
     bool hot_done = upto_ <= settled;
     if (!hot_done) {
         refill_newest_first(slot, view, entries);
-        hot_done = done_;
+        hot_done = !range_left_;
     }
     if (!hot_done || settled <= after_) return {};
     upto_ = std::min(upto_, settled);
-    done_ = false;
+    range_left_ = true;
     return batch_.size() < entries ? refill_settled(view, entries) : Result<void>{};
 }
 
@@ -83,7 +114,7 @@ Result<void> HistoryCursor::refill_settled(const warm::View& view, std::size_t e
     }
     settled_.reset();
     tree_.reset();
-    done_ = after_ >= upto_;
+    range_left_ = after_ < upto_;
     return {};
 }
 
@@ -95,7 +126,7 @@ void HistoryCursor::refill_newest_first(hot::WriterSlot& slot, const warm::View&
         upto_ = found.version - 1;
         found = older(slot, found, view.cut);
     }
-    done_ = true;
+    range_left_ = false;
 }
 
 /// A chain leads from new to old only: walk it, remember the last few places, and hand them out backwards.
@@ -106,10 +137,10 @@ void HistoryCursor::refill_oldest_first(hot::WriterSlot& slot, const warm::View&
          found = older(slot, found, view.cut)) {
         oldest[seen++ % entries] = found;
     }
-    done_ = seen <= entries;
+    range_left_ = seen > entries;
     for (std::size_t taken = 0; taken < std::min(seen, entries); ++taken) {
         if (batch_.bytes() >= batch_bytes_) {
-            done_ = false;
+            range_left_ = true;
             return;
         }
         const hot::Found& found = oldest[(seen - 1 - taken) % entries];

@@ -53,7 +53,7 @@ Result<Version> Engine::resolve_version(Version as_of, const warm::View& view) c
                   "version " + std::to_string(as_of) + " is above the latest version " + std::to_string(latest)));
     }
     if (as_of < view.floor) [[unlikely]] {
-        return std::unexpected(too_old_error(as_of, view.floor));
+        return std::unexpected(too_old_error(as_of, pins_.floor()));
     }
     if (!lost_.empty() && is_lost(as_of)) [[unlikely]] {
         return std::unexpected(Error(ErrorCode::version_unknown,
@@ -202,6 +202,18 @@ Result<bool> Engine::visit(std::string_view key, Version as_of, void (*on_entry)
     return true;
 }
 
+namespace {
+
+void put_value(std::optional<std::string>& value, std::string_view stored) {
+    if (value) {
+        hot::assign_apart(*value, stored);
+    } else {
+        value.emplace(stored);
+    }
+}
+
+}  // namespace
+
 Result<void> Engine::multi_get(std::span<const std::string_view> keys, std::span<std::optional<std::string>> values,
                                Version as_of) {
     hot::WriterSlot& slot = tier_->slots().mine();
@@ -220,7 +232,14 @@ Result<void> Engine::multi_get(std::span<const std::string_view> keys, std::span
     constexpr std::size_t kGroup = 16;
     std::array<std::uint64_t, kGroup> hashes, settled_hashes{};
     std::array<hot::OperationRef, kGroup> tops;
-    std::optional<Version> s;
+    VersionPins::Pin held;
+    const bool one_group = keys.size() <= kGroup;
+    if (!one_group) {  // the floor may move between them
+        auto pinned = hold(as_of);
+        if (!pinned) return std::unexpected(std::move(pinned.error()));
+        held = std::move(*pinned);
+    }
+    Version s = held.version();
     for (std::size_t begin = 0; begin < keys.size(); begin += kGroup) {
         const std::size_t count = std::min(kGroup, keys.size() - begin);
         for (std::size_t i = 0; i < count; ++i) {
@@ -229,9 +248,11 @@ Result<void> Engine::multi_get(std::span<const std::string_view> keys, std::span
         }
         const hot::PinGuard pin(tier_->epochs(), slot);
         const warm::View& view = views_->current();
-        const auto resolved = resolve_version(s.value_or(as_of), view);
-        if (!resolved) return std::unexpected(resolved.error());
-        s = *resolved;
+        if (one_group) {
+            const auto resolved = resolve_version(as_of, view);
+            if (!resolved) return std::unexpected(resolved.error());
+            s = *resolved;
+        }
         const cold::Tree* const tree = view.tree.get();
         for (std::size_t i = 0; tree != nullptr && i < count; ++i) {
             settled_hashes[i] = tree->hash(keys[begin + i]);
@@ -244,24 +265,16 @@ Result<void> Engine::multi_get(std::span<const std::string_view> keys, std::span
         }
         for (std::size_t i = 0; i < count; ++i) {
             std::optional<std::string>& value = values[begin + i];
-            const hot::Found found = tier_->find_from(slot, tops[i], keys[begin + i], *s, view.cut);
+            const hot::Found found = tier_->find_from(slot, tops[i], keys[begin + i], s, view.cut);
             if (!found) {
                 cold::Tree::Hit hit;
-                auto settled = find_settled(view, keys[begin + i], settled_hashes[i], *s, hit);
+                auto settled = find_settled(view, keys[begin + i], settled_hashes[i], s, hit);
                 if (!settled) return std::unexpected(std::move(settled.error()));
-                if (*settled && value) {
-                    hot::assign_apart(*value, hit.record.value);
-                } else if (*settled) {
-                    value.emplace(hit.record.value);
-                } else {
-                    value.reset();
-                }
+                *settled ? put_value(value, hit.record.value) : value.reset();
             } else if (found.tombstone()) {
                 value.reset();
-            } else if (value) {
-                hot::assign_apart(*value, found.op->value_behind(keys[begin + i]));
             } else {
-                value.emplace(found.value());
+                put_value(value, found.op->value_behind(keys[begin + i]));
             }
         }
         slot.count(hot::Counter::gets, count);
@@ -271,11 +284,8 @@ Result<void> Engine::multi_get(std::span<const std::string_view> keys, std::span
 
 Version Engine::latest_version() const noexcept { return tier_->latest(); }
 
-Version Engine::floor() const {
-    hot::WriterSlot& slot = tier_->slots().mine();
-    const hot::PinGuard pin(tier_->epochs(), slot);
-    return views_->current().floor;
-}
+/// The one that pins are held against, which is announced before the view has it: a read that pins is refused below it.
+Version Engine::floor() const { return pins_.floor(); }
 
 Version Engine::durable_version() {
     const hot::ActiveCall call(*tier_);

@@ -148,6 +148,7 @@ void ScanCursor::pick(const warm::View& view, std::size_t entries) {
             chosen = false;
             current = entry;
         }
+        ++scratch_->looked_at;
         const bool visible = entry.version <= as_of_ && entry.version > view.cut;
         // Forward a key's newest version comes first, reversed its oldest.
         if (visible && (!chosen || options_.reverse)) {
@@ -247,9 +248,16 @@ Result<void> ScanCursor::fill(std::size_t entries) {
 Result<void> ScanCursor::refill(hot::WriterSlot& slot, const warm::View& view, std::size_t entries) {
     Scratch& scratch = platform::PerThread<Scratch>::mine();
     scratch_ = &scratch;
-    collect_tails(slot, view);
-    open_sources(view);
-    pick(view, entries);
+    if (as_of_ > view.cut) {
+        collect_tails(slot, view);
+        open_sources(view);
+        scratch.looked_at = 0;
+        pick(view, entries);
+        slot.count(hot::Counter::scan_entries, scratch.looked_at);
+    } else {  // the rings answer above the cut only: what they hold is newer, or ignored
+        scratch.picked.clear();
+        exhausted_ = true;
+    }
     auto filled = open_settled(view);
     if (filled) filled = fill(entries);
     if (!filled) {

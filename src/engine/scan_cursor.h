@@ -71,6 +71,7 @@ private:
         std::vector<List> lists;
         std::vector<Source> heap;
         std::vector<warm::RunEntry> picked;
+        std::uint64_t looked_at = 0;  ///< entries, to pick some
     };
     Scratch* scratch_ = nullptr;  ///< during a refill
     bool exhausted_ = false;

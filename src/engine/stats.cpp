@@ -267,6 +267,8 @@ Stats Engine::stats() {
     counter("zverse_reader_persists_total", "Frames made durable by a reader.", sum(hot::Counter::reader_persists));
     counter("zverse_space_waits_total", "Writes that waited for space.", sum(hot::Counter::space_waits));
     counter("zverse_full_errors_total", "Writes that failed with full.", sum(hot::Counter::full_errors));
+    counter("zverse_scan_ring_entries_total", "Entries of the rings that scans looked at, shown or not.",
+            sum(hot::Counter::scan_entries));
     counter("zverse_syncs_total", "Syncs and group commits of the rings.",
             static_cast<double>(tier_->group_commit_count()));
     counter("zverse_run_entries_merged_total", "Run entries written by merging runs.",
@@ -300,7 +302,7 @@ Stats Engine::stats() {
         double bytes = 0;
         for (const auto& run : view.runs) bytes += static_cast<double>(run->bytes());
         run_bytes = static_cast<std::uint64_t>(bytes);
-        gauge("zverse_floor_version", "Oldest version still answerable.", static_cast<double>(view.floor));
+        gauge("zverse_floor_version", "Oldest version still answerable.", static_cast<double>(pins_.floor()));
         add_settled(view, gauge);
         gauge("zverse_runs", "Sorted runs over the rings.", static_cast<double>(view.runs.size()));
         gauge("zverse_run_bytes", "Memory of the sorted runs.", bytes);

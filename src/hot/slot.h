@@ -39,6 +39,7 @@ enum class Counter : std::uint8_t {
     reader_persists,
     space_waits,
     full_errors,
+    scan_entries,
     count,
 };
 

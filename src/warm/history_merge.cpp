@@ -162,6 +162,7 @@ Result<void> HistoryMerge::take_block() {
         if (!block->read(at, stored) || !block->read_key(stored, key_)) {
             return std::unexpected(part.damaged(part.offset_of(block_) + at, "no record lies there"));
         }
+        if (auto good = part.check_life(stored, block_, at); !good) return good;
         if (key_ < begin_ || key_ < inputs_[input_]->begin() || (end_ && key_ >= *end_)) continue;
         if (auto taken = take_record(stored, expired); !taken) return taken;
     }

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -177,6 +178,21 @@ TEST_F(FlushTest, AScanFindsWhatSettlesOnItsWay) {
     }
 }
 
+/// What they hold is newer, and each refill would look at all of it.
+TEST_F(FlushTest, AScanAsOfWhatHasSettledLeavesTheRingsAlone) {
+    Store store = open();
+    for (int i = 100; i < 300; ++i) must(store.put("key" + std::to_string(i), "old"));
+    must(store.flush());
+    const Version settled = store.latest_version();
+    for (int i = 100; i < 300; ++i) must(store.put("key" + std::to_string(i), "new"));
+    const auto looked_at = [&] { return store.stats().value("zverse_scan_ring_entries_total").value_or(-1); };
+    EXPECT_EQ(all(must(store.scan({}, settled))).size(), 200U);
+    EXPECT_EQ(all(must(store.scan({}, settled, {.reverse = true}))).front(), "key299=old");
+    EXPECT_EQ(looked_at(), 0);
+    EXPECT_EQ(all(must(store.scan({}))).front(), "key100=new");
+    EXPECT_GE(looked_at(), 200);
+}
+
 TEST_F(FlushTest, AScanThatMeetsDamageFailsAgainAtTheSamePlace) {
     {
         Store store = open();
@@ -202,6 +218,59 @@ TEST_F(FlushTest, AScanThatMeetsDamageFailsAgainAtTheSamePlace) {
     expect_error(cursor.next(), ErrorCode::corrupt, "offset");
     EXPECT_TRUE(must(cursor.seek("key1000")));
     EXPECT_EQ(cursor.entry().key, "key1000");
+}
+
+/// Entries that come before the damage are shown once, if at all, however often one asks on.
+TEST_F(FlushTest, HistoriesAndChangesThatMeetDamageShowNothingTwice) {
+    std::vector<Version> versions;
+    const auto write = [&](Store& store, int count) {
+        for (int i = 0; i < count; ++i) {
+            // Outside of its block, so that what lies before it can be read.
+            const std::string value = "value " + std::to_string(versions.size()) + std::string(5000, 'x');
+            versions.push_back(must(store.put("key", value)));
+        }
+    };
+    {
+        Store store = open();
+        write(store, 6);
+        must(store.flush());
+        write(store, 4);
+        must(store.close());
+    }
+    for (const auto& file : std::filesystem::directory_iterator(path / "cold")) {
+        std::fstream bytes(file.path(), std::ios::in | std::ios::out | std::ios::binary);
+        const std::string all(std::istreambuf_iterator<char>(bytes), {});
+        const std::size_t found = all.find("value 3xxx");
+        if (found == std::string::npos) continue;
+        bytes.seekp(static_cast<std::streamoff>(found));
+        bytes.put('#');
+    }
+    const Store store = open();
+    for (const bool reverse : {false, true}) {
+        for (const bool of_key : {false, true}) {
+            SCOPED_TRACE((of_key ? "history" : "changes") + std::string(reverse ? ", reversed" : ""));
+            Cursor cursor = must(of_key ? store.history("key", {}, {.reverse = reverse})
+                                        : store.changes({}, {}, {.reverse = reverse}));
+            std::vector<Version> shown;
+            int errors = 0;
+            for (int i = 0; i < 30; ++i) {
+                const Result<bool> moved = cursor.next();
+                if (!moved) {
+                    expect_error(moved, ErrorCode::corrupt, "offset");
+                    ++errors;
+                    continue;
+                }
+                ASSERT_TRUE(*moved) << "it went on behind the damage";
+                shown.push_back(cursor.entry().version);
+            }
+            EXPECT_GE(errors, 30 - 6);
+            // All on this side of the damage, or for changes as many as fit.
+            std::vector<Version> expected(versions.begin(), versions.begin() + 3);
+            if (of_key != reverse) expected.assign(versions.rbegin(), versions.rbegin() + 6);
+            if (!of_key) expected.resize(std::min(shown.size(), expected.size()));
+            EXPECT_EQ(shown, expected);
+        }
+    }
 }
 
 TEST_F(FlushTest, GivesTheRingsTheirSpaceBack) {

@@ -158,6 +158,34 @@ TEST_F(PinsTest, TheFloorAndOtherReaders) {
     EXPECT_EQ(StoreAccess::raise_floor(store, store.latest_version()), store.latest_version());
 }
 
+/// From its announcement on, before a view has it.
+TEST_F(PinsTest, WhatIsNotBelowTheFloorCanBeRead) {
+    Store store = open();
+    must(store.put("key", "1"));
+    const Version two = must(store.put("key", "2"));
+    must(store.put("key", "3"));
+    ASSERT_EQ(StoreAccess::raise_floor(store, two), two);
+    const Version floor = store.floor(), latest = store.latest_version();
+    EXPECT_EQ(floor, two);
+    for (Version version = floor; version <= latest; ++version) {
+        must(store.get("key", version));
+        must(store.scan({}, version));
+        must(store.changes({version, kLatest}));
+        must(store.pin("pin" + std::to_string(version), version));
+    }
+    const auto below = store.changes({floor - 1, kLatest});
+    expect_error(below, ErrorCode::version_too_old);
+    EXPECT_EQ(below.error().version(), floor);
+    for (const bool reverse : {false, true}) {
+        Cursor history = must(store.history("key", {}, {.reverse = reverse}));
+        for (const char* value : {reverse ? "2" : "3", reverse ? "3" : "2"}) {
+            ASSERT_TRUE(must(history.next()));
+            EXPECT_EQ(history.entry().value, value) << "what the rings have of what was before is not shown";
+        }
+        EXPECT_FALSE(must(history.next()));
+    }
+}
+
 TEST_F(PinsTest, AFailedCallLeavesAllAsItWas) {
     const auto failures = std::make_shared<Failures>();
     internals.wrap_io = failing_io(failures);

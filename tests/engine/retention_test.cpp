@@ -12,11 +12,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -26,6 +28,11 @@ namespace {
 
 using namespace std::chrono_literals;
 using engine::StoreAccess;
+
+struct EndOfThread {
+    std::atomic<bool>& enough;
+    ~EndOfThread() { enough = true; }
+};
 
 class RetentionTest : public ::testing::Test {
 protected:
@@ -223,6 +230,79 @@ TEST_F(RetentionTest, StopsAtSnapshotsAndNamedPins) {
     look();
     EXPECT_GT(store->floor(), held);
     check();
+}
+
+/// Of what is not above the floor some records are forgotten and others not yet.
+TEST_F(RetentionTest, HistoriesBeginWithTheStateAsOfTheFloor) {
+    options.retention.max_versions_behind = 1;
+    open();
+    const Version one = must(store->put("key", "a"));
+    must(store->flush());
+    const Version two = must(store->erase("key"));
+    const Version three = must(store->put("key", "c"));
+    must(store->flush());
+    must(store->put("other", "z"));
+    must(store->flush());
+    look();
+    ASSERT_GE(store->floor(), three);
+    const auto history = [&](VersionRange range, bool reverse) {
+        std::vector<Version> versions;
+        Cursor cursor = must(store->history("key", range, {.reverse = reverse}));
+        while (must(cursor.next())) versions.push_back(cursor.entry().version);
+        return versions;
+    };
+    using Versions = std::vector<Version>;
+    for (const bool read_only : {false, true}) {
+        options.read_only = read_only;
+        must(store->close());
+        open();
+        for (const bool reverse : {false, true}) {
+            EXPECT_EQ(history({}, reverse), Versions{three});
+            EXPECT_EQ(history({0, two}, reverse), Versions{}) << "it was another one as of the floor";
+            EXPECT_EQ(history({one, three}, reverse), Versions{three});
+            EXPECT_EQ(history({three, kLatest}, reverse), Versions{});
+        }
+    }
+    options.read_only = false;
+    must(store->close());
+    open();
+    const Version four = must(store->put("key", "d"));
+    EXPECT_EQ(history({}, false), (Versions{four, three}));
+    EXPECT_EQ(history({}, true), (Versions{three, four}));
+}
+
+TEST_F(RetentionTest, ReadsOfManyKeysHoldTheirVersion) {
+    options.retention.max_versions_behind = 1;
+    open();
+    std::vector<std::string> names;
+    for (int i = 0; i < 10; ++i) names.push_back("key" + std::to_string(i));
+    std::vector<std::string_view> keys;  // so many that the floor moves meanwhile
+    for (std::size_t i = 0; i < 2'000'000; ++i) keys.emplace_back(names[i % names.size()]);
+    std::vector<std::optional<std::string>> values(keys.size());
+    const auto write_all = [&](int round) {
+        WriteBatch batch;
+        for (int i = 0; i < 10; ++i) batch.put("key" + std::to_string(i), std::to_string(round));
+        must(store->write(batch));
+    };
+    write_all(0);
+    std::atomic<bool> enough{false};
+    std::jthread writer([&] {
+        const EndOfThread end{enough};
+        for (int round = 1; round < 16; ++round) {
+            write_all(round);
+            if (round % 5 != 0) continue;
+            std::this_thread::sleep_for(1010ms);  // as often as retention looks
+            for (int i = 0; i < 5; ++i) write_all(100 * round + i);
+            must(store->flush());
+            for (const Version before = store->floor(); store->floor() == before;)
+                (void)must(StoreAccess::step(*store));
+        }
+    });
+    while (!enough) {
+        must(store->multi_get(keys, values));
+        ASSERT_TRUE(values[0].has_value());
+        ASSERT_EQ(std::ranges::count(values, values[0]), std::ssize(values)) << "all as of one version";
+    }
 }
 
 TEST_F(RetentionTest, ForgetsWhatIsOld) {
