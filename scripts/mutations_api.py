@@ -69,8 +69,6 @@ API = [
     ),
     *room(
         "cold/cold_tier.cpp",
-        ("component-of-nothing", "a component may be without segments", [HOSTILE],
-         ("if (component.segments.empty()) return refuse(", "if (false) return refuse(")),
         ("floor-anywhere", "the floor of a manifest may be above its cut", [HOSTILE],
          ("    if (state.floor > state.cut) {\n", "    if (false) {\n")),
         ("missing-segment-untold", "a segment that is gone is the system's error", [HOSTILE],

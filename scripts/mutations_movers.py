@@ -101,7 +101,7 @@ JOBS = [
     *room(
         "warm/flush_job.cpp",
         ("settled-not-noted", "nobody but the manifest knows what settled", ["engine/lost_manifest_test"],
-         ("        if (auto noted = at_.note_settled(cut_); !noted) return std::unexpected(std::move(noted.error()));\n", "")),
+         ("    if (auto noted = at_.note_settled(cut_); !noted) return std::unexpected(std::move(noted.error()));\n", "")),
     ),
     *room(
         "warm/history_merge.cpp",

@@ -176,9 +176,7 @@ Error BulkCursor::damaged(const char* what) const {
     return segment.damaged(segment.offset_of(block_), what);
 }
 
-bool BulkCursor::follows() const noexcept {
-    return key_bytes_ > last_key_ && key_bytes_.size() <= kKeyBytesMax;
-}
+bool BulkCursor::follows() const noexcept { return key_bytes_ > last_key_ && key_bytes_.size() <= kKeyBytesMax; }
 
 Result<bool> BulkCursor::step() {
     if (at_ == records_.end()) {

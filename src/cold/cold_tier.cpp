@@ -1,7 +1,7 @@
 #include <cold/cold_tier.h>
 #include <cold/segment_checksum.h>
-#include <platform/answer.h>
 #include <cold/spill_space.h>
+#include <platform/answer.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -38,9 +38,6 @@ Result<void> ColdTier::check_manifest() const {
     if (state.floor > state.cut) {
         return refuse("floor " + std::to_string(state.floor) + " above what has settled, version " +
                       std::to_string(state.cut));
-    }
-    for (const auto& [id, component] : state.components) {
-        if (component.segments.empty()) return refuse("component " + std::to_string(id) + " without segments");
     }
     return {};
 }

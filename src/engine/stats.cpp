@@ -267,7 +267,7 @@ Stats Engine::stats() {
     counter("zverse_reader_persists_total", "Frames made durable by a reader.", sum(hot::Counter::reader_persists));
     counter("zverse_space_waits_total", "Writes that waited for space.", sum(hot::Counter::space_waits));
     counter("zverse_full_errors_total", "Writes that failed with full.", sum(hot::Counter::full_errors));
-    counter("zverse_scan_ring_entries_total", "Entries of the rings that scans looked at, shown or not.",
+    counter("zverse_scan_ring_entries_total", "Entries of rings that scans looked at.",
             sum(hot::Counter::scan_entries));
     counter("zverse_syncs_total", "Syncs and group commits of the rings.",
             static_cast<double>(tier_->group_commit_count()));

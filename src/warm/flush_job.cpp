@@ -123,9 +123,7 @@ Progress FlushJob::bury() {
 
 Result<Progress> FlushJob::free() {
     // Before the space is used again, so that whoever opens the store knows what the manifest must say.
-    if (at_.note_settled) {
-        if (auto noted = at_.note_settled(cut_); !noted) return std::unexpected(std::move(noted.error()));
-    }
+    if (auto noted = at_.note_settled(cut_); !noted) return std::unexpected(std::move(noted.error()));
     if (auto moved = at_.tier.move_free_heads(ends_); !moved) return std::unexpected(std::move(moved.error()));
     return Progress::done;
 }

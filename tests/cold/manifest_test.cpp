@@ -45,7 +45,7 @@ Edit random_edit(Random& random, const ManifestState& state) {
             case 4: edit.add_time(id, static_cast<std::int64_t>(random.below(1'000'000'000'000))); break;
             case 5: edit.remove_times_before(id); break;
             default:
-                edit.add_segment(100 + id, random.below(1'000'000));
+                edit.add_segment(100 + id, 8 + random.below(1'000'000));  // which stays, and so does the component
                 edit.set_begin(100 + id, random.bytes(random.below(300)));
                 edit.add_segment(100 + id, 7);
                 if (random.one_in(3)) edit.remove_segment(100 + id, 7);

@@ -55,7 +55,8 @@ public:
                 .add_times = [this](Version, Version upto, cold::Edit& edit) { edit.add_time(upto, ++times); },
                 .wall_clock_nanoseconds = [] { return std::int64_t{1}; },
                 .wanted_floor = [] { return Version{0}; },
-                .raise_floor = [](Version wanted) { return wanted; }};
+                .raise_floor = [](Version wanted) { return wanted; },
+                .note_settled = [](Version) { return Result<void>(); }};
     }
 
     Version put(std::string_view key, std::string_view value) {

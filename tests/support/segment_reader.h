@@ -5,9 +5,9 @@
 #include <support/results.h>
 
 #include <cold/bulk_reader.h>
+#include <cold/key_history.h>
 #include <cold/segment_audit.h>
 #include <cold/segment_checksum.h>
-#include <cold/key_history.h>
 #include <cold/tree_records.h>
 #include <cold/tree_scan.h>
 
