@@ -296,8 +296,7 @@ Stats Engine::stats() {
     gauge("zverse_read_only", "1 when writes are refused.", tier_->refusal() ? 1 : 0);
     std::uint64_t run_bytes = 0;
     {
-        hot::WriterSlot& slot = tier_->slots().mine();
-        const hot::PinGuard pin(tier_->epochs(), slot);
+        const hot::PinGuard pin(tier_->epochs(), tier_->slots().mine());
         const warm::View& view = views_->current();
         double bytes = 0;
         for (const auto& run : view.runs) bytes += static_cast<double>(run->bytes());
