@@ -10,7 +10,8 @@
 //   Linearizable  once put returned, every later get sees it; once a get saw it, no later get misses it.
 //   Stable        a read as of v <= latest_version() gives the same answer for ever, while v >= floor().
 //   Atomic        all operations of a batch or transaction carry one version and appear together.
-//   Honest        a read returns the stored bytes or an error. After a failed sync the store is read-only.
+//   Honest        a read returns the stored bytes or an error. After a failed sync of the hot tier the store is
+//                 read-only.
 //   Errors        nothing throws, but what a visit() callback throws comes out of visit(); every call after close()
 //                 returns `closed`. Without memory a call returns `full` and has done nothing; what can't return an
 //                 Error says below what it does instead.
