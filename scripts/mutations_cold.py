@@ -112,8 +112,6 @@ COLD = [
     ),
     *room(
         "cold/segment_writer.cpp",
-        ("record-that-does-not-fit", "a segment is written that nobody can read", [SEGMENT],
-         ("    if (!fits(record)) {", "    if (false) {")),
         ("posting-once", "only the first stretch of a key is posted", [SEGMENT],
          ("|| last_key_ != record.key || record.version > last_version_)", "|| last_key_ != record.key)")),
     ),
@@ -165,7 +163,10 @@ COLD = [
     *room(
         "cold/bulk_reader.cpp",
         ("merge-takes-any-record", "a merge believes where a record says that it belongs", [HOSTILE],
-         ("    if (!follows()) return std::unexpected(damaged(\"a record does not belong where it lies\"));\n", "")),
+         ("        return {};\n    return std::unexpected(damaged(offset_of(block) + at, \"a record does not belong where it lies\"));",
+          "        return {};\n    return {};")),
+        ("merge-takes-any-order", "a merge takes keys that do not rise", [HOSTILE],
+         ("    if (key_bytes_ <= last_key_) return std::unexpected(damaged(\"a record's key is not above the one before\"));\n", "")),
         ("merge-behind-the-blocks", "a merge goes on behind the last block", [HOSTILE],
          ("    if (cursor->block_ == part.zones().blocks()) return std::unexpected(part.damaged_zones());\n", "")),
     ),

@@ -52,9 +52,9 @@ MEMORY = [
     *room(
         "cold/bulk_reader.cpp",
         ("slab-unchecked", "merges take records of other slabs", [HOSTILE],
-         ("    if (inside_slab && record.superseded", "    if (record.superseded")),
+         ("    if (inside_slab && has_key && record.superseded", "    if (record.superseded")),
         ("life-unchecked", "merges take records that end before they begin", [HOSTILE],
-         ("    if (inside_slab && record.superseded > record.version) [[likely]]", "    if (inside_slab) [[likely]]")),
+         ("    if (inside_slab && has_key && record.superseded > record.version) [[likely]]", "    if (inside_slab) [[likely]]")),
         ("bulk-block-unchecked", "a block read in bulk is believed", [SCRUB],
          ("    if (header.checksum != piece_checksum(stored.subspan(sizeof(header.checksum)), seed_, offset)) {",
           "    if (false) {")),

@@ -106,7 +106,7 @@ JOBS = [
     *room(
         "warm/history_merge.cpp",
         ("history-life-unchecked", "merges take histories of other slabs", [HOSTILE],
-         ("        if (auto good = part.check_life(stored, block_, at); !good) return good;\n", "")),
+         ("        if (auto good = part.check_record(stored, key_, block_, at); !good) return good;\n", "")),
         ("history-guess-too-bold", "a part of histories takes more memory than it may", [MERGE],
          ("            if (!narrowest_ && writer_.waiting_share() > kShareMax) narrow();\n", "")),
         ("history-narrowed-twice", "records of a range that was narrowed come twice", [MERGE],
@@ -168,8 +168,7 @@ JOBS = [
         ("histories-merge-beside-a-merge", "a merge of histories takes the level of a merge", [MERGE],
          ("    while (running.levels.contains(choice.level) ||\n", "    while (false ||\n")),
         ("compactions-at-a-low-level", "what was compacted is merged again with small ones", [COMPACTION],
-         ("    for (const auto& input : inputs) level = std::max(level, input->level());\n    MergeChoice choice = choice_of(tree, std::move(inputs), level);\n    choice.compacts",
-          "    MergeChoice choice = choice_of(tree, std::move(inputs), level);\n    choice.compacts")),
+         ("    const std::uint32_t level = std::max(highest_level(inputs), 1U);\n", "    const std::uint32_t level = 1;\n")),
         ("histories-never-merge", "compactions leave histories alone", [COMPACTION],
          ("    all.resize(std::min(small, cold::kReplacedMax));", "    all.clear();")),
         ("histories-merge-unbounded", "more histories merge than a segment can name", [MERGE],

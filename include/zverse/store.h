@@ -273,9 +273,9 @@ public:
     /// Flushes, then merges all that is settled into one run by key, and small histories into larger ones, and applies
     /// the retention; waits. Reads of the latest state then look into one segment, as-of reads into a few more (about
     /// the logarithm of the store's size, however often this is called). `range`: what must be compacted; what lies
-    /// beside it may be, too. Cost: the newest record of every key is read and written; a superseded one again whenever
-    /// its history grew threefold. Merges of what is written meanwhile go on. Any thread. Not inside a visit callback
-    /// (invalid_argument). Errors: as flush().
+    /// beside it may be, too. Cost: the newest record of every key is read and written; a superseded one again when
+    /// what it lies in grows by half or more. Merges of what is written meanwhile go on. Any thread. Not inside a
+    /// visit callback (invalid_argument). Errors: as flush().
     [[nodiscard]] Result<void> compact(const KeyRange& range = {});
 
     /// A store of its own in `dir`, with all that this one holds, while it goes on: flushes, then links the segments.

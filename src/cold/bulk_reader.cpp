@@ -37,11 +37,13 @@ Result<BlockReader> Segment::check_block(std::size_t number, std::span<const std
     return BlockReader(raw.data(), header_.slab_after);
 }
 
-Result<void> Segment::check_life(const StoredRecord& record, std::size_t block, std::uint32_t at) const {
+Result<void> Segment::check_record(const StoredRecord& record, std::string_view key, std::size_t block,
+                                   std::uint32_t at) const {
     const bool inside_slab = record.version > header_.slab_after && record.version <= header_.slab_upto;
-    if (inside_slab && record.superseded > record.version) [[likely]]
+    const bool has_key = !key.empty() && key.size() <= kKeyBytesMax;
+    if (inside_slab && has_key && record.superseded > record.version) [[likely]]
         return {};
-    return std::unexpected(damaged(offset_of(block) + at, "a record's versions are not of its slab, or no life"));
+    return std::unexpected(damaged(offset_of(block) + at, "a record does not belong where it lies"));
 }
 
 Result<void> Segment::check_outside(const OutsideValue& place, std::uint64_t bytes) const {
@@ -176,8 +178,6 @@ Error BulkCursor::damaged(const char* what) const {
     return segment.damaged(segment.offset_of(block_), what);
 }
 
-bool BulkCursor::follows() const noexcept { return key_bytes_ > last_key_ && key_bytes_.size() <= kKeyBytesMax; }
-
 Result<bool> BulkCursor::step() {
     if (at_ == records_.end()) {
         Result<void> entered;
@@ -194,10 +194,10 @@ Result<bool> BulkCursor::step() {
     if (!records_.read(at_, record_) || !records_.read_key(record_, key_bytes_)) {
         return std::unexpected(damaged("a block's records make no sense"));
     }
-    if (!follows()) return std::unexpected(damaged("a record does not belong where it lies"));
-    if (auto good = reader_->segment().check_life(record_, block_, at_); !good) {
+    if (auto good = reader_->segment().check_record(record_, key_bytes_, block_, at_); !good) {
         return std::unexpected(std::move(good.error()));
     }
+    if (key_bytes_ <= last_key_) return std::unexpected(damaged("a record's key is not above the one before"));
     key_ = key_bytes_;
     at_ = record_.next;
     return true;

@@ -97,8 +97,6 @@ private:
     [[nodiscard]] Result<void> enter_block();
     /// To the next record; false behind the last one.
     [[nodiscard]] Result<bool> step();
-    /// Whether a segment may have the record, behind the one before: what is wrong with one is wrong with its merge.
-    [[nodiscard]] bool follows() const noexcept;
 
     platform::FileIo& io_;
     const Component& component_;

@@ -138,8 +138,9 @@ public:
                                                   std::vector<std::byte>& raw) const;
     [[nodiscard]] Result<void> check_outside(const OutsideValue& place, std::uint64_t bytes) const;
     [[nodiscard]] Result<void> check_outside(const OutsideValue& place, std::span<const std::byte> bytes) const;
-    /// Whether a record, at a place of a block, has versions that a writer takes for granted.
-    [[nodiscard]] Result<void> check_life(const StoredRecord& record, std::size_t block, std::uint32_t at) const;
+    /// Whether a record, at a place of a block, has the key and the versions that a writer takes for granted.
+    [[nodiscard]] Result<void> check_record(const StoredRecord& record, std::string_view key, std::size_t block,
+                                            std::uint32_t at) const;
     /// Where a value that lies outside is, not looked at.
     [[nodiscard]] Result<std::string_view> unread_outside(const OutsideValue& place, std::uint64_t bytes) const;
     /// What a damaged record makes of a call.

@@ -66,17 +66,7 @@ Result<OutsideValue> SegmentWriter::write_outside(std::string_view value) {
     return place;
 }
 
-bool SegmentWriter::fits(const Record& record) const noexcept {
-    return record.version > plan_.slab_after && record.version <= plan_.slab_upto &&
-           record.superseded > record.version && record.key.size() <= kKeyBytesMax;
-}
-
 Result<void> SegmentWriter::add(const Record& record) {
-    if (!fits(record)) {
-        return std::unexpected(Error(ErrorCode::corrupt, "a record of version " + std::to_string(record.version) +
-                                                             " that was read does not fit " + stream_.path().string() +
-                                                             " at offset " + std::to_string(stream_.position())));
-    }
     if (block_.full() || (block_ends_ && !block_.empty())) {
         if (auto done = end_block(); !done) return done;
     }

@@ -69,8 +69,6 @@ private:
     [[nodiscard]] Result<void> end_block();
     [[nodiscard]] Result<void> write_index();
     [[nodiscard]] Result<void> write_section(Section& section, std::span<const std::byte> bytes);
-    /// Whether the slab may have the record. What a merge read may lie, and no segment is written that can't be read.
-    [[nodiscard]] bool fits(const Record& record) const noexcept;
     void note(const Record& record);
     void describe(const std::optional<std::string>& range_end);
 

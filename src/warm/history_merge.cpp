@@ -142,7 +142,8 @@ Result<std::uint64_t> HistoryMerge::read_block() {
             continue;
         }
         if (reader_ == nullptr) {
-            auto reader = cold::BulkReader::open(io_, part);
+            auto reader =
+                cold::BulkReader::open(io_, part, cold::BulkReader::kPieceBytesUsual, cold::BulkReader::Takes::blocks);
             if (!reader) return std::unexpected(std::move(reader.error()));
             reader_ = std::move(*reader);
         }
@@ -162,7 +163,7 @@ Result<void> HistoryMerge::take_block() {
         if (!block->read(at, stored) || !block->read_key(stored, key_)) {
             return std::unexpected(part.damaged(part.offset_of(block_) + at, "no record lies there"));
         }
-        if (auto good = part.check_life(stored, block_, at); !good) return good;
+        if (auto good = part.check_record(stored, key_, block_, at); !good) return good;
         if (key_ < begin_ || key_ < inputs_[input_]->begin() || (end_ && key_ >= *end_)) continue;
         if (auto taken = take_record(stored, expired); !taken) return taken;
     }

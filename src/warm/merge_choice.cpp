@@ -29,6 +29,12 @@ bool is_taken(const Tree& tree, std::uint32_t level, Version after, Version upto
     });
 }
 
+std::uint32_t highest_level(const Tree::Components& components) noexcept {
+    std::uint32_t level = 0;
+    for (const auto& component : components) level = std::max(level, component->level());
+    return level;
+}
+
 /// Of live components, `level` or the first one above it that is free.
 MergeChoice choice_of(const Tree& tree, Tree::Components inputs, std::uint32_t level) {
     MergeChoice choice;
@@ -137,14 +143,12 @@ void MergeChoice::fill(cold::SlabPlan& plan, std::uint64_t live_id, std::uint64_
 
 std::optional<MergeChoice> choose_merge(const Tree& tree, std::size_t fan_in, const MergesRunning& running) {
     if (Tree::Components inputs = unfinished(tree, running); !inputs.empty()) {
-        const std::uint32_t level = inputs.front()->level() + 1;
+        const std::uint32_t level = highest_level(inputs) + 1;
         MergeChoice choice = choice_of(tree, std::move(inputs), level);
         find_output(tree, choice);
         if (!running.levels.contains(choice.level)) return choice;
     }
-    std::uint32_t levels = 0;
-    for (const auto& component : tree.live()) levels = std::max(levels, component->level() + 1);
-    for (std::uint32_t level = 0; level < levels; ++level) {
+    for (std::uint32_t level = 0, highest = highest_level(tree.live()); level <= highest; ++level) {
         Tree::Components inputs = neighbours(tree, level, fan_in, running);
         if (inputs.size() != fan_in) continue;
         MergeChoice choice = choice_of(tree, std::move(inputs), level + 1);
@@ -162,8 +166,7 @@ std::optional<MergeChoice> choose_compaction(const Tree& tree, Version upto) {
         inputs.erase(inputs.begin(), inputs.end() - static_cast<std::ptrdiff_t>(cold::kReplacedMax));
     }
     // As high as the largest one, so that it is not merged again with a few small ones.
-    std::uint32_t level = 1;
-    for (const auto& input : inputs) level = std::max(level, input->level());
+    const std::uint32_t level = std::max(highest_level(inputs), 1U);
     MergeChoice choice = choice_of(tree, std::move(inputs), level);
     choice.compacts = true;
     return choice;

@@ -9,9 +9,10 @@
 // level of its output: the first one, from that of its inputs up, at which nothing of its slab lies.
 //
 // Histories are merged by compactions only, any of them into one, as those of a logarithmic method (Bentley and Saxe,
-// J. Algorithms 1, 1980): the smallest ones, as long as the next one is not larger than twice all before it. So each
-// that is left is larger than twice all smaller ones together, and there are about log3 of their bytes at most, however
-// often a store is compacted; and a record is written again about as often.
+// J. Algorithms 1, 1980): in the order of size, all up to the last one that is not larger than twice those before it
+// together. So each that is left is larger than twice all smaller ones, and there are about log3 of their bytes at
+// most, however often a store is compacted. The largest one taken grows by half at least, the others threefold, and so
+// often a record is written again.
 #pragma once
 
 #include <cold/component.h>

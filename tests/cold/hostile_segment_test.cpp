@@ -22,27 +22,12 @@ using cold::Segment;
 using cold::SegmentHeader;
 
 constexpr std::uint64_t kStore[2] = {7, 8};
-constexpr std::string_view kCompressed = "zstd ";  ///< in front of the curve
 constexpr std::uint64_t kHuge = ~std::uint64_t{0};
 
 class HostileSegment : public ::testing::TestWithParam<const char*> {
 protected:
     HostileSegment() {
-        plan_.store[0] = kStore[0];
-        plan_.store[1] = kStore[1];
-        plan_.segment = 1;
-        const std::string pattern = GetParam();
-        plan_.compress = compressed();
-        plan_.kind = pattern.empty() ? cold::SegmentKind::live : cold::SegmentKind::history;
-        plan_.slab_after = world_.after;
-        plan_.slab_upto = world_.upto;
-        plan_.curve = must(cold::Curve::parse(pattern.substr(plan_.compress ? kCompressed.size() : 0)));
-        if (plan_.compress) {
-            world_.texts = true;
-            plan_.dictionary = some_dictionary(random_);
-        }
-        plan_.block_bytes = 1024;
-        world_.live = live();
+        plan_ = plan_of_shape(GetParam(), kStore, random_, world_);
         records_ = random_records(random_, world_);
         records_[0].tombstone = false;
         records_[0].value = random_.bytes(6000);
@@ -50,7 +35,7 @@ protected:
         (void)write_segment(*io_, path_, plan_, records_);
         good_ = read_file(path_);
     }
-    [[nodiscard]] static bool compressed() { return std::string_view(GetParam()).starts_with(kCompressed); }
+    [[nodiscard]] static bool compressed() { return std::string_view(GetParam()).starts_with(kCompressedShape); }
     [[nodiscard]] static bool live() { return std::string_view(GetParam()).empty(); }
 
     [[nodiscard]] SegmentForge forge() const { return {good_, kStore, 1}; }

@@ -19,26 +19,12 @@ namespace {
 using cold::Segment;
 
 constexpr std::uint64_t kStore[2] = {7, 8};
-constexpr std::string_view kCompressed = "zstd ";  ///< in front of the curve
 
 class SegmentDamage : public ::testing::TestWithParam<const char*> {
 protected:
     SegmentDamage() {
-        plan_.store[0] = kStore[0];
-        plan_.store[1] = kStore[1];
-        plan_.segment = 1;
-        const std::string pattern = GetParam();
-        plan_.compress = pattern.starts_with(kCompressed);
-        plan_.kind = pattern.empty() ? cold::SegmentKind::live : cold::SegmentKind::history;
-        plan_.slab_upto = world_.upto;
-        plan_.curve = must(cold::Curve::parse(pattern.substr(plan_.compress ? kCompressed.size() : 0)));
-        if (plan_.compress) {
-            world_.records = 400;
-            world_.texts = true;
-            plan_.dictionary = some_dictionary(random_);
-        }
-        plan_.block_bytes = 1024;
-        world_.live = plan_.kind == cold::SegmentKind::live;
+        plan_ = plan_of_shape(GetParam(), kStore, random_, world_);
+        if (plan_.compress) world_.records = 400;
         records_ = random_records(random_, world_);
         for (const std::size_t i : {0, 3}) {  // two that are looked for lie outside their block
             records_[i].tombstone = false;

@@ -387,38 +387,6 @@ TEST_F(SegmentTest, TheCacheTellsBlocksOfDifferentSegmentsApart) {
     }
 }
 
-/// A merge may have read it from a segment that lies.
-TEST_F(SegmentTest, TakesNoRecordThatNobodyCouldRead) {
-    cold::SegmentPlan plan;
-    plan.slab_after = 10;
-    plan.slab_upto = 20;
-    cold::SegmentWriter writer = must(cold::SegmentWriter::create(*io_, directory_ / "lies", std::move(plan)));
-    const std::string long_key(kKeyBytesMax + 1, 'k');
-    for (const cold::Record& lie : {cold::Record{"key", "value", 10}, cold::Record{"key", "value", 21},
-                                    cold::Record{"key", "value", 15, 15}, cold::Record{long_key, "value", 15}}) {
-        expect_error(writer.add(lie), ErrorCode::corrupt, "lies at offset");
-    }
-    must(writer.add({std::string_view(long_key).substr(1), "value", 20}));
-    must(writer.add({"key", "value", 11, 12}));
-}
-
-TEST_F(SegmentTest, HoldsAHugeValue) {
-    OwnRecord record{.key = "k", .value = std::string(std::size_t{150} << 20, 'v'), .version = 1};
-    record.value.back() = 'w';
-    cold::SegmentPlan plan;
-    plan.slab_upto = 1;
-    plan.unit_bytes = cold::unit_bytes_for(std::uint64_t{3} << 30);
-    EXPECT_GT(plan.unit_bytes, cold::kUnitBytes);
-    EXPECT_EQ(cold::unit_bytes_for(std::uint64_t{100} << 20), cold::kUnitBytes);
-    (void)write_segment(*io_, directory_ / "huge", plan, {record, {.key = "l", .value = "small", .version = 1}});
-    const std::uint64_t store[2] = {0, 0};
-    const auto segment = must(Segment::open(*io_, directory_ / "huge", store, 0));
-    const auto found = must(find_in(*segment, "k", cold::hash_key("k", cold::segment_seed(store, 0)), kOpen));
-    ASSERT_TRUE(found);
-    EXPECT_EQ(must(segment->value(found.record)), record.value);
-    EXPECT_TRUE(must(find_in(*segment, "l", cold::hash_key("l", cold::segment_seed(store, 0)), kOpen)));
-}
-
 TEST_F(SegmentTest, WhatTheMediumDoesNotGiveIsAnError) {
     // Behind the end of a file whoever touches a mapping gets a SIGBUS, as from a medium that fails.
     const auto nothing = must(io_->create_zeroed(directory_ / "nothing", 0));

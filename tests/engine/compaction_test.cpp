@@ -9,6 +9,7 @@
 #include <support/seed.h>
 #include <support/temp_store.h>
 #include <support/threads.h>
+#include <support/wait.h>
 
 #include <gtest/gtest.h>
 
@@ -82,11 +83,7 @@ protected:
             const std::filesystem::directory_iterator all(path_ / "cold");
             return static_cast<double>(std::distance(begin(all), end(all)));
         };
-        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-        while (files() != metric(store, "zverse_segments")) {
-            ASSERT_LT(std::chrono::steady_clock::now(), deadline) << files() << " files of segments";
-            std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        }
+        wait_until([&] { return files() == metric(store, "zverse_segments"); });
     }
 
     const SeedScope seed_;

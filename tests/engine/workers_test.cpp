@@ -9,6 +9,7 @@
 #include <support/seed.h>
 #include <support/temp_store.h>
 #include <support/threads.h>
+#include <support/wait.h>
 
 #include <platform/topology.h>
 
@@ -36,16 +37,6 @@ using engine::Internals;
 using engine::StoreAccess;
 
 double metric(const Store& store, std::string_view name) { return store.stats().value(name).value_or(-1); }
-
-/// Waits for what workers do; fails the test after a minute.
-template <class Reached>
-void wait_until(Reached&& reached) {
-    const auto deadline = std::chrono::steady_clock::now() + 60s;
-    while (!reached()) {
-        ASSERT_LT(std::chrono::steady_clock::now(), deadline);
-        std::this_thread::sleep_for(1ms);
-    }
-}
 
 class WorkersTest : public ::testing::Test {
 protected:

@@ -16,6 +16,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -61,6 +62,27 @@ inline std::vector<std::byte> some_dictionary(Random& random) {
     for (int i = 0; i < 20; ++i) text += random_text(random);
     const auto bytes = std::as_bytes(std::span(text));
     return {bytes.begin(), bytes.end()};
+}
+
+inline constexpr std::string_view kCompressedShape = "zstd ";  ///< in front of a curve
+
+/// For segment 1 of a store, with small blocks. `shape`: nothing for a live one, else the curve of a history. Says in
+/// `world` what records it is for.
+inline cold::SegmentPlan plan_of_shape(std::string_view shape, const std::uint64_t (&store)[2], Random& random,
+                                       RecordWorld& world) {
+    cold::SegmentPlan plan;
+    plan.store[0] = store[0];
+    plan.store[1] = store[1];
+    plan.segment = 1;
+    plan.compress = world.texts = shape.starts_with(kCompressedShape);
+    world.live = shape.empty();
+    plan.kind = world.live ? cold::SegmentKind::live : cold::SegmentKind::history;
+    plan.slab_after = world.after;
+    plan.slab_upto = world.upto;
+    plan.curve = must(cold::Curve::parse(plan.compress ? shape.substr(kCompressedShape.size()) : shape));
+    if (plan.compress) plan.dictionary = some_dictionary(random);
+    plan.block_bytes = 1024;
+    return plan;
 }
 
 inline std::string random_value(Random& random, const RecordWorld& world) {

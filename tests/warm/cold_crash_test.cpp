@@ -33,7 +33,11 @@ using Written = std::map<std::pair<Version, std::string>, OwnRecord>;
 
 class ColdWorld {
 public:
-    ColdWorld(Random& random, SimFileIo& io) : random_(random), io_(io) {}
+    /// In a directory of its own, which is durable.
+    ColdWorld(Random& random, SimFileIo& io) : random_(random), io_(io) {
+        must(io_.create_directories(kDirectory));
+        must(io_.sync_directory("/"));
+    }
 
     [[nodiscard]] Result<void> open() {
         tier_.reset();
@@ -218,8 +222,6 @@ TEST(ColdCrash, EveryPowerCutLeavesAWholeTree) {
     std::uint64_t merged = 0, histories_merged = 0, flushed = 0, retained = 0;
     for (std::uint64_t tried = 0; tried < cuts;) {
         SimFileIo io;
-        must(io.create_directories(kDirectory));
-        must(io.sync_directory("/"));
         ColdWorld world(random, io);
         must(world.open());
         for (int round = 0; round < 8; ++round) {
@@ -260,8 +262,6 @@ TEST(ColdCrash, ACallThatFailsOnceAtTheBeginningLosesNothingToAPowerCut) {
     std::uint64_t failed = 0;
     for (std::uint64_t tried = 0; tried < cuts;) {
         SimFileIo io;
-        must(io.create_directories(kDirectory));
-        must(io.sync_directory("/"));
         ColdWorld world(random, io);
         must(world.open());
         for (int round = 0; round < 8; ++round) {
@@ -278,7 +278,7 @@ TEST(ColdCrash, ACallThatFailsOnceAtTheBeginningLosesNothingToAPowerCut) {
             must(world.open());
         }
     }
-    std::printf("%lu of the beginnings failed\n", failed);
+    EXPECT_GT(failed, 0U);
 }
 
 /// Also without a crash: who fails once goes on, in the same process, and leaves no file that nobody needs.
@@ -289,7 +289,6 @@ TEST(ColdFailure, ACallThatFailsLosesNothingAndIsMadeUpFor) {
     std::uint64_t failures = 0;
     for (std::uint64_t tried = 0; tried < calls;) {
         SimFileIo io;
-        must(io.create_directories(kDirectory));
         ColdWorld world(random, io);
         must(world.open());
         for (int round = 0; round < 60; ++round, ++tried) {
