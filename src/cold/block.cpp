@@ -203,4 +203,26 @@ bool BlockReader::seek(std::string_view key, std::uint32_t& offset) const noexce
     return true;
 }
 
+/// Along a curve the versions of a key rise from cell to cell, and in a cell they fall; so what lies between a record
+/// and a lower one of its key behind it is of that key, and between them in version.
+bool BlockReader::skip_down(std::string_view key, Version as_of, std::uint32_t offset,
+                            StoredRecord& record) const noexcept {
+    std::uint32_t low = 0, high = restarts();  // restart points before `low` are not behind the record
+    while (low < high) {
+        const std::uint32_t middle = low + (high - low) / 2;
+        if (restart(middle) <= offset) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    for (; low < restarts(); ++low) {
+        StoredRecord below;
+        if (!read(restart(low), below)) return false;
+        if (below.suffix != key || below.version <= as_of || below.version >= record.version) break;
+        record = below;
+    }
+    return true;
+}
+
 }  // namespace zverse::cold

@@ -105,6 +105,10 @@ public:
     /// Finds in a block in (key, version descending) order: the offset of the last restart record whose key is below
     /// `key`, or begin(). False when the block is damaged.
     [[nodiscard]] bool seek(std::string_view key, std::uint32_t& offset) const noexcept;
+    /// Moves `record`, of `key` and above version `as_of`, down to the last restart record behind it that is so too.
+    /// False when the block is damaged.
+    [[nodiscard]] bool skip_down(std::string_view key, Version as_of, std::uint32_t offset,
+                                 StoredRecord& record) const noexcept;
 
 private:
     /// Behind the flags, at `at`.

@@ -1,8 +1,8 @@
 // Components: what one flush or merge made of one kind, as segments by key range; and the tree of all of them.
 //
 // A component stands for a slab of versions. Live ones hold what nothing in their slab supersedes, history ones what
-// was superseded inside it. Slabs of live components follow each other; those of history components nest, level by
-// level.
+// was superseded inside it. Slabs of live components follow each other, and so do those of the history components of
+// a level.
 //
 // Invariant T1: a record with version <= cut is in exactly one component that answers for its key, unless retention
 // dropped it; and a read as of v finds it in a live component, or in the one history component of each level whose slab

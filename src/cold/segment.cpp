@@ -9,6 +9,11 @@
 
 namespace zverse::cold {
 
+namespace {
+/// Of a search from one version of a key to an older one, before it goes by restart records.
+constexpr unsigned kStepsDown = 8;
+}  // namespace
+
 Segment::~Segment() {
     if (remover_ == nullptr) return;
     mapping_ = {};
@@ -310,7 +315,7 @@ Result<void> Segment::for_each_posting(std::string_view key, std::uint64_t hash,
         const IndexBucket& bucket = **found;
         unsigned matches = match_tags(bucket, tag_of(hash));
         // To ask the zones pays where a key has several stretches.
-        const bool ask_zones = header_.kind == SegmentKind::history && std::popcount(matches) > 1;
+        const bool ask_zones = header_.kind == SegmentKind::history && (matches & (matches - 1)) != 0;
         for (; matches != 0; matches &= matches - 1) {
             const std::uint32_t posting = bucket.postings[std::countr_zero(matches)];
             const std::uint64_t unit = posting >> kPostingOffsetBits;
@@ -343,11 +348,27 @@ Result<void> Segment::for_each_posting(std::string_view key, std::uint64_t hash,
     }
 }
 
-Result<bool> Segment::walk_down(BlockReader& reader, std::uint64_t unit, std::string_view key, Version as_of,
-                                StoredRecord& record) const {
+/// The first block behind `number` that may end the way down, by the zones: blocks in between hold nothing but versions
+/// of the key below `above` and above `as_of`.
+std::size_t Segment::block_down(std::size_t number, std::string_view key, Version as_of, Version above) const noexcept {
+    for (++number; number < zones_.blocks(); ++number) {
+        const Zone& zone = zones_.block(number);
+        const bool only_key = zones_.first_key(zone) == key && zones_.last_key(zone) == key;
+        if (!only_key || zone.version_min <= as_of || zone.version_max >= above) break;
+        above = zone.version_min;
+    }
+    return number;
+}
+
+Result<bool> Segment::walk_down(BlockReader& reader, std::uint64_t unit, std::uint32_t offset, std::string_view key,
+                                Version as_of, StoredRecord& record) const {
     std::optional<std::size_t> number;
     Version above = record.version;
-    while (record.version > as_of) {
+    for (unsigned steps = 0; record.version > as_of; ++steps) {
+        // Most keys have few versions. Of one with many the way goes by restart records, once in each block.
+        if (steps == kStepsDown && !reader.skip_down(key, as_of, offset, record)) {
+            return std::unexpected(damaged(unit * header_.unit_bytes + offset, "no restart record lies behind it"));
+        }
         std::uint32_t next = record.next;
         if (next >= reader.end()) {
             if (!number) {
@@ -355,18 +376,21 @@ Result<bool> Segment::walk_down(BlockReader& reader, std::uint64_t unit, std::st
                 if (!found) return std::unexpected(std::move(found.error()));
                 number = *found;
             }
-            if (++*number == zones_.blocks()) return false;
+            number = block_down(*number, key, as_of, record.version);
+            if (*number == zones_.blocks()) return false;
             auto behind = block(*number);
             if (!behind) return std::unexpected(std::move(behind.error()));
             reader = std::move(*behind);
             next = reader.begin();
             unit = zones_.block(*number).child;
+            steps = kStepsDown - 1;
         }
-        if (!reader.read(next, record)) {
-            return std::unexpected(damaged(unit * header_.unit_bytes + next, "no record lies there"));
+        offset = next;
+        above = record.version;
+        if (!reader.read(offset, record)) {
+            return std::unexpected(damaged(unit * header_.unit_bytes + offset, "no record lies there"));
         }
         if (!reader.has_key(record, key) || record.version > above) return false;
-        above = record.version;
     }
     return true;
 }
@@ -374,9 +398,9 @@ Result<bool> Segment::walk_down(BlockReader& reader, std::uint64_t unit, std::st
 Result<void> Segment::find(std::string_view key, std::uint64_t hash, Version as_of, Hit& best) const {
     return for_each_posting(
         key, hash, best.record.version, as_of,
-        [&](BlockReader& reader, std::uint64_t unit, std::uint32_t, StoredRecord& record) -> Result<bool> {
+        [&](BlockReader& reader, std::uint64_t unit, std::uint32_t offset, StoredRecord& record) -> Result<bool> {
             if (record.version > as_of) {
-                auto found = walk_down(reader, unit, key, as_of, record);
+                auto found = walk_down(reader, unit, offset, key, as_of, record);
                 if (!found) return std::unexpected(std::move(found.error()));
                 if (!*found) return header_.kind == SegmentKind::history;
             }

@@ -211,9 +211,11 @@ private:
     [[nodiscard]] bool stretch_may_hold(std::size_t block, std::string_view key, Version after,
                                         Version upto) const noexcept;
     [[nodiscard]] Result<std::size_t> block_number(std::uint64_t unit) const;
-    /// Walks down a stretch of the key to its newest record <= as_of, which is `reader`'s then.
-    [[nodiscard]] Result<bool> walk_down(BlockReader& reader, std::uint64_t unit, std::string_view key, Version as_of,
-                                         StoredRecord& record) const;
+    /// Walks down a stretch of the key, from `record` at `offset`, to its newest one <= as_of, which is `reader`'s then.
+    [[nodiscard]] Result<bool> walk_down(BlockReader& reader, std::uint64_t unit, std::uint32_t offset,
+                                         std::string_view key, Version as_of, StoredRecord& record) const;
+    [[nodiscard]] std::size_t block_down(std::size_t number, std::string_view key, Version as_of,
+                                         Version above) const noexcept;
 
     std::filesystem::path path_;
     platform::ReadMapping mapping_;

@@ -119,10 +119,13 @@ void add_settled(const warm::View& view, const Gauge& gauge) {
 }
 
 /// What the movers did.
-template <class Counter>
-void add_moves(const warm::MoverFigures& figures, const Counter& counter) {
+template <class Counter, class Gauge>
+void add_moves(const warm::MoverFigures& figures, const Counter& counter, const Gauge& gauge) {
+    gauge("zverse_merges_running", "Merges at work, of live runs and of histories.",
+          static_cast<double>(figures.merging));
     counter("zverse_flushes_total", "Flushes of the rings.", static_cast<double>(figures.flushes));
     counter("zverse_merges_total", "Merges of live runs.", static_cast<double>(figures.merges));
+    counter("zverse_packs_total", "Times that small histories became one.", static_cast<double>(figures.packs));
     counter("zverse_move_failures_total", "Flushes and merges that failed.", static_cast<double>(figures.failures));
     counter("zverse_settled_bytes_total", "Of keys and values that flushes moved.",
             static_cast<double>(figures.settled_bytes));
@@ -273,7 +276,7 @@ Stats Engine::stats() {
             static_cast<double>(tier_->group_commit_count()));
     counter("zverse_run_entries_merged_total", "Run entries written by merging runs.",
             static_cast<double>(runs_->merged_entries()));
-    if (mover_ != nullptr) add_moves(mover_->figures(), counter);
+    if (mover_ != nullptr) add_moves(mover_->figures(), counter, gauge);
     const warm::ScrubFigures scrub = mover_ != nullptr ? mover_->scrubber().figures() : warm::ScrubFigures{};
     add_scrub(scrub, counter, gauge);
     add_spills(spills_ != nullptr ? spills_->figures() : cold::SpillSpace::Figures{}, counter);

@@ -48,6 +48,11 @@ private:
 
 }  // namespace
 
+double waiting_bytes(const cold::Component& history) noexcept {
+    const double unpacked = history.parts().front()->compressed() ? kGuessedCompression : 1;
+    return static_cast<double>(history.bytes()) * unpacked + static_cast<double>(history.records()) * kGuessedOverhead;
+}
+
 HistoryMerge::HistoryMerge(platform::FileIo& io, cold::Tree::Components inputs, cold::SlabPlan plan, bool if_expired)
     : io_(io),
       inputs_(std::move(inputs)),
@@ -59,13 +64,12 @@ HistoryMerge::HistoryMerge(platform::FileIo& io, cold::Tree::Components inputs, 
               }()),
       looking_(if_expired),
       begin_(plan.range_begin) {
-    double bytes = 0, records = 1;
+    double bytes = 0, records = 0;
     for (const auto& input : inputs_) {
-        const bool compressed = input->parts().front()->compressed();
-        bytes += static_cast<double>(input->bytes()) * (compressed ? kGuessedCompression : 1);
+        bytes += waiting_bytes(*input);
         records += static_cast<double>(input->records());
     }
-    record_share_ = (kGuessedOverhead + bytes / records) / static_cast<double>(plan.waiting_bytes);
+    record_share_ = bytes / std::max(records, 1.0) / static_cast<double>(plan.waiting_bytes);
 }
 
 // ---- The range of a part.

@@ -23,6 +23,9 @@
 
 namespace zverse::warm {
 
+/// Memory that the records of a history take, about, until they are written along another curve.
+[[nodiscard]] double waiting_bytes(const cold::Component& history) noexcept;
+
 class HistoryMerge final : public PartMerge {
 public:
     HistoryMerge(platform::FileIo& io, cold::Tree::Components inputs, cold::SlabPlan plan, bool if_expired);

@@ -1,7 +1,6 @@
 #include <warm/merge_choice.h>
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 namespace zverse::warm {
@@ -10,24 +9,6 @@ namespace {
 
 using cold::Component;
 using cold::Tree;
-
-bool begun(const Component& component) noexcept { return !component.begin().empty(); }
-
-/// Whether `output` is what a merge makes of `input`.
-bool replaces(const Component& output, const Component& input) noexcept {
-    const cold::SegmentHeader& header = output.parts().back()->header();
-    const auto end = header.replaced.begin() + header.replaced_count;
-    return std::find(header.replaced.begin(), end, input.id()) != end;
-}
-
-/// Whether a version of (after, upto] has a history at the level, or will have one.
-bool is_taken(const Tree& tree, std::uint32_t level, Version after, Version upto) {
-    return std::ranges::any_of(tree.all(), [&](const auto& component) {
-        const bool overlaps = component->slab_after() < upto && after < component->slab_upto();
-        const bool may_have = component->kind() == cold::SegmentKind::history || in_the_making(tree, *component);
-        return component->level() == level && overlaps && may_have;
-    });
-}
 
 std::uint32_t highest_level(const Tree::Components& components) noexcept {
     std::uint32_t level = 0;
@@ -46,32 +27,6 @@ MergeChoice choice_of(const Tree& tree, Tree::Components inputs, std::uint32_t l
     choice.range_begin = inputs.front()->begin();
     choice.inputs = std::move(inputs);
     return choice;
-}
-
-/// Of histories.
-MergeChoice history_choice(const Tree& tree, Tree::Components inputs, const MergesRunning& running) {
-    MergeChoice choice;
-    choice.of_history = true;
-    choice.slab_after = inputs.front()->slab_after();
-    choice.slab_upto = inputs.front()->slab_upto();
-    choice.range_begin = inputs.front()->begin();
-    for (const auto& input : inputs) {
-        choice.slab_after = std::min(choice.slab_after, input->slab_after());
-        choice.slab_upto = std::max(choice.slab_upto, input->slab_upto());
-        choice.range_begin = std::min(choice.range_begin, input->begin());
-    }
-    choice.level = 1;  // of level 0 are those of stripes alone
-    while (running.levels.contains(choice.level) || is_taken(tree, choice.level, choice.slab_after, choice.slab_upto)) {
-        ++choice.level;
-    }
-    choice.inputs = std::move(inputs);
-    return choice;
-}
-
-Tree::Components histories(const Tree& tree) {
-    Tree::Components all;
-    for (const Tree::Components& level : tree.history()) all.insert(all.end(), level.begin(), level.end());
-    return all;
 }
 
 /// The output of an unfinished merge: its slab is larger than that of the inputs left when some had no more keys.
@@ -123,6 +78,22 @@ Tree::Components neighbours(const Tree& tree, std::uint32_t level, std::size_t f
 
 }  // namespace
 
+bool begun(const Component& component) noexcept { return !component.begin().empty(); }
+
+bool replaces(const Component& output, const Component& input) noexcept {
+    const cold::SegmentHeader& header = output.parts().back()->header();
+    const auto end = header.replaced.begin() + header.replaced_count;
+    return std::find(header.replaced.begin(), end, input.id()) != end;
+}
+
+bool is_taken(const Tree& tree, std::uint32_t level, Version after, Version upto) {
+    return std::ranges::any_of(tree.all(), [&](const auto& component) {
+        const bool overlaps = component->slab_after() < upto && after < component->slab_upto();
+        const bool may_have = component->kind() == cold::SegmentKind::history || in_the_making(tree, *component);
+        return component->level() == level && overlaps && may_have;
+    });
+}
+
 bool in_the_making(const Tree& tree, const Component& component) {
     return std::ranges::any_of(tree.live(),
                                [&](const auto& input) { return begun(*input) && replaces(component, *input); });
@@ -169,66 +140,6 @@ std::optional<MergeChoice> choose_compaction(const Tree& tree, Version upto) {
     const std::uint32_t level = std::max(highest_level(inputs), 1U);
     MergeChoice choice = choice_of(tree, std::move(inputs), level);
     choice.compacts = true;
-    return choice;
-}
-
-namespace {
-
-/// What is left of a merge of histories that ended early, when an output shows it: the output, or null.
-std::shared_ptr<const Component> begun_output(const Tree::Components& all, Tree::Components& inputs) {
-    for (const auto& output : all) {
-        inputs.clear();
-        std::ranges::copy_if(all, std::back_inserter(inputs),
-                             [&](const auto& input) { return begun(*input) && replaces(*output, *input); });
-        const auto same_begin = [&](const auto& input) { return input->begin() == inputs.front()->begin(); };
-        if (!inputs.empty() && std::ranges::all_of(inputs, same_begin)) return output;
-    }
-    return nullptr;
-}
-
-/// The smallest ones, as many as are to be merged; see the beginning of the header.
-void keep_small(Tree::Components& all) {
-    std::ranges::sort(all, {}, [](const auto& each) { return std::pair(each->bytes(), each->id()); });
-    std::uint64_t bytes = 0;
-    std::size_t small = 0;
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        if (all[i]->bytes() <= 2 * bytes) small = i + 1;
-        bytes += all[i]->bytes();
-    }
-    all.resize(std::min(small, cold::kReplacedMax));
-}
-
-}  // namespace
-
-std::optional<MergeChoice> choose_history_merge(const Tree& tree, Version upto, const MergesRunning& running) {
-    Tree::Components all = histories(tree), inputs;
-    std::erase_if(
-        all, [&](const auto& component) { return component->slab_upto() > upto || in_the_making(tree, *component); });
-    if (const auto output = begun_output(all, inputs)) {
-        MergeChoice choice = history_choice(tree, std::move(inputs), running);
-        choice.level = output->level();
-        choice.slab_after = output->slab_after();
-        choice.slab_upto = output->slab_upto();
-        choice.history = output;
-        return choice;
-    }
-    keep_small(all);
-    if (all.size() < 2) return std::nullopt;
-    return history_choice(tree, std::move(all), running);
-}
-
-std::optional<MergeChoice> choose_expired(const Tree& tree, Version floor, std::uint64_t after, std::uint64_t last,
-                                          const MergesRunning& running) {
-    Tree::Components all = histories(tree);
-    std::erase_if(all, [&](const auto& component) {
-        // What a slab's history holds was superseded inside it.
-        const bool may_expire = component->slab_after() < floor && !in_the_making(tree, *component);
-        return !may_expire || component->id() <= after || component->id() > last;
-    });
-    if (all.empty()) return std::nullopt;
-    const auto chosen = *std::ranges::min_element(all, {}, [](const auto& each) { return each->id(); });
-    MergeChoice choice = history_choice(tree, {chosen}, running);
-    choice.if_expired = true;
     return choice;
 }
 

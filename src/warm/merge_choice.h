@@ -8,11 +8,7 @@
 // A level has one history component for a version at most (cold/component.h T1), and a merge writes its history at the
 // level of its output: the first one, from that of its inputs up, at which nothing of its slab lies.
 //
-// Histories are merged by compactions only, any of them into one, as those of a logarithmic method (Bentley and Saxe,
-// J. Algorithms 1, 1980): in the order of size, all up to the last one that is not larger than twice those before it
-// together. So each that is left is larger than twice all smaller ones, and there are about log3 of their bytes at
-// most, however often a store is compacted. The largest one taken grows by half at least, the others threefold, and so
-// often a record is written again.
+// Of histories: history_choice.h.
 #pragma once
 
 #include <cold/component.h>
@@ -30,8 +26,9 @@ struct MergeChoice {
     std::uint32_t level = 0;  ///< of the output
     Version slab_after = 0, slab_upto = 0;
     std::string range_begin;
-    bool compacts = false;  ///< chosen by choose_compaction()
+    bool compacts = false;  ///< for a compaction
     bool of_history = false;  ///< inputs and output are histories
+    bool at_once = false;  ///< its parts count together: the output takes the inputs' place at their own level
     bool if_expired = false;  ///< only when something of it may be forgotten
     bool oldest = false;  ///< no older live component is left: tombstones below the floor cover nothing
     /// The output's components so far; null: none yet.
@@ -53,13 +50,12 @@ struct MergesRunning {
 /// All live components of versions <= `upto` into one, on a level of its own; nothing when there is one at most. None
 /// of them may be in a merge.
 [[nodiscard]] std::optional<MergeChoice> choose_compaction(const cold::Tree& tree, Version upto);
-/// Histories of slabs up to `upto` into one; first, what was begun and not ended. No history may be in a merge.
-[[nodiscard]] std::optional<MergeChoice> choose_history_merge(const cold::Tree& tree, Version upto,
-                                                              const MergesRunning& running);
-/// A history with an id in (after, last] that may have records to be forgotten, to be written again without them. No
-/// history may be in a merge.
-[[nodiscard]] std::optional<MergeChoice> choose_expired(const cold::Tree& tree, Version floor, std::uint64_t after,
-                                                        std::uint64_t last, const MergesRunning& running);
+/// Whether a version of (after, upto] has a history at the level, or will have one.
+[[nodiscard]] bool is_taken(const cold::Tree& tree, std::uint32_t level, Version after, Version upto);
+/// Whether part of what the component holds was merged, and the rest waits for that.
+[[nodiscard]] bool begun(const cold::Component& component) noexcept;
+/// Whether `output` is what a merge makes of `input`.
+[[nodiscard]] bool replaces(const cold::Component& output, const cold::Component& input) noexcept;
 /// Whether the component is what an unfinished merge has made so far.
 [[nodiscard]] bool in_the_making(const cold::Tree& tree, const cold::Component& component);
 

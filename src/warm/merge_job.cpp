@@ -30,8 +30,10 @@ Result<Progress> MergeJob::step() {
     auto part = merge_->step(kStepBytes);
     if (!part) return std::unexpected(std::move(part.error()));
     bytes_written_ = merge_->bytes_written();
-    if (*part) return commit(**part);
-    return merge_->done() ? Progress::done : Progress::more;
+    if (*part && !choice_.at_once) return commit(**part);
+    if (*part) gathered_.segments.insert(gathered_.segments.end(), (*part)->segments.begin(), (*part)->segments.end());
+    if (!merge_->done()) return Progress::more;
+    return choice_.at_once ? commit(gathered_) : Progress::done;
 }
 
 void MergeJob::forget_gone_inputs() {

@@ -1,4 +1,5 @@
 // MergeJob: one merge, of live components or of histories, part by part; each part counts as soon as it is written.
+// Where the choice says so, all of them count together, when the last one is.
 //
 // An interrupted merge goes on from the manifest: see merge_choice.h.
 #pragma once
@@ -34,6 +35,7 @@ private:
     MergeChoice choice_;
     std::unique_ptr<PartMerge> merge_;
     cold::Tree::Components left_;  ///< inputs that still answer for keys
+    cold::SlabPart gathered_;  ///< parts that are to count together
     std::uint64_t bytes_written_ = 0;
 };
 

@@ -41,6 +41,7 @@ std::optional<Result<void>> Mover::Tickets::outcome(std::uint64_t ticket) const 
 Mover::Mover(Workplace workplace, const MoverOptions& options)
     : at_(std::move(workplace)),
       options_(options),
+      rate_(options.bytes_per_second),
       scrubber_(at_.cold, at_.io, at_.wall_clock_nanoseconds()),
       next_scrub_(Clock::now() + options.scrub_begins) {}
 Mover::~Mover() = default;
@@ -197,8 +198,23 @@ void Mover::decide_merges(Clock::time_point now) {
         passed_over.inputs = running_.inputs;
         passed_over.levels.insert(running_.levels.begin(), running_.levels.end());
     }
-    if (compacting) decide_compaction(*tree, now);
+    if (compacting) {
+        decide_compaction(*tree, now);
+    } else {
+        all_looked_at = decide_pack(*tree, now) && all_looked_at;
+    }
     if (all_looked_at) looked_at_ = tree;
+}
+
+/// Beside merges, one at a time, where none of those has its output. False: it is to be asked again later.
+bool Mover::decide_pack(const cold::Tree& tree, Clock::time_point now) {
+    const Place& place = places_[kHistoryPlace];
+    if (place.job != nullptr) return true;
+    if (now < place.begin_again) return false;
+    if (auto choice = choose_pack(tree, at_.memory.waiting_bytes, running_); choice && has_memory(choice->level)) {
+        begin_merge(std::move(*choice), now);
+    }
+    return true;
 }
 
 void Mover::decide_retention(Clock::time_point now) {
@@ -263,13 +279,11 @@ Mover::Worked Mover::work() {
 }
 
 void Mover::go_on(unsigned place, Progress progress) {
-    Clock::duration pause{0};
-    if (progress == Progress::wait) pause = kGraceWait;
-    if (place != kFlushPlace && options_.bytes_per_second > 0) {
-        pause = std::chrono::nanoseconds(kMergeStepBytes * 1'000'000'000 / options_.bytes_per_second);
-    }
+    auto next = Clock::now();
+    if (progress == Progress::wait) next += kGraceWait;
+    if (place != kFlushPlace) next = std::max(next, rate_.take(kMergeStepBytes, next));
     // relaxed: see steppable().
-    places_[place].not_before.store((Clock::now() + pause).time_since_epoch().count(), std::memory_order_relaxed);
+    places_[place].not_before.store(next.time_since_epoch().count(), std::memory_order_relaxed);
     ready_.post(place);
 }
 
@@ -295,10 +309,10 @@ void Mover::end_background(unsigned number, std::optional<Error> failure) {
     if (number == kRetentionPlace) return;
     for (const auto& input : place.choice.inputs) running_.inputs.erase(input->id());
     running_.levels.erase(place.choice.level);
-    const bool of_compaction = number == kHistoryPlace || place.choice.compacts;
-    if (number != kHistoryPlace && !failure) ++figures_.merges;
-    if (compaction_ && of_compaction) compaction_->merging = false;
-    if (compaction_ && of_compaction && failure) {
+    if (!failure && number != kHistoryPlace) ++figures_.merges;
+    if (!failure && place.choice.at_once) ++figures_.packs;
+    if (compaction_ && place.choice.compacts) compaction_->merging = false;
+    if (compaction_ && place.choice.compacts && failure) {
         end_compaction(std::move(failure));
     } else if (number != kHistoryPlace) {
         merge_failure_ = std::move(failure);

@@ -16,8 +16,9 @@
 
 #include <platform/alarm.h>
 #include <platform/ready_set.h>
+#include <warm/byte_rate.h>
+#include <warm/history_choice.h>
 #include <warm/job.h>
-#include <warm/merge_choice.h>
 #include <warm/schedule.h>
 #include <warm/scrubber.h>
 
@@ -35,7 +36,7 @@ namespace zverse::warm {
 struct MoverOptions {
     std::size_t fan_in = 4;
     std::chrono::milliseconds flush_age{0};  ///< 0: age alone is no reason to flush
-    std::uint64_t bytes_per_second = 0;  ///< that merges write; 0: as many as they can
+    std::uint64_t bytes_per_second = 0;  ///< that merges read, all together, and so write about; 0: as many as they can
     std::size_t merges_max = 60;  ///< side by side, at least 2: memory for so many
     std::uint64_t run_bytes_max = 0;  ///< see FlushState
     std::optional<ScrubRate> scrub;  ///< without it there is none
@@ -46,7 +47,7 @@ struct MoverOptions {
 
 /// Figures of all jobs so far.
 struct MoverFigures {
-    std::uint64_t flushes = 0, merges = 0, failures = 0;
+    std::uint64_t flushes = 0, merges = 0, packs = 0, failures = 0;
     std::uint64_t settled_bytes = 0;  ///< of keys and values that flushes moved
     std::uint64_t flushed_bytes = 0, merged_bytes = 0;  ///< written to segments
     std::uint64_t merging = 0;  ///< merges at work
@@ -111,6 +112,7 @@ private:
     void decide();
     void decide_flush(Clock::time_point now);
     void decide_merges(Clock::time_point now);
+    [[nodiscard]] bool decide_pack(const cold::Tree& tree, Clock::time_point now);
     void begin_merge(MergeChoice choice, Clock::time_point now);
     void end_compaction(std::optional<Error> failure);
     void decide_compaction(const cold::Tree& tree, Clock::time_point now);
@@ -137,6 +139,7 @@ private:
     const MoverOptions options_;
     platform::ReadySet ready_;
     platform::Alarm alarm_;
+    ByteRate rate_;  ///< of all merges together
     Scrubber scrubber_;  ///< its steps are a job's, one at a time
 
     mutable std::mutex mutex_;  ///< guards what follows

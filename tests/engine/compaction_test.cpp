@@ -116,6 +116,28 @@ TEST_F(CompactionTest, HistoriesStayFew) {
     check(store);
 }
 
+/// Each flush writes a live run and a history; only the former are merged four by four.
+TEST_F(CompactionTest, FilesStayFewWithoutCompactions) {
+    Store store = open();
+    const int rounds = kSanitized ? 60 : 400;
+    for (int round = 0; round < rounds; ++round) {
+        for (int i = 0; i < 30; ++i) put(store, random_.below(20), random_.below(300));
+        must(store.flush());
+        if (round % 40 == 0) check(store);
+        if (HasFailure()) return;
+    }
+    wait_until([&] { return metric(store, "zverse_merges_running") == 0; });
+    EXPECT_GE(metric(store, "zverse_packs_total"), rounds / 64);  // as many as may be at once
+    // Of a level, 16 at most that are small, and behind each larger one of those as many.
+    EXPECT_LE(metric(store, "zverse_segments"), 100);
+    expect_no_leftovers(store);
+    check(store);
+    EXPECT_TRUE(must(store.verify()).clean());
+    must(store.close());
+    store = open();
+    check(store);
+}
+
 TEST_F(CompactionTest, StripesThatComeMeanwhileSettleAndMerge) {
     options_.memory_bytes_max = std::uint64_t{16} << 20;
     options_.write_timeout = std::chrono::seconds(60);

@@ -9,8 +9,8 @@
 
 #include <cold/cold_tier.h>
 #include <cold/tree_records.h>
+#include <warm/history_choice.h>
 #include <warm/history_merge.h>
-#include <warm/merge_choice.h>
 #include <warm/slab_merge.h>
 
 #include <gtest/gtest.h>
@@ -51,11 +51,12 @@ public:
         return started ? started : tier_->start_writing();
     }
 
-    /// One flush, a whole merge when one is due, or now and then of histories, or retention.
+    /// One flush, a whole merge or pack when one is due, or now and then of histories, or retention.
     [[nodiscard]] Result<void> work() {
         if (random_.one_in(8)) return retain();
         const auto tree = tier_->tree();
         auto choice = warm::choose_merge(*tree, 4, {});
+        if (!choice) choice = warm::choose_pack(*tree, std::uint64_t{1} << random_.between(13, 20), {}, 3);
         if (!choice && random_.one_in(4)) choice = warm::choose_history_merge(*tree, tier_->state()->cut, {});
         if (!choice && random_.one_in(4)) {
             choice = warm::choose_expired(*tree, tier_->state()->floor, 0, tier_->state()->ids, {});
@@ -66,7 +67,7 @@ public:
     [[nodiscard]] const ColdTier& tier() const { return *tier_; }
     [[nodiscard]] const Written& written() const { return written_; }
     [[nodiscard]] Version clock() const { return clock_; }
-    std::uint64_t merged = 0, histories_merged = 0, flushed = 0, retained = 0;
+    std::uint64_t merged = 0, histories_merged = 0, packed = 0, flushed = 0, retained = 0;
 
 private:
     cold::SlabPlan plan() {
@@ -138,24 +139,33 @@ private:
     [[nodiscard]] Result<void> merge(const warm::MergeChoice& choice) {
         auto merge = merge_of(choice);
         if (!merge) return std::unexpected(merge.error());
+        cold::SlabPart gathered;
         while (!(*merge)->done()) {
             auto part = (*merge)->step(2000);
             if (!part) return std::unexpected(part.error());
             if (!*part) continue;
+            auto& segments = gathered.segments;
+            segments.insert(segments.end(), (*part)->segments.begin(), (*part)->segments.end());
+            gathered.range_end = (*part)->range_end;
+            if (choice.at_once && !(*merge)->done()) continue;
             (*merge)->keep_part();
-            TreeChange change;
-            change.segments = (*part)->segments;
-            for (const auto& input : choice.inputs) {
-                const auto& range_end = (*part)->range_end;
-                const bool taken = !range_end || *range_end > input->begin();
-                if (taken && tier_->state()->components.contains(input->id())) {
-                    change.begins.emplace_back(input->id(), range_end);
-                }
-            }
-            if (auto committed = tier_->commit(change); !committed) return committed;
+            if (auto committed = commit(std::exchange(gathered, {}), choice); !committed) return committed;
             ++(choice.of_history ? histories_merged : merged);
+            packed += choice.at_once ? 1 : 0;
         }
         return {};
+    }
+
+    [[nodiscard]] Result<void> commit(const cold::SlabPart& part, const warm::MergeChoice& choice) {
+        TreeChange change;
+        change.segments = part.segments;
+        for (const auto& input : choice.inputs) {
+            const bool taken = !part.range_end || *part.range_end > input->begin();
+            if (taken && tier_->state()->components.contains(input->id())) {
+                change.begins.emplace_back(input->id(), part.range_end);
+            }
+        }
+        return tier_->commit(change);
     }
 
     /// What is all superseded by the floor goes as a whole.
@@ -219,7 +229,7 @@ TEST(ColdCrash, EveryPowerCutLeavesAWholeTree) {
     const SeedScope seed;
     Random random(seed.seed());
     const std::uint64_t cuts = environment_number("ZVERSE_CRASH_STATES", kSanitized ? 300 : 60'000);
-    std::uint64_t merged = 0, histories_merged = 0, flushed = 0, retained = 0;
+    std::uint64_t merged = 0, histories_merged = 0, packed = 0, flushed = 0, retained = 0;
     for (std::uint64_t tried = 0; tried < cuts;) {
         SimFileIo io;
         ColdWorld world(random, io);
@@ -245,13 +255,14 @@ TEST(ColdCrash, EveryPowerCutLeavesAWholeTree) {
             if (::testing::Test::HasFailure()) return;
         }
         merged += world.merged, flushed += world.flushed, retained += world.retained;
-        histories_merged += world.histories_merged;
+        histories_merged += world.histories_merged, packed += world.packed;
     }
-    std::printf("%lu flushes, %lu parts merged, %lu of histories, %lu components dropped\n", flushed, merged,
-                histories_merged, retained);
+    std::printf("%lu flushes, %lu parts merged, %lu of histories, %lu packed, %lu components dropped\n", flushed,
+                merged, histories_merged, packed, retained);
     EXPECT_GT(flushed, cuts / 60);
     EXPECT_GT(merged, cuts / 200);
     EXPECT_GT(histories_merged, cuts / 1000);
+    EXPECT_GT(packed, cuts / 5000);
     EXPECT_GT(retained, 0U);
 }
 

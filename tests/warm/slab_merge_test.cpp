@@ -10,8 +10,8 @@
 #include <cold/changes_sort.h>
 #include <cold/key_history.h>
 #include <cold/tree_records.h>
+#include <warm/history_choice.h>
 #include <warm/history_merge.h>
-#include <warm/merge_choice.h>
 #include <warm/slab_merge.h>
 
 #include <gtest/gtest.h>
@@ -156,11 +156,22 @@ protected:
     struct Merging {
         warm::MergeChoice choice;
         std::unique_ptr<warm::PartMerge> merge;
+        std::vector<cold::SlabPart> gathered;  ///< parts that are to count together
     };
+
+    [[nodiscard]] bool merges_histories() const {
+        return std::ranges::any_of(merging_, [](const Merging& each) { return each.choice.of_history; });
+    }
+
+    std::optional<warm::MergeChoice> choose_pack(const Tree& now) {
+        if (merges_histories()) return {};
+        const std::uint64_t memory = std::uint64_t{1} << random_.between(13, 23);
+        return warm::choose_pack(now, memory, running_, random_.between(3, 10));
+    }
 
     /// A merge of histories, or of one of which something may be forgotten; one at a time.
     std::optional<warm::MergeChoice> choose_of_history(const Tree& now) {
-        if (std::ranges::any_of(merging_, [](const Merging& each) { return each.choice.of_history; })) return {};
+        if (merges_histories()) return {};
         auto choice = warm::choose_history_merge(now, clock_ - random_.below(clock_ / 2 + 1), running_);
         if (!choice) choice = warm::choose_expired(now, floor_, random_.below(ids_ + 1), ids_, running_);
         if (choice && running_.levels.contains(choice->level)) return {};
@@ -187,6 +198,7 @@ protected:
             const Tree now = tree();
             auto choice = warm::choose_merge(now, 4, running_);
             if (!choice && merging_.empty() && random_.one_in(8)) choice = warm::choose_compaction(now, clock_);
+            if (!choice && random_.one_in(2)) choice = choose_pack(now);
             if (!choice && (draining_ || random_.one_in(8))) choice = choose_of_history(now);
             if (!choice) return;
             for (const auto& input : choice->inputs) {
@@ -219,18 +231,29 @@ protected:
             return true;
         }
         ++parts_merged_;
-        chosen.merge->keep_part();
-        take(*part);
-        for (const auto& input : chosen.choice.inputs) {
-            if (part->range_end) {
+        const bool over = chosen.merge->done();
+        const bool together = chosen.choice.at_once;
+        chosen.gathered.push_back(std::move(*part));
+        if (over || !together) {
+            chosen.merge->keep_part();
+            packs_ += together ? 1 : 0;
+            for (const cold::SlabPart& each : chosen.gathered) take_part(each, chosen.choice);
+            chosen.gathered.clear();
+        }
+        if (over || random_.one_in(8)) end_merge(index);
+        return true;
+    }
+
+    void take_part(const cold::SlabPart& part, const warm::MergeChoice& choice) {
+        take(part);
+        for (const auto& input : choice.inputs) {
+            if (part.range_end) {
                 std::string& begin = begins_[input->id()];
-                begin = std::max(begin, *part->range_end);
+                begin = std::max(begin, *part.range_end);
             } else {
                 parts_.erase(input->id());
             }
         }
-        if (chosen.merge->done() || random_.one_in(8)) end_merge(index);
-        return true;
     }
 
     /// The newest record as of v, by the model.
@@ -412,7 +435,7 @@ protected:
     std::uint64_t ids_ = 0;
     Version clock_ = 0, floor_ = 0;
     std::vector<Version> firsts_;  ///< of each key in each stripe since the floor moved
-    std::uint64_t parts_merged_ = 0, histories_merged_ = 0, compressed_ = 0, spilled_ = 0;
+    std::uint64_t parts_merged_ = 0, histories_merged_ = 0, packs_ = 0, compressed_ = 0, spilled_ = 0;
     bool draining_ = false;
     std::vector<Merging> merging_;
     warm::MergesRunning running_;
@@ -444,6 +467,7 @@ TEST_P(SlabMergeTest, EveryReadIsAsTheModelSays) {
     EXPECT_GE(levels, kSanitized || shape_.floor_every != 0 ? 2U : 3U);
     if (shape_.keys >= 5000) {
         EXPECT_GE(most_at_once_, 2U) << "no merge ever began beside another";
+        EXPECT_GT(packs_, 0U);
         EXPECT_GT(spilled_, 0U) << "no sort ever outgrew its memory";
     }
     EXPECT_GT(parts_merged_, 10U);
@@ -452,10 +476,10 @@ TEST_P(SlabMergeTest, EveryReadIsAsTheModelSays) {
     for (const auto& component : tree().all()) kept += component->records();
     for (const auto& [key, versions] : model_) written += versions.size();
     if (shape_.floor_every == 0) {
-        // Records below a component's beginning are in another one, too.
+        // Records below a component's beginning, if there are any, are in another one, too.
         const bool begun =
             std::ranges::any_of(tree().all(), [](const auto& component) { return !component->begin().empty(); });
-        EXPECT_TRUE(begun ? kept > written : kept == written) << "every version is in one place";
+        EXPECT_TRUE(begun ? kept >= written : kept == written) << "every version is in one place";
     } else {
         EXPECT_LT(kept, written / 2) << "retention drops nothing";
     }
