@@ -211,7 +211,7 @@ private:
     [[nodiscard]] bool stretch_may_hold(std::size_t block, std::string_view key, Version after,
                                         Version upto) const noexcept;
     [[nodiscard]] Result<std::size_t> block_number(std::uint64_t unit) const;
-    /// Walks down a stretch of the key, from `record` at `offset`, to its newest one <= as_of, which is `reader`'s then.
+    /// Goes down a stretch of the key, from `record` at `offset`, to its newest one <= as_of, which is `reader`'s then.
     [[nodiscard]] Result<bool> walk_down(BlockReader& reader, std::uint64_t unit, std::uint32_t offset,
                                          std::string_view key, Version as_of, StoredRecord& record) const;
     [[nodiscard]] std::size_t block_down(std::size_t number, std::string_view key, Version as_of,
