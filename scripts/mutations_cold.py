@@ -148,6 +148,8 @@ COLD = [
     ),
     *room(
         "cold/slab_writer.cpp",
+        ("in-order-unexpired", "of a key with many versions all are kept", ["warm/history_merge_test"],
+         ("    if (is_dropped(record)) return {};\n    if (!in_order_) {", "    if (!in_order_) {")),
         ("parts-not-named-durably", "a part counts before its name is durable", [COLD_CRASH],
          ("        if (auto synced = io_.sync_directory(plan_.directory); !synced) {\n"
           "            return std::unexpected(std::move(synced.error()));\n        }\n", "")),

@@ -7,6 +7,7 @@ SCHEDULE = "warm/schedule_test"
 MERGE = "warm/slab_merge_test"
 CHOICE = "warm/merge_choice_test"
 HISTORY_CHOICE = "warm/history_choice_test"
+HISTORY_MERGE = "warm/history_merge_test"
 RATE = "warm/byte_rate_test"
 FLUSH_JOB = "warm/flush_job_test"
 READY = "platform/ready_set_test"
@@ -115,8 +116,14 @@ JOBS = [
         "warm/history_merge.cpp",
         ("history-life-unchecked", "merges take histories of other slabs", [HOSTILE],
          ("        if (auto good = part.check_record(stored, key_, block_, at); !good) return good;\n", "")),
-        ("history-guess-too-bold", "a part of histories takes more memory than it may", [MERGE],
-         ("            if (!narrowest_ && writer_.waiting_share() > kShareMax) narrow();\n", "")),
+        ("history-guess-too-bold", "a part of histories takes more memory than it may", [HISTORY_MERGE],
+         ("            if (writer_.waiting_share() <= kShareMax) continue;\n", "            if (writer_.waiting_share() >= 0) continue;\n")),
+        ("history-key-loses-those-before", "a key of many versions takes the range of smaller keys", [HISTORY_MERGE],
+         ("    if (!middle && key == begin_) return begin_key(std::move(key));", "    if (!middle) return begin_key(std::move(key));")),
+        ("history-key-loses-those-behind", "a key of many versions takes the range of larger keys", [HISTORY_MERGE],
+         ("    end_ = successor(key);\n", "")),
+        ("history-key-too-long", "a range ends with a key that is too long", [HISTORY_MERGE],
+         ("    if (key.size() < kKeyBytesMax) return", "    return")),
         ("history-narrowed-twice", "records of a range that was narrowed come twice", [MERGE],
          ("        writer_.drop_waiting();\n", "")),
         ("history-of-other-ranges", "a part holds keys of the next one", [MERGE],

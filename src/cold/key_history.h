@@ -40,6 +40,12 @@ public:
     [[nodiscard]] bool valid() const noexcept { return !heap_.empty(); }
     [[nodiscard]] Version version() const noexcept { return record_.version; }
     [[nodiscard]] bool tombstone() const noexcept { return record_.tombstone; }
+    [[nodiscard]] const StoredRecord& record() const noexcept { return record_; }
+    /// Where it lies.
+    [[nodiscard]] RecordPlace place() const noexcept {
+        const Source& top = heap_.front();
+        return {record_.version, top.segment, top.block, top.open->left.back().offset};
+    }
     /// Valid until next(). Errors: corrupt.
     [[nodiscard]] Result<std::string_view> value() const { return heap_.front().segment->value(record_); }
     /// Errors: corrupt, full (memory).

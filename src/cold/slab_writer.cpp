@@ -35,6 +35,7 @@ SlabWriter::SlabWriter(platform::FileIo& io, SlabPlan plan)
 
 SlabWriter::~SlabWriter() {
     live_.reset();
+    in_order_.reset();
     // Without memory for a path they stay, until the store is opened again.
     (void)platform::answer("removing what was begun", [this]() -> Result<void> {
         for (const std::uint64_t segment : unfinished_) (void)io_.remove(unfinished_path(segment));
@@ -98,13 +99,15 @@ SegmentPlan SlabWriter::segment_plan(SegmentKind kind, std::uint64_t segment) co
     return plan;
 }
 
-Result<void> SlabWriter::add(const Record& record, const Outside* outside) {
+bool SlabWriter::is_dropped(const Record& record) noexcept {
     const bool expired = record.superseded <= plan_.floor;
     const bool covers_nothing = plan_.drop_tombstones && record.tombstone && record.version <= plan_.floor;
-    if (expired || covers_nothing) {
-        ++dropped_;
-        return {};
-    }
+    dropped_ += expired || covers_nothing ? 1 : 0;
+    return expired || covers_nothing;
+}
+
+Result<void> SlabWriter::add(const Record& record, const Outside* outside) {
+    if (is_dropped(record)) return {};
     if (record.superseded == kOpen) return add_live(record);
     add_waiting(record, outside);
     return {};
@@ -122,6 +125,20 @@ Result<void> SlabWriter::add_live(const Record& record) {
     }
     ++part_keys_;
     return live_->add(record);
+}
+
+Result<void> SlabWriter::add_in_order(const Record& record, std::uint64_t bytes_most) {
+    if (is_dropped(record)) return {};
+    if (!in_order_) {
+        in_order_id_ = plan_.next_id();
+        SegmentPlan plan = history_plan(in_order_id_);
+        plan.unit_bytes = unit_bytes_for(bytes_most);
+        unfinished_.push_back(in_order_id_);
+        auto writer = SegmentWriter::create(io_, unfinished_path(in_order_id_), std::move(plan));
+        if (!writer) return std::unexpected(std::move(writer.error()));
+        in_order_.emplace(std::move(*writer));
+    }
+    return in_order_->add(record);
 }
 
 void SlabWriter::add_waiting(const Record& record, const Outside* outside) {
@@ -208,6 +225,13 @@ Result<void> SlabWriter::end_segment(SegmentWriter& writer, std::uint64_t id,
     return {};
 }
 
+SegmentPlan SlabWriter::history_plan(std::uint64_t segment) const {
+    SegmentPlan plan = segment_plan(SegmentKind::history, segment);
+    plan.compress = plan_.compression == Compression::history && plan_.level >= kCompressedLevelMin;
+    if (plan.compress) plan.block_bytes = std::min(plan.block_bytes, kCompressedBlockBytes);
+    return plan;
+}
+
 Result<void> SlabWriter::write_history(const std::optional<std::string>& range_end, SlabPart& part) {
     const std::uint64_t id = plan_.next_id();
     if (!plan_.by_key) {
@@ -215,9 +239,7 @@ Result<void> SlabWriter::write_history(const std::optional<std::string>& range_e
             return a.key != b.key ? a.key < b.key : a.version > b.version;
         });
     }
-    SegmentPlan plan = segment_plan(SegmentKind::history, id);
-    plan.compress = plan_.compression == Compression::history && plan_.level >= kCompressedLevelMin;
-    if (plan.compress) plan.block_bytes = std::min(plan.block_bytes, kCompressedBlockBytes);
+    SegmentPlan plan = history_plan(id);
     plan.curve = choose_curve(plan);
     plan.columns = even_columns(waiting_, plan.curve);
     plan.unit_bytes = unit_bytes_for(waiting_file_bytes_);
@@ -246,6 +268,15 @@ Result<SlabPart> SlabWriter::end_part(const std::optional<std::string>& range_en
         live_.reset();
         ++live_part_;
         live_begin_ = range_end.value_or("");
+    }
+    if (in_order_) {
+        assert(waiting_.empty());
+        if (auto ended = end_segment(*in_order_, in_order_id_, range_end, part); !ended) {
+            return std::unexpected(std::move(ended.error()));
+        }
+        in_order_.reset();
+        ++history_part_;
+        history_begin_ = range_end.value_or("");
     }
     if (!waiting_.empty()) {
         if (auto written = write_history(range_end, part); !written) {

@@ -94,11 +94,16 @@ public:
     /// The next record; `superseded` of the first one of a key is kOpen. `outside`: only for superseded ones; then of
     /// the value nothing counts but its size.
     [[nodiscard]] Result<void> add(const Record& record, const Outside* outside = nullptr);
+    /// The next record of a part whose records are all superseded and come by key and from the newest version on: it
+    /// does not wait. Nothing else is in the part. `bytes_most`: of the segment, about.
+    [[nodiscard]] Result<void> add_in_order(const Record& record, std::uint64_t bytes_most);
     /// How much of what a part may have those records take that wait; more than 1: it should have ended.
     [[nodiscard]] double waiting_share() const noexcept;
     [[nodiscard]] std::size_t waiting_records() const noexcept { return waiting_.size(); }
     /// A key in the middle of those that wait, not the smallest one; nothing where all are the same.
     [[nodiscard]] std::optional<std::string> middle_key() const;
+    /// The key of one of those that wait, of which there are some.
+    [[nodiscard]] std::string_view waiting_key() const noexcept { return waiting_.front().key; }
     /// As if they had never been added.
     void drop_waiting() noexcept { clear_waiting(); }
     /// Ends the part before `range_end`, or as the last one. On return its segments survive power loss.
@@ -112,11 +117,13 @@ public:
     [[nodiscard]] std::uint64_t records_dropped() const noexcept { return dropped_; }
     /// Without the buffers of the stream.
     [[nodiscard]] std::uint64_t memory_bytes() const noexcept {
-        return waiting_memory_ + (live_ ? live_->memory_bytes() : 0);
+        return waiting_memory_ + (live_ ? live_->memory_bytes() : 0) + (in_order_ ? in_order_->memory_bytes() : 0);
     }
 
 private:
     [[nodiscard]] SegmentPlan segment_plan(SegmentKind kind, std::uint64_t segment) const;
+    [[nodiscard]] SegmentPlan history_plan(std::uint64_t segment) const;
+    [[nodiscard]] bool is_dropped(const Record& record) noexcept;
     [[nodiscard]] Result<void> add_live(const Record& record);
     void add_waiting(const Record& record, const Outside* outside);
     [[nodiscard]] Curve choose_curve(const SegmentPlan& plan) const;
@@ -129,8 +136,8 @@ private:
 
     platform::FileIo& io_;
     SlabPlan plan_;
-    std::optional<SegmentWriter> live_;
-    std::uint64_t live_id_ = 0;
+    std::optional<SegmentWriter> live_, in_order_;
+    std::uint64_t live_id_ = 0, in_order_id_ = 0;
     std::string live_begin_, history_begin_;  ///< of the parts in the making
     std::uint32_t live_part_, history_part_;
     std::vector<Record> waiting_;

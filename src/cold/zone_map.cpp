@@ -48,7 +48,9 @@ void ZoneMapBuilder::note(const Record& record) {
 void ZoneMapBuilder::end_block(std::uint32_t unit, std::uint32_t bytes) {
     current_.first_prefix = key_prefix(first_);
     current_.last_prefix = key_prefix(last_);
-    current_.first_key = heap_.add(first_);
+    // A key that goes through many blocks lies in the heap once.
+    const bool goes_on = !zones_.empty() && heap_.at(zones_.back().last_key) == first_;
+    current_.first_key = goes_on ? zones_.back().last_key : heap_.add(first_);
     current_.last_key = first_ == last_ ? current_.first_key : heap_.add(last_);
     current_.child = unit;
     current_.bytes = bytes;

@@ -1,3 +1,4 @@
+#include <cold/segment_checksum.h>
 #include <warm/history_merge.h>
 
 #include <algorithm>
@@ -8,7 +9,7 @@ namespace zverse::warm {
 namespace {
 
 constexpr double kGuessedOverhead = 200;  ///< bytes of a record that waits
-constexpr double kGuessedCompression = 3;
+constexpr unsigned kGuessedCompression = 3;
 constexpr double kShareMax = 1.5;  ///< of a part, before it is narrowed
 
 /// Runs along the columns of an input, from a key on.
@@ -46,6 +47,15 @@ private:
     std::size_t part_, column_ = 0;
 };
 
+/// The smallest key behind `key`, if there is one.
+std::optional<std::string> successor(std::string key) {
+    if (key.size() < kKeyBytesMax) return std::move(key += '\0');
+    while (!key.empty() && key.back() == '\xff') key.pop_back();
+    if (key.empty()) return std::nullopt;
+    ++key.back();
+    return key;
+}
+
 }  // namespace
 
 double waiting_bytes(const cold::Component& history) noexcept {
@@ -56,6 +66,7 @@ double waiting_bytes(const cold::Component& history) noexcept {
 HistoryMerge::HistoryMerge(platform::FileIo& io, cold::Tree::Components inputs, cold::SlabPlan plan, bool if_expired)
     : io_(io),
       inputs_(std::move(inputs)),
+      tree_(inputs_, cold::segment_seed(plan.store, 0)),
       floor_(plan.floor),
       writer_(io,
               [&plan] {
@@ -100,20 +111,20 @@ void HistoryMerge::go_back() noexcept {
 
 void HistoryMerge::begin_range() {
     end_ = looking_ ? std::nullopt : guess_end();
-    narrowest_ = false;
     begun_ = true;
     go_back();
 }
 
-/// Ends the range at the middle of what waits; where that is one key, it may take what it needs.
-void HistoryMerge::narrow() {
-    if (auto middle = writer_.middle_key()) {
-        end_ = std::move(*middle);
-        writer_.drop_waiting();
-        go_back();
-    } else {
-        narrowest_ = true;
-    }
+/// Ends the range at the middle of what waits; where that is one key, before it, or, where the range begins with it,
+/// behind it.
+Result<void> HistoryMerge::narrow() {
+    auto middle = writer_.middle_key();
+    std::string key = middle ? std::move(*middle) : std::string(writer_.waiting_key());
+    writer_.drop_waiting();
+    go_back();
+    if (!middle && key == begin_) return begin_key(std::move(key));
+    end_ = std::move(key);
+    return {};
 }
 
 // ---- Reading it.
@@ -193,7 +204,44 @@ Result<void> HistoryMerge::take_record(const cold::StoredRecord& stored, bool& e
     return writer_.add(record, stored.is_outside ? &outside : nullptr);
 }
 
+// ---- A range of one key.
+
+Result<void> HistoryMerge::begin_key(std::string key) {
+    auto history = cold::KeyHistory::open(tree_, key, {0, kVersionMax}, false);
+    if (!history) return std::unexpected(std::move(history.error()));
+    history_ = std::move(*history);
+    history_bytes_ = 0;
+    for (const auto& input : inputs_) {
+        const cold::Segment* const part = input->part_of(key);
+        if (part == nullptr) continue;
+        history_bytes_ += part->header().file_bytes * (part->compressed() ? kGuessedCompression : 1);
+    }
+    end_ = successor(key);
+    key_ = std::move(key);
+    return {};
+}
+
+/// One record; returns its bytes, 0 when there are no more.
+Result<std::uint64_t> HistoryMerge::take_of_key() {
+    if (!history_->valid()) return std::uint64_t{0};
+    const cold::StoredRecord& stored = history_->record();
+    const cold::RecordPlace place = history_->place();
+    if (auto good = place.segment->check_record(stored, key_, place.block, place.offset); !good) {
+        return std::unexpected(std::move(good.error()));
+    }
+    auto value = history_->value();
+    if (!value) return std::unexpected(std::move(value.error()));
+    const cold::Record record{key_, *value, stored.version, stored.superseded, stored.tombstone};
+    const std::uint64_t bytes = key_.size() + value->size() + 1;
+    if (auto added = writer_.add_in_order(record, history_bytes_); !added) {
+        return std::unexpected(std::move(added.error()));
+    }
+    if (auto moved = history_->next(); !moved) return std::unexpected(std::move(moved.error()));
+    return bytes;
+}
+
 Result<cold::SlabPart> HistoryMerge::end_range() {
+    history_.reset();
     if (writer_.waiting_records() > 0) {
         record_share_ = writer_.waiting_share() / static_cast<double>(writer_.waiting_records());
     }
@@ -208,12 +256,13 @@ Result<cold::SlabPart> HistoryMerge::end_range() {
 Result<std::optional<cold::SlabPart>> HistoryMerge::step(std::uint64_t bytes) {
     for (std::uint64_t taken = 0; taken < bytes;) {
         if (!begun_) begin_range();
-        auto read = read_block();
+        auto read = history_ ? take_of_key() : read_block();
         if (!read) return std::unexpected(std::move(read.error()));
         if (!begun_) continue;
         if (*read > 0) {
             taken += *read;
-            if (!narrowest_ && writer_.waiting_share() > kShareMax) narrow();
+            if (writer_.waiting_share() <= kShareMax) continue;
+            if (auto narrowed = narrow(); !narrowed) return std::unexpected(std::move(narrowed.error()));
             continue;
         }
         if (looking_) {  // nothing is expired
