@@ -2,6 +2,7 @@
 
 from mutation import room
 
+COPIED = "cold/copied_segment_test"
 SEGMENT = "cold/segment_test"
 DAMAGE = "cold/segment_damage_test"
 AUDIT = "cold/segment_audit_test"
@@ -70,6 +71,21 @@ COLD = [
          ("return header_.kind == SegmentKind::history;  // a live", "return false;  // a live")),
     ),
     *room(
+        "cold/copied_segment.cpp",
+        ("copied-page-believed", "a page of the index that was copied is believed", [COPIED],
+         ("    if (piece_checksum(bytes.subspan(sizeof(page.checksum)), seed_, offset) != page.checksum) {", "    if (false) {")),
+        ("copied-block-believed", "a block that was copied is believed", [COPIED],
+         ("    if (piece_checksum(all.subspan(sizeof(header.checksum)), seed_, offset) != header.checksum) {", "    if (false) {")),
+        ("copied-value-believed", "a value that was copied is believed", [DAMAGE],
+         ("    if (auto good = check_outside(record.outside, std::span<const std::byte>(value)); !good) {\n        return std::unexpected(std::move(good.error()));\n    }\n", "")),
+        ("copied-value-over-block", "a copied value may lie where a block begins", [HOSTILE],
+         ("    if (block_number(offset / header_.unit_bytes)) return std::unexpected(damaged(offset, \"a block lies there\"));\n", "")),
+        ("copied-block-not-kept", "each look at a copied block reads it", [COPIED],
+         ("    if (cache_ != nullptr) cache_->keep(header_.segment, unit, bytes, stored);\n", "")),
+        ("copied-large-block-cut", "of a large block that was copied only the beginning is there", [SEGMENT],
+         ("    if (header.bytes > bytes) {", "    if (false) {")),
+    ),
+    *room(
         "cold/block.cpp",
         ("skip-down-too-far", "a search by restart records goes below its version", [SEGMENT],
          (" || below.version <= as_of || below", " || below")),
@@ -96,7 +112,7 @@ COLD = [
          ("    std::rotate(set.places.begin(), found, found + 1);\n    return set.places.front().block;",
           "    return found->block;")),
         ("cache-keeps-any-size", "the cache keeps blocks of any size", [CACHE],
-         ("    if (bytes > kBlockBytesKept) return;\n", "")),
+         ("    if (bytes > block_bytes_) return;\n", "")),
     ),
     *room(
         "cold/compressed_block.cpp",

@@ -43,6 +43,15 @@ enum class Compression {
     history,  ///< Superseded versions that a merge, not a flush, moves; values above 4 KiB are not.
 };
 
+/// How gets and cursors read what has settled. Flushes, merges, the scrub and verify() read files anyway.
+enum class ColdReads {
+    mapped,  ///< Where it lies, in mappings of the files: the fastest. A page that left memory and that the medium fails
+    ///< to give again ends the process with SIGBUS; the first look at anything is an error instead.
+    copied,  ///< By read calls into memory, a block at a time, checked each time: what the medium fails to give is always
+    ///< the error io. A get of a block that is in no cache costs some 5 us more; a file descriptor for each
+    ///< segment, and about 6 MiB of memory for each GiB that has settled.
+};
+
 /// Options of Store::open(). Fields marked "fixed at creation" are remembered by the store; opening with
 /// another non-zero value is invalid_argument.
 struct Options {
@@ -76,6 +85,7 @@ struct Options {
     /// once and the rest is repeated: "k" is by key, "v" by version, "vvk" by key in each quarter of the versions, "kv"
     /// alternates (the Z-order curve). Reads answer the same whatever the order; it decides what they cost.
     std::string curve;
+    ColdReads cold_reads = ColdReads::mapped;
     Retention retention;
 
     /// Largest value accepted, in bytes. 0: what a frame holds (nearly a quarter of a ring, at most 4 GiB - 1).

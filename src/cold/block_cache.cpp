@@ -5,8 +5,8 @@
 
 namespace zverse::cold {
 
-BlockCache::BlockCache(std::uint64_t bytes_max)
-    : sets_(std::max<std::uint64_t>(1, bytes_max / (kPlaces * kBlockBytesKept))) {}
+BlockCache::BlockCache(std::uint64_t bytes_max, std::size_t block_bytes)
+    : block_bytes_(block_bytes), sets_(std::max<std::uint64_t>(1, bytes_max / (kPlaces * block_bytes))) {}
 
 BlockCache::Set& BlockCache::set_of(std::uint64_t segment, std::uint64_t unit) noexcept {
     // Fibonacci hashing; the top of the product is what depends on all bits.
@@ -26,7 +26,7 @@ BlockHold BlockCache::find(std::uint64_t segment, std::uint64_t unit) {
 }
 
 void BlockCache::keep(std::uint64_t segment, std::uint64_t unit, std::size_t bytes, BlockHold block) {
-    if (bytes > kBlockBytesKept) return;
+    if (bytes > block_bytes_) return;
     Set& set = set_of(segment, unit);
     const std::scoped_lock lock(set.mutex);
     std::ranges::rotate(set.places, set.places.end() - 1);

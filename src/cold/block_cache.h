@@ -18,11 +18,12 @@ namespace zverse::cold {
 
 class BlockCache {
 public:
-    /// Larger blocks are not kept; most have little more than half of it.
+    /// Of decompressed blocks: larger ones are not kept; most have little more than half of it.
     static constexpr std::size_t kBlockBytesKept = 2 * kCompressedBlockBytes;
     static constexpr std::uint64_t kBytesUsual = std::uint64_t{32} << 20;
 
-    explicit BlockCache(std::uint64_t bytes_max);
+    /// `block_bytes`: larger blocks are not kept.
+    explicit BlockCache(std::uint64_t bytes_max, std::size_t block_bytes = kBlockBytesKept);
 
     /// The block of a segment at a unit; null when it is not there.
     [[nodiscard]] BlockHold find(std::uint64_t segment, std::uint64_t unit);
@@ -44,6 +45,7 @@ private:
     };
     [[nodiscard]] Set& set_of(std::uint64_t segment, std::uint64_t unit) noexcept;
 
+    const std::size_t block_bytes_;
     std::vector<Set> sets_;
 };
 

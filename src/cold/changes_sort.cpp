@@ -87,7 +87,7 @@ Result<void> ChangesSort::take_record(BulkReader& reader, const StoredRecord& re
     return sort_.add(sorted);
 }
 
-Result<std::string_view> ChangesSort::value() const {
+Result<std::string_view> ChangesSort::value() {
     const SortedRecord& record = sort_.record();
     if (!record.is_outside) return record.value;
     if (record.segment >= outside_.size()) {
@@ -97,7 +97,7 @@ Result<std::string_view> ChangesSort::value() const {
     stored.is_outside = true;
     stored.value_bytes = record.value_bytes;
     stored.outside = record.outside;
-    return outside_[record.segment]->value(stored);
+    return outside_[record.segment]->value(stored, value_hold_);
 }
 
 }  // namespace zverse::cold

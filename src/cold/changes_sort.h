@@ -50,7 +50,7 @@ public:
     [[nodiscard]] std::string_view key() const noexcept { return sort_.record().key; }
     [[nodiscard]] bool tombstone() const noexcept { return sort_.record().tombstone; }
     /// Valid until next(). Errors: corrupt.
-    [[nodiscard]] Result<std::string_view> value() const;
+    [[nodiscard]] Result<std::string_view> value();
     /// Errors: as of sort().
     [[nodiscard]] Result<void> next() { return sort_.next(); }
 
@@ -65,6 +65,7 @@ private:
     SpillSort sort_;
     std::vector<std::shared_ptr<const Segment>> outside_;  ///< where values lie that were not sorted
     std::string key_;
+    BlockHold value_hold_;
 };
 
 }  // namespace zverse::cold

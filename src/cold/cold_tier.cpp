@@ -11,7 +11,7 @@
 namespace zverse::cold {
 
 Result<std::shared_ptr<Segment>> ColdTier::open_segment(std::uint64_t segment) const {
-    return Segment::open(io_, segment_path(directory(), segment), uuid_, segment, cache_);
+    return Segment::open(io_, segment_path(directory(), segment), uuid_, segment, cache_, reads_);
 }
 
 /// Parts are of their component, and follow each other in keys.
@@ -70,10 +70,11 @@ Result<void> ColdTier::open_components() {
 }
 
 Result<std::unique_ptr<ColdTier>> ColdTier::open(platform::FileIo& io, const std::filesystem::path& store,
-                                                 const std::uint64_t (&uuid)[2], std::uint64_t cache_bytes) {
+                                                 const std::uint64_t (&uuid)[2], std::uint64_t cache_bytes,
+                                                 SegmentReads reads) {
     auto manifest = Manifest::open(io, store, uuid);
     if (!manifest) return std::unexpected(std::move(manifest.error()));
-    std::unique_ptr<ColdTier> tier(new ColdTier(io, store, uuid, std::move(*manifest), cache_bytes));
+    std::unique_ptr<ColdTier> tier(new ColdTier(io, store, uuid, std::move(*manifest), cache_bytes, reads));
     if (auto opened = tier->open_components(); !opened) return std::unexpected(std::move(opened.error()));
     return tier;
 }

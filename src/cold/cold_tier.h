@@ -41,12 +41,13 @@ struct TreeChange {
 
 class ColdTier {
 public:
-    /// Reads what is there; changes nothing. `cache_bytes`: at most, for decompressed blocks. Errors: corrupt,
+    /// Reads what is there; changes nothing. `cache_bytes`: at most, for decompressed or copied blocks. Errors: corrupt,
     /// incompatible, io, full.
     [[nodiscard]] static Result<std::unique_ptr<ColdTier>> open(platform::FileIo& io,
                                                                 const std::filesystem::path& store,
                                                                 const std::uint64_t (&uuid)[2],
-                                                                std::uint64_t cache_bytes = BlockCache::kBytesUsual);
+                                                                std::uint64_t cache_bytes = BlockCache::kBytesUsual,
+                                                                SegmentReads reads = SegmentReads::mapped);
     /// Removes what the manifest does not name; before the first change. Needs no space.
     [[nodiscard]] Result<void> remove_leftovers();
     /// Before segments are written: the directory is there, and the manifest can be appended to. Errors: io, full.
@@ -93,12 +94,17 @@ public:
     void stop_removing() noexcept { remover_->stop(); }
 
 private:
+    /// Blocks of a usual size, copied, are kept.
+    static constexpr std::size_t kCopiedBytesKept = 2 * kRecordsBeginMax;
+
     ColdTier(platform::FileIo& io, std::filesystem::path store, const std::uint64_t (&uuid)[2], Manifest manifest,
-             std::uint64_t cache_bytes)
+             std::uint64_t cache_bytes, SegmentReads reads)
         : io_(io),
           store_(std::move(store)),
           uuid_{uuid[0], uuid[1]},
-          cache_(std::make_shared<BlockCache>(cache_bytes)),
+          reads_(reads),
+          cache_(std::make_shared<BlockCache>(
+              cache_bytes, reads == SegmentReads::copied ? kCopiedBytesKept : BlockCache::kBlockBytesKept)),
           remover_(std::make_shared<FileRemover>(io)),
           manifest_(std::move(manifest)) {}
     [[nodiscard]] Result<std::shared_ptr<Segment>> open_segment(std::uint64_t segment) const;
@@ -132,6 +138,7 @@ private:
     platform::FileIo& io_;
     const std::filesystem::path store_;
     const std::uint64_t uuid_[2];
+    const SegmentReads reads_;
     const std::shared_ptr<BlockCache> cache_;
     const std::shared_ptr<FileRemover> remover_;
     std::atomic<std::uint64_t> ids_{0};

@@ -47,7 +47,7 @@ public:
         return {record_.version, top.segment, top.block, top.open->left.back().offset};
     }
     /// Valid until next(). Errors: corrupt.
-    [[nodiscard]] Result<std::string_view> value() const { return heap_.front().segment->value(record_); }
+    [[nodiscard]] Result<std::string_view> value() { return heap_.front().segment->value(record_, value_hold_); }
     /// Errors: corrupt, full (memory).
     [[nodiscard]] Result<void> next();
 
@@ -102,6 +102,7 @@ private:
     std::vector<Part> parts_;
     std::vector<Source> heap_;
     StoredRecord record_;
+    BlockHold value_hold_;
     // They keep their memory: most histories are short, and it would be half of their cost.
     std::vector<Segment::Place> postings_;  ///< of the part being opened
     std::vector<Source> blocks_;  ///< of it

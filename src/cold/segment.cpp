@@ -60,8 +60,12 @@ Result<void> Segment::read_header(const std::uint64_t (&store)[2], std::uint64_t
         return std::unexpected(damaged(bytes.size(), "the file ends too early"));
     }
     for (const std::uint64_t at : {std::uint64_t{0}, bytes.size() - kSegmentHeaderBytes}) {
-        if (auto loaded = load(at, kSegmentHeaderBytes); !loaded) return loaded;
-        std::memcpy(&header_, bytes.data() + at, sizeof(header_));
+        if (file_ != nullptr) {
+            if (auto read = copy(std::as_writable_bytes(std::span(&header_, 1)), at); !read) return read;
+        } else {
+            if (auto loaded = load(at, kSegmentHeaderBytes); !loaded) return loaded;
+            std::memcpy(&header_, bytes.data() + at, sizeof(header_));
+        }
         if (header_.magic != kSegmentMagic || header_.checksum != header_checksum(header_)) continue;
         if (auto known = check_features(path_, header_.features); !known) return known;
         if (header_.store[0] != store[0] || header_.store[1] != store[1] || header_.segment != segment) {
@@ -108,11 +112,22 @@ Result<void> Segment::check_header() const {
     return {};
 }
 
-Result<std::span<const std::byte>> Segment::section(const Section& section, const char* what) const {
+Result<std::span<const std::byte>> Segment::keep(std::uint64_t offset, std::uint64_t bytes) {
+    if (file_ == nullptr) {
+        if (auto loaded = load(offset, bytes); !loaded) return std::unexpected(std::move(loaded.error()));
+        return mapping_.bytes().subspan(offset, bytes);
+    }
+    copies_.push_back(std::make_unique_for_overwrite<std::byte[]>(bytes));
+    const std::span<std::byte> kept(copies_.back().get(), bytes);
+    if (auto read = copy(kept, offset); !read) return std::unexpected(std::move(read.error()));
+    copied_bytes_ += bytes;
+    return kept;
+}
+
+Result<std::span<const std::byte>> Segment::section(const Section& section, const char* what) {
     if (!inside(section.offset, section.bytes)) return std::unexpected(damaged(section.offset, what));
-    if (auto loaded = load(section.offset, section.bytes); !loaded) return std::unexpected(std::move(loaded.error()));
-    const auto bytes = mapping_.bytes().subspan(section.offset, section.bytes);
-    if (piece_checksum(bytes, seed_, section.offset) != section.checksum) {
+    auto bytes = keep(section.offset, section.bytes);
+    if (bytes && piece_checksum(*bytes, seed_, section.offset) != section.checksum) {
         return std::unexpected(damaged(section.offset, what));
     }
     return bytes;
@@ -178,12 +193,13 @@ Result<void> Segment::read_dictionary() {
 
 Result<std::shared_ptr<Segment>> Segment::open(platform::FileIo& io, const std::filesystem::path& path,
                                                const std::uint64_t (&store)[2], std::uint64_t id,
-                                               std::shared_ptr<BlockCache> cache) {
+                                               std::shared_ptr<BlockCache> cache, SegmentReads reads) {
     auto file = io.open(path, platform::OpenMode::read);
     if (!file) return std::unexpected(std::move(file.error()));
     auto mapping = platform::ReadMapping::map(**file);
     if (!mapping) return std::unexpected(std::move(mapping.error()));
     std::shared_ptr<Segment> segment(new Segment(path, std::move(*mapping), std::move(cache)));
+    if (reads == SegmentReads::copied) segment->file_ = std::move(*file);
     if (auto done = segment->read_header(store, id); !done) return std::unexpected(std::move(done.error()));
     if (auto done = segment->read_sections(); !done) return std::unexpected(std::move(done.error()));
     return segment;
@@ -237,6 +253,7 @@ Result<const std::byte*> Segment::block_bytes(std::uint64_t unit) const {
 
 Result<BlockReader> Segment::block(std::size_t number) const {
     const std::uint64_t unit = zones_.block(number).child;
+    if (file_ != nullptr) return copied_block(unit);
     auto bytes = block_bytes(unit);
     if (!bytes) return std::unexpected(std::move(bytes.error()));
     return read_block(unit, *bytes);
@@ -310,9 +327,18 @@ template <class Visit>
 Result<void> Segment::for_each_posting(std::string_view key, std::uint64_t hash, const Version& after, Version upto,
                                        Visit&& visit) const {
     for (std::uint64_t number = home_of(hash, home_buckets_);; ++number) {
-        auto found = bucket(number);
-        if (!found) return std::unexpected(std::move(found.error()));
-        const IndexBucket& bucket = **found;
+        IndexBucket copy;  // NOLINT(cppcoreguidelines-pro-type-member-init): read where it was written
+        const IndexBucket* line = &copy;
+        if (file_ != nullptr) [[unlikely]] {
+            auto read = copied_bucket(number);
+            if (!read) return std::unexpected(std::move(read.error()));
+            copy = *read;
+        } else {
+            auto found = bucket(number);
+            if (!found) return std::unexpected(std::move(found.error()));
+            line = *found;
+        }
+        const IndexBucket& bucket = *line;
         unsigned matches = match_tags(bucket, tag_of(hash));
         // To ask the zones pays where a key has several stretches.
         const bool ask_zones = header_.kind == SegmentKind::history && (matches & (matches - 1)) != 0;
@@ -324,16 +350,23 @@ Result<void> Segment::for_each_posting(std::string_view key, std::uint64_t hash,
                 if (!block) return std::unexpected(std::move(block.error()));
                 if (!stretch_may_hold(*block, key, after, upto)) continue;
             }
-            if (!decompressor_) prefetch_record(posting);
             const auto offset =
                 static_cast<std::uint32_t>((posting & ((1U << kPostingOffsetBits) - 1)) * kRecordAlignment);
-            auto block = block_bytes(unit);
-            if (!block) return std::unexpected(std::move(block.error()));
-            BlockReader reader(*block, mapping_.bytes().data() + header_.index.offset, header_.slab_after);
-            if (decompressor_) [[unlikely]] {
-                auto raw = read_block(unit, *block);
-                if (!raw) return std::unexpected(std::move(raw.error()));
-                reader = std::move(*raw);
+            BlockReader reader;
+            if (file_ != nullptr) [[unlikely]] {
+                auto read = copied_block(unit);
+                if (!read) return std::unexpected(std::move(read.error()));
+                reader = std::move(*read);
+            } else {
+                if (!decompressor_) prefetch_record(posting);
+                auto block = block_bytes(unit);
+                if (!block) return std::unexpected(std::move(block.error()));
+                reader = BlockReader(*block, mapping_.bytes().data() + header_.index.offset, header_.slab_after);
+                if (decompressor_) [[unlikely]] {
+                    auto raw = read_block(unit, *block);
+                    if (!raw) return std::unexpected(std::move(raw.error()));
+                    reader = std::move(*raw);
+                }
             }
             StoredRecord record;
             if (!reader.read(offset, record)) {

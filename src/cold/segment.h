@@ -1,11 +1,17 @@
 // Segment: an open segment file, for reading. Immutable, so any thread may read it at any time.
 //
-// Everything is read where it lies in the mapping. Header, zones and keys are checked when the segment is opened;
-// blocks, pages of the index and outside values when they are first touched, and remembered as good by a bit each.
+// Usually everything is read where it lies in the mapping. Header, zones and keys are checked when the segment is
+// opened; blocks, pages of the index and outside values when they are first touched, and remembered as good by a bit
+// each.
 //
 // Compressed blocks, which only history segments have, are decompressed into memory that readers hold (BlockHold), and
 // that the cache of the store may hold for the next one. Their checksum is that of the stored bytes, so nothing is
 // decompressed that was not written so.
+//
+// A segment that is copied reads nothing through its mapping, which then only tells the system what will be wanted:
+// header, zones and keys are in memory from its opening on, blocks and outside values are read into memory that readers
+// hold, as decompressed ones are, pages of the index each time; and each is checked each time. So what the medium fails
+// to give is an error always, and never a signal.
 //
 // Orders: the bits are relaxed. What they vouch for never changes, so a thread that misses one only checks again.
 #pragma once
@@ -16,6 +22,7 @@
 #include <cold/key_index.h>
 #include <cold/zone_map.h>
 #include <platform/compression.h>
+#include <platform/file_io.h>
 #include <platform/prefetch.h>
 #include <platform/read_mapping.h>
 
@@ -29,13 +36,17 @@
 
 namespace zverse::cold {
 
+/// How readers get at the bytes of segments; bulk readers read files anyway.
+enum class SegmentReads : std::uint8_t { mapped, copied };
+
 class Segment {
 public:
-    /// `cache`: for decompressed blocks; without one each look at a block decompresses it. Errors: corrupt (file and
-    /// offset named), incompatible (features), io, full.
+    /// `cache`: for decompressed and copied blocks; without one each look at a block decompresses or reads it. Errors:
+    /// corrupt (file and offset named), incompatible (features), io, full.
     [[nodiscard]] static Result<std::shared_ptr<Segment>> open(platform::FileIo& io, const std::filesystem::path& path,
                                                                const std::uint64_t (&store)[2], std::uint64_t segment,
-                                                               std::shared_ptr<BlockCache> cache = nullptr);
+                                                               std::shared_ptr<BlockCache> cache = nullptr,
+                                                               SegmentReads reads = SegmentReads::mapped);
 
     ~Segment();
     Segment(const Segment&) = delete;
@@ -72,6 +83,7 @@ public:
     }
     /// Starts loading the records that the index line names for it.
     void prefetch_records(std::uint64_t hash) const noexcept {
+        if (file_ != nullptr) return;
         const std::uint64_t home = home_of(hash, home_buckets_);
         const IndexBucket& bucket = page(home / IndexPage::kBuckets).buckets[home % IndexPage::kBuckets];
         for (unsigned left = match_tags(bucket, tag_of(hash)); left != 0; left &= left - 1) {
@@ -119,19 +131,22 @@ public:
     }
     void prefetch_restarts(std::size_t number) const noexcept {
         const std::uint64_t unit = zones_.block(number).child;
-        if (decompressor_ || unit / 64 >= checked_.size() || !checked(unit)) return;
+        if (reads_into_memory() || unit / 64 >= checked_.size() || !checked(unit)) return;
         BlockReader(mapping_.bytes().data() + unit * header_.unit_bytes, header_.slab_after).prefetch_restarts();
     }
-    /// A block, checked. Errors: corrupt, full (memory).
+    /// A block, checked. Errors: corrupt, io, full (memory).
     [[nodiscard]] Result<BlockReader> block(std::size_t number) const;
-    /// The value of a record, checked when it lies outside. Errors: corrupt.
-    [[nodiscard]] Result<std::string_view> value(const StoredRecord& record) const {
+    /// The value of a record, checked when it lies outside; if need be, `hold` keeps it then. Errors: corrupt, io, full
+    /// (memory).
+    [[nodiscard]] Result<std::string_view> value(const StoredRecord& record, BlockHold& hold) const {
         if (!record.is_outside) [[likely]]
             return record.value;
-        return outside_value(record);
+        return file_ != nullptr ? copied_value(record, hold) : outside_value(record);
     }
     /// Whether the value of a record of this segment lies in the mapping.
-    [[nodiscard]] bool keeps(const StoredRecord& record) const noexcept { return !decompressor_ || record.is_outside; }
+    [[nodiscard]] bool keeps(const StoredRecord& record) const noexcept {
+        return !reads_into_memory() || (record.is_outside && file_ == nullptr);
+    }
     /// For who reads the file in another way than by the mapping (bulk_reader.cpp): a block as it is stored, checked,
     /// and decompressed into `raw` if need be; whether a value can lie at a place, and is what should lie there.
     [[nodiscard]] Result<BlockReader> check_block(std::size_t number, std::span<const std::byte> stored,
@@ -152,7 +167,7 @@ public:
     /// Memory beside the mapping.
     [[nodiscard]] std::uint64_t memory_bytes() const noexcept {
         const std::size_t words = checked_.size() + checked_pages_.size() + checked_values_.size();
-        return sizeof(Segment) + path_.native().size() + words * sizeof(std::uint64_t);
+        return sizeof(Segment) + path_.native().size() + words * sizeof(std::uint64_t) + copied_bytes_;
     }
     [[nodiscard]] std::uint64_t offset_of(std::size_t block) const noexcept {
         return zones_.block(block).child * header_.unit_bytes;
@@ -168,7 +183,11 @@ private:
     [[nodiscard]] Result<void> check_header() const;
     [[nodiscard]] Result<void> read_sections();
     [[nodiscard]] Result<void> read_dictionary();
-    [[nodiscard]] Result<std::span<const std::byte>> section(const Section& section, const char* what) const;
+    [[nodiscard]] Result<std::span<const std::byte>> section(const Section& section, const char* what);
+    /// Bytes that are there as long as the segment is; if need be, a copy.
+    [[nodiscard]] Result<std::span<const std::byte>> keep(std::uint64_t offset, std::uint64_t bytes);
+    /// Whether blocks are read into memory that readers hold.
+    [[nodiscard]] bool reads_into_memory() const noexcept { return decompressor_ || file_ != nullptr; }
     [[nodiscard]] bool inside(std::uint64_t offset, std::uint64_t bytes) const noexcept;
     /// Before bytes are looked at for the first time. Errors: io.
     [[nodiscard]] Result<void> load(std::uint64_t offset, std::uint64_t bytes) const;
@@ -180,6 +199,11 @@ private:
     /// Where a block lies, as it is stored, checked.
     [[nodiscard]] Result<const std::byte*> block_bytes(std::uint64_t unit) const;
     [[nodiscard]] Result<std::string_view> outside_value(const StoredRecord& record) const;
+    // The same out of the file, each time anew.
+    [[nodiscard]] Result<void> copy(std::span<std::byte> to, std::uint64_t offset) const;
+    [[nodiscard]] Result<IndexBucket> copied_bucket(std::uint64_t number) const;
+    [[nodiscard]] Result<BlockReader> copied_block(std::uint64_t unit) const;
+    [[nodiscard]] Result<std::string_view> copied_value(const StoredRecord& record, BlockHold& hold) const;
     /// The block that is stored there, decompressed if need be.
     [[nodiscard]] Result<BlockReader> read_block(std::uint64_t unit, const std::byte* stored) const;
     [[nodiscard]] Result<BlockHold> decompressed(std::uint64_t unit, const std::byte* stored,
@@ -219,6 +243,9 @@ private:
 
     std::filesystem::path path_;
     platform::ReadMapping mapping_;
+    std::unique_ptr<platform::File> file_;  ///< of a segment that is copied
+    std::vector<std::unique_ptr<std::byte[]>> copies_;  ///< of its sections
+    std::uint64_t copied_bytes_ = 0;  ///< of those
     SegmentHeader header_{};
     std::uint64_t seed_ = 0;
     Curve curve_;

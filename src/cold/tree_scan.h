@@ -68,7 +68,10 @@ public:
     [[nodiscard]] bool valid() const noexcept { return current_ != nullptr; }
     [[nodiscard]] std::string_view key() const noexcept { return current_->key(); }
     [[nodiscard]] Version version() const noexcept { return current_->record().version; }
-    [[nodiscard]] Result<std::string_view> value() const { return current_->segment().value(current_->record()); }
+    /// Valid until next(), or as long as the tree is held: value_stays(). Errors: corrupt, io, full (memory).
+    [[nodiscard]] Result<std::string_view> value() {
+        return current_->segment().value(current_->record(), value_hold_);
+    }
     /// Whether the value lies there as long as the tree is held, not only until next().
     [[nodiscard]] bool value_stays() const noexcept { return current_->segment().keeps(current_->record()); }
     [[nodiscard]] Result<void> next();
@@ -99,6 +102,7 @@ private:
 
     std::string passed_;  ///< keeps its memory
     bool reverse_;
+    BlockHold value_hold_;
     std::vector<Source> heap_;  ///< by key, of one key the newest version first
     ComponentCursor* current_ = nullptr;  ///< the heap's top
 };

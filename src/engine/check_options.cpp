@@ -64,6 +64,9 @@ Result<void> check_options(const Options& options) {
     if (options.compression != Compression::none && !platform::has_compression()) {
         return std::unexpected(bad_option("compression is history, and this build has no libzstd"));
     }
+    if (options.cold_reads != ColdReads::mapped && options.cold_reads != ColdReads::copied) {
+        return std::unexpected(bad_option("cold_reads is not a known kind"));
+    }
     if (!options.curve.empty() && !cold::is_curve_rule(options.curve)) {
         return std::unexpected(bad_option("curve is \"" + options.curve + "\"; it must be empty or at most " +
                                           std::to_string(cold::Curve::kBitsMax) + " letters k and v"));

@@ -47,7 +47,7 @@ Result<void> HistoryCursor::add_base(hot::WriterSlot& slot, const warm::View& vi
         cold::Tree::Hit hit;
         if (auto asked = view.tree->find(key_, view.tree->hash(key_), floor_, hit); !asked) return asked;
         if (hit && asked_for(hit.record.version)) {
-            auto value = options_.keys_only ? Result<std::string_view>{} : hit.segment->value(hit.record);
+            auto value = options_.keys_only ? Result<std::string_view>{} : hit.segment->value(hit.record, hit.hold);
             if (!value) return std::unexpected(std::move(value.error()));
             batch_.add(key_, *value, hit.record.version, hit.record.tombstone);
         }

@@ -9,7 +9,7 @@
 //                                                     taking 128 bytes of a ring; twice, because runs are merged and
 //                                                     trimmed into new ones. Where batches of tiny records make more, a
 //                                                     flush is due at half of the share (warm/schedule.h)
-//   cache     M/16, at most 32 MiB                    decompressed blocks (cold/block_cache.h)
+//   cache     M/16, at most 32 MiB                    decompressed and copied blocks (cold/block_cache.h)
 //   cursors   of 4: M/256, from 64 KiB to 1 MiB each  what a cursor has copied, and what one over changes sorts: places
 //             and M/128, from 128 KiB to 16 MiB       of records, 64 bytes for each of M/8192, 65,536 at most, or, when
 //                                                     it goes on behind those, records on their way to the disk. More

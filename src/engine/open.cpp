@@ -235,7 +235,9 @@ Result<void> Opening::read_superblock() {
 }
 
 Result<void> Opening::open_cold() {
-    auto cold = cold::ColdTier::open(io(), dir_, fields_.store, engine_.memory_.of(MemoryPlan::kCache));
+    const auto reads =
+        options_.cold_reads == ColdReads::copied ? cold::SegmentReads::copied : cold::SegmentReads::mapped;
+    auto cold = cold::ColdTier::open(io(), dir_, fields_.store, engine_.memory_.of(MemoryPlan::kCache), reads);
     if (!cold) return std::unexpected(std::move(cold.error()).during("opening " + dir_.string()));
     engine_.cold_ = std::move(*cold);
     engine_.kernels_ = &platform::kernels_for(kernels_);

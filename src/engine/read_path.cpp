@@ -31,7 +31,7 @@ Result<bool> Engine::find_settled(const warm::View& view, std::string_view key, 
     }
     if (!hit || hit.record.tombstone) return false;
     if (hit.record.is_outside) [[unlikely]] {
-        auto value = hit.segment->value(hit.record);
+        auto value = hit.segment->value(hit.record, hit.hold);
         if (!value) return std::unexpected(std::move(value.error()));
         hit.record.value = *value;
     }

@@ -105,7 +105,7 @@ Result<void> SettledChanges::take_places(EntryBatch& batch, std::size_t batch_by
         }
         auto record = cold::read_record(place, key_);
         if (!record) return std::unexpected(std::move(record.error()));
-        auto value = keys_only_ ? Result<std::string_view>{} : place.segment->value(*record);
+        auto value = keys_only_ ? Result<std::string_view>{} : place.segment->value(*record, record->hold);
         if (!value) return std::unexpected(std::move(value.error()));
         batch.add(key_, *value, place.version, record->tombstone);
     }

@@ -157,7 +157,8 @@ TEST_F(EvictedBlocks, StayForRecordsThatWereRead) {
     push_out();
     for (const auto& [key, record] : held) {
         const OwnRecord& expected = *by_key_.at(key).at(record.version);
-        ASSERT_EQ(must(segment_->value(record)), expected.value) << key;
+        cold::BlockHold hold;
+        ASSERT_EQ(must(segment_->value(record, hold)), expected.value) << key;
     }
 }
 
@@ -176,8 +177,8 @@ TEST_F(EvictedBlocks, StayForEachOfManyThreads) {
                 scan(at, at % 2 == 0, [] {});
                 for (std::size_t i = v; i < records_.size(); i += 20) {
                     const OwnRecord& record = records_[i];
-                    const auto hit = must(find_in(*segment_, record.key, tree_.hash(record.key), record.version));
-                    ASSERT_EQ(must(segment_->value(hit.record)), record.value);
+                    auto hit = must(find_in(*segment_, record.key, tree_.hash(record.key), record.version));
+                    ASSERT_EQ(must(segment_->value(hit.record, hit.hold)), record.value);
                 }
             }
         });

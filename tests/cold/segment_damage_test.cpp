@@ -75,7 +75,8 @@ protected:
     void check(const std::string& bytes) {
         std::filesystem::remove(path_);
         write_file(path_, bytes);
-        const auto segment = Segment::open(*io_, path_, kStore, 1);
+        const auto reads = random_.one_in(2) ? cold::SegmentReads::copied : cold::SegmentReads::mapped;
+        const auto segment = Segment::open(*io_, path_, kStore, 1, nullptr, reads);
         if (!segment) return expect_error_names_the_file(segment.error());
         for (std::size_t i = 0; i < records_.size(); i += 3) {
             const OwnRecord& record = records_[i];
@@ -87,7 +88,8 @@ protected:
             }
             ASSERT_EQ(found->record.version, record.version) << record.key;
             ASSERT_EQ(found->record.superseded, record.superseded) << record.key;
-            const auto value = (*segment)->value(found->record);
+            cold::BlockHold hold;
+            const auto value = (*segment)->value(found->record, hold);
             if (!value) {
                 expect_error_names_the_file(value.error());
             } else {

@@ -1,7 +1,7 @@
 // Goal:    a segment gives back exactly the records that went in, by every road: block by block, by key and version
 //          through the index, and by box through the zones; and says what it is.
 // Method:  random records of every shape (long keys, values outside, tombstones), live and under several curves,
-//          compressed and not, against searches through the list they came from.
+//          compressed and not, read where they lie and copied, against searches through the list they came from.
 #include <support/cold_parts.h>
 #include <support/seed.h>
 #include <support/temp_store.h>
@@ -20,6 +20,7 @@ namespace {
 
 using cold::kOpen;
 using cold::Segment;
+using cold::SegmentReads;
 
 constexpr std::uint64_t kStore[2] = {7, 8};
 
@@ -51,7 +52,7 @@ TEST(Numbers, AreReadAsTheyWereWritten) {
     EXPECT_FALSE(cold::read_number(at, bytes.data() + bytes.size(), read)) << "more than 64 bits";
 }
 
-class SegmentTest : public ::testing::Test {
+class SegmentTest : public ::testing::TestWithParam<SegmentReads> {
 protected:
     std::shared_ptr<Segment> make(const RecordWorld& world, const std::vector<OwnRecord>& records,
                                   std::string_view pattern, std::size_t block_bytes = 16384, bool compress = false) {
@@ -73,7 +74,7 @@ protected:
         plan.compress = compress;
         const auto path = directory_ / (std::to_string(segments_) + ".zseg");
         (void)write_segment(*io_, path, plan, records, "z");
-        return must(Segment::open(*io_, path, kStore, segments_, cache_));
+        return must(Segment::open(*io_, path, kStore, segments_, cache_, GetParam()));
     }
 
     static std::vector<OwnRecord> in_key_order(std::vector<OwnRecord> records) {
@@ -127,7 +128,7 @@ std::vector<Shape> shapes() {
     return all;
 }
 
-TEST_F(SegmentTest, GivesBackEveryRecordInTheOrderOfItsCurve) {
+TEST_P(SegmentTest, GivesBackEveryRecordInTheOrderOfItsCurve) {
     const SeedScope seed;
     Random random(seed.seed());
     for (const Shape& shape : shapes()) {
@@ -145,7 +146,7 @@ TEST_F(SegmentTest, GivesBackEveryRecordInTheOrderOfItsCurve) {
     }
 }
 
-TEST_F(SegmentTest, FindsTheNewestRecordAsOfAnyVersion) {
+TEST_P(SegmentTest, FindsTheNewestRecordAsOfAnyVersion) {
     const SeedScope seed;
     Random random(seed.seed());
     for (const Shape& shape : shapes()) {
@@ -158,18 +159,18 @@ TEST_F(SegmentTest, FindsTheNewestRecordAsOfAnyVersion) {
             const Version as_of = random.one_in(3) ? kOpen : near.version + random.below(3) - 1;
             const auto expected = std::ranges::find_if(
                 records, [&](const OwnRecord& record) { return record.key == key && record.version <= as_of; });
-            const auto found = must(find_in(*segment, key, cold::hash_key(key, hash_seed), as_of));
+            auto found = must(find_in(*segment, key, cold::hash_key(key, hash_seed), as_of));
             ASSERT_EQ(static_cast<bool>(found), expected != records.end()) << key << " as of " << as_of;
             if (!found) continue;
             ASSERT_EQ(found.record.version, expected->version);
             ASSERT_EQ(found.record.superseded, expected->superseded);
             ASSERT_EQ(found.record.tombstone, expected->tombstone);
-            ASSERT_EQ(must(segment->value(found.record)), expected->value);
+            ASSERT_EQ(must(segment->value(found.record, found.hold)), expected->value);
         }
     }
 }
 
-TEST_F(SegmentTest, PostingsReachEveryRecordOfAKey) {
+TEST_P(SegmentTest, PostingsReachEveryRecordOfAKey) {
     const SeedScope seed;
     Random random(seed.seed());
     for (const Shape& shape : shapes()) {
@@ -209,7 +210,7 @@ TEST_F(SegmentTest, PostingsReachEveryRecordOfAKey) {
     }
 }
 
-TEST_F(SegmentTest, ZonesLeaveOutOnlyBlocksWithoutAnAnswer) {
+TEST_P(SegmentTest, ZonesLeaveOutOnlyBlocksWithoutAnAnswer) {
     const SeedScope seed;
     Random random(seed.seed());
     for (const Shape& shape : shapes()) {
@@ -251,7 +252,7 @@ TEST_F(SegmentTest, ZonesLeaveOutOnlyBlocksWithoutAnAnswer) {
     }
 }
 
-TEST_F(SegmentTest, LiveBlocksAreFoundByKey) {
+TEST_P(SegmentTest, LiveBlocksAreFoundByKey) {
     const SeedScope seed;
     Random random(seed.seed());
     const RecordWorld world{.keys = 3000, .records = 4000, .live = true, .long_keys = true};
@@ -277,7 +278,7 @@ TEST_F(SegmentTest, LiveBlocksAreFoundByKey) {
     }
 }
 
-TEST_F(SegmentTest, SaysWhatItIs) {
+TEST_P(SegmentTest, SaysWhatItIs) {
     Random random(1);
     const RecordWorld world{.keys = 50, .records = 400, .after = 10, .upto = 500};
     const auto records = random_records(random, world);
@@ -306,7 +307,7 @@ TEST_F(SegmentTest, SaysWhatItIs) {
     EXPECT_EQ(static_cast<std::ptrdiff_t>(header.tombstones), std::ranges::count(records, true, &OwnRecord::tombstone));
 }
 
-TEST_F(SegmentTest, CompressesWhatShrinksAndNothingElse) {
+TEST_P(SegmentTest, CompressesWhatShrinksAndNothingElse) {
     if (!platform::has_compression()) GTEST_SKIP() << "libzstd is not built in";
     Random random(1);
     const RecordWorld world{.keys = 300, .records = 4000, .upto = 50'000, .texts = true};
@@ -336,7 +337,7 @@ TEST_F(SegmentTest, CompressesWhatShrinksAndNothingElse) {
     EXPECT_EQ(same->header().file_bytes, make(world, random_bytes, "vvkk")->header().file_bytes);
 }
 
-TEST_F(SegmentTest, WhatIsHeldOutlivesTheCacheAndTheCacheIsBounded) {
+TEST_P(SegmentTest, WhatIsHeldOutlivesTheCacheAndTheCacheIsBounded) {
     if (!platform::has_compression()) GTEST_SKIP() << "libzstd is not built in";
     Random random(1);
     const RecordWorld world{.keys = 100, .records = 5000, .upto = 50'000, .texts = true};
@@ -351,7 +352,7 @@ TEST_F(SegmentTest, WhatIsHeldOutlivesTheCacheAndTheCacheIsBounded) {
         blocks.emplace_back(found.back().hold);
     }
     for (std::size_t i = 0; i < records.size(); ++i) {
-        ASSERT_EQ(must(segment->value(found[i].record)), records[i].value);
+        ASSERT_EQ(must(segment->value(found[i].record, found[i].hold)), records[i].value);
     }
     found.clear();
     std::set<const void*> kept;
@@ -362,7 +363,7 @@ TEST_F(SegmentTest, WhatIsHeldOutlivesTheCacheAndTheCacheIsBounded) {
     EXPECT_GT(kept.size(), 0U) << "the cache keeps nothing";
 }
 
-TEST_F(SegmentTest, TheCacheTellsBlocksOfDifferentSegmentsApart) {
+TEST_P(SegmentTest, TheCacheTellsBlocksOfDifferentSegmentsApart) {
     if (!platform::has_compression()) GTEST_SKIP() << "libzstd is not built in";
     Random random(1);
     const RecordWorld world{.keys = 100, .records = 3000, .upto = 50'000, .texts = true};
@@ -387,7 +388,8 @@ TEST_F(SegmentTest, TheCacheTellsBlocksOfDifferentSegmentsApart) {
     }
 }
 
-TEST_F(SegmentTest, WhatTheMediumDoesNotGiveIsAnError) {
+TEST_P(SegmentTest, WhatTheMediumDoesNotGiveIsAnError) {
+    if (GetParam() == SegmentReads::copied) return;  // see copied_segment_test.cpp
     // Behind the end of a file whoever touches a mapping gets a SIGBUS, as from a medium that fails.
     const auto nothing = must(io_->create_zeroed(directory_ / "nothing", 0));
     void* const behind = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, nothing->descriptor(), 0);
@@ -415,7 +417,8 @@ TEST_F(SegmentTest, WhatTheMediumDoesNotGiveIsAnError) {
         cold::StoredRecord record;
         for (std::uint32_t at = block->begin(); at != block->end(); at = record.next) {
             ASSERT_TRUE(block->read(at, record));
-            const auto value = segment->value(record);
+            cold::BlockHold hold;
+            const auto value = segment->value(record, hold);
             if (!value) expect_error(value, ErrorCode::io, segment->path().string());
         }
     }
@@ -426,7 +429,7 @@ TEST_F(SegmentTest, WhatTheMediumDoesNotGiveIsAnError) {
                  ErrorCode::io, segment->path().string());
 }
 
-TEST_F(SegmentTest, IsNotTakenForAnother) {
+TEST_P(SegmentTest, IsNotTakenForAnother) {
     Random random(1);
     const RecordWorld world{.keys = 5, .records = 10};
     const auto segment = make(world, random_records(random, world), "");
@@ -435,6 +438,8 @@ TEST_F(SegmentTest, IsNotTakenForAnother) {
     expect_error(Segment::open(*io_, segment->path(), other, 1), ErrorCode::corrupt, "store");
     expect_error(Segment::open(*io_, directory_ / "absent", kStore, 1), ErrorCode::io, "absent");
 }
+
+INSTANTIATE_TEST_SUITE_P(Reads, SegmentTest, ::testing::Values(SegmentReads::mapped, SegmentReads::copied));
 
 }  // namespace
 }  // namespace zverse::test

@@ -64,6 +64,7 @@ const std::vector<BadOption>& bad_options() {
         {"sync.every", "", [](Options& o) { o.sync.every = 1h + 1ms; }},
         {"sync.every", "", [](Options& o) { o.sync.every = -1ms; }},
         {"retention.max_age", "0", [](Options& o) { o.retention.max_age = -1s; }},
+        {"cold_reads", "not a known kind", [](Options& o) { o.cold_reads = static_cast<ColdReads>(7); }},
         {"curve", "48 letters k and v", [](Options& o) { o.curve = "vvx"; }},
         {"curve", "48 letters k and v", [](Options& o) { o.curve = std::string(49, 'k'); }},
         {"compression", "", [](Options& o) { o.compression = static_cast<Compression>(2); }},

@@ -41,6 +41,7 @@ std::vector<OracleConfig> configurations() {
                 config.options.sync.every_writes = number % 2 == 0 ? 0 : 100;
                 if (number % 4 == 1) config.options.force_kernel = "scalar";
                 if (number % 4 == 2) config.options.force_io = "posix";
+                if (number % 3 == 1) config.options.cold_reads = ColdReads::copied;
                 if (number % 5 == 3) {
                     config.internals.stepped_worker = true;
                     config.options.retention.max_versions_behind = 500;

@@ -147,7 +147,8 @@ inline OwnRecord take_record(const cold::Segment& segment, const cold::BlockRead
                              const cold::StoredRecord& stored) {
     OwnRecord record;
     if (!block.read_key(stored, record.key)) throw std::runtime_error("a record without its key");
-    record.value = must(segment.value(stored));
+    cold::BlockHold hold;
+    record.value = must(segment.value(stored, hold));
     record.version = stored.version;
     record.superseded = stored.superseded;
     record.tombstone = stored.tombstone;

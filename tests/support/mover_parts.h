@@ -101,7 +101,7 @@ public:
         const auto tree = cold_->tree();
         cold::Tree::Hit hit;
         must(tree->find(key, tree->hash(key), kVersionMax, hit));
-        return hit && must(hit.segment->value(hit.record)).size() > 0;
+        return hit && must(hit.segment->value(hit.record, hit.hold)).size() > 0;
     }
 
     FailingMedium medium;

@@ -57,7 +57,7 @@ public:
                 cold::Segment::Hit hit;
                 const std::string& key = sought_[i].key;
                 const auto found = segment_->find(key, tree_.hash(key), as_of, hit);
-                if (good(found) && hit) (void)good(segment_->value(hit.record));
+                if (good(found) && hit) (void)good(segment_->value(hit.record, hit.hold));
             }
         }
     }
@@ -71,7 +71,7 @@ public:
                 cold::StoredRecord record;
                 for (std::uint32_t at = block->begin(); at != block->end(); at = record.next) {
                     if (!block->read(at, record) || !block->read_key(record, key)) break;
-                    (void)good(in_bulk ? bulk->value(record) : segment_->value(record));
+                    (void)good(in_bulk ? bulk->value(record) : segment_->value(record, hold_));
                 }
             }
         }
@@ -120,6 +120,7 @@ private:
     const std::uint64_t store_[2];
     const std::vector<Sought>& sought_;
     const std::function<void(const Error&)> failed_;
+    cold::BlockHold hold_;
 };
 
 }  // namespace zverse::test

@@ -206,7 +206,8 @@ void expect_whole(SimFileIo& io, const Written& written, Version before, Version
         std::string key;
         const auto stored = must(cold::read_record(places[next], key));
         ASSERT_EQ(key, record.key);
-        ASSERT_EQ(must(places[next].segment->value(stored)), record.value) << key;
+        cold::BlockHold hold;
+        ASSERT_EQ(must(places[next].segment->value(stored, hold)), record.value) << key;
         ++next;
     }
     ASSERT_EQ(next, places.size());

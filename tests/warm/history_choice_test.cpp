@@ -44,7 +44,7 @@ protected:
             must(tree->find(each.key, tree->hash(each.key), each.version, hit));
             ASSERT_TRUE(hit) << each.key << " as of " << each.version;
             EXPECT_EQ(hit.record.version, each.version);
-            EXPECT_EQ(must(hit.segment->value(hit.record)), each.value);
+            EXPECT_EQ(must(hit.segment->value(hit.record, hit.hold)), each.value);
         }
     }
 

@@ -68,7 +68,7 @@ protected:
             must(tree->find(place.first, tree->hash(place.first), place.second, hit));
             ASSERT_TRUE(hit) << place.first << " as of " << place.second;
             ASSERT_EQ(hit.record.version, place.second);
-            ASSERT_EQ(must(hit.segment->value(hit.record)), value);
+            ASSERT_EQ(must(hit.segment->value(hit.record, hit.hold)), value);
         }
     }
 

@@ -63,7 +63,7 @@ TEST_F(CompactionChoice, ASecondRoundTakesTheRest) {
     for (int i = 0; i < kStripes; ++i) EXPECT_TRUE(parts.has_settled(key(i)));
     cold::Tree::Hit hit;
     must(tree->find("shared", tree->hash("shared"), kVersionMax, hit));
-    EXPECT_EQ(must(hit.segment->value(hit.record)), std::to_string(kStripes - 1));
+    EXPECT_EQ(must(hit.segment->value(hit.record, hit.hold)), std::to_string(kStripes - 1));
     must(mover.compact());
     EXPECT_EQ(parts.cold().tree()->live(), tree->live()) << "there was nothing left to do";
 }

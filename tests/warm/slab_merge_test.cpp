@@ -278,7 +278,7 @@ protected:
         ASSERT_EQ(hit && !hit.record.tombstone, live) << key << " as of " << v;
         if (!live) return;
         ASSERT_EQ(hit.record.version, expected->version) << key << " as of " << v;
-        ASSERT_EQ(must(hit.segment->value(hit.record)), expected->value);
+        ASSERT_EQ(must(hit.segment->value(hit.record, hit.hold)), expected->value);
     }
 
     void check_scan(const Tree& tree, Version v, bool reverse) {
@@ -316,7 +316,8 @@ protected:
         ASSERT_EQ(place.version, expected.version) << key;
         ASSERT_EQ(record.version, expected.version) << key;
         ASSERT_EQ(record.tombstone, expected.tombstone) << key;
-        ASSERT_EQ(must(place.segment->value(record)), expected.value) << key;
+        cold::BlockHold hold;
+        ASSERT_EQ(must(place.segment->value(record, hold)), expected.value) << key;
     }
 
     /// Reads stretch by stretch until all of `wanted` is there; what came must be `expected`.
