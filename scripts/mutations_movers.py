@@ -84,18 +84,13 @@ JOBS = [
          ("    fields_.add_leap({std::max(", "    if (false) fields_.add_leap({std::max(")),
     ),
     *room(
-        "engine/checkpoint.cpp",
-        ("leaps-of-copies-counted", "a copy counts versions that nobody was handed out", ["engine/lost_manifest_test"],
-         ("    fields.add_leap({state.cut, clock - 1}, state.floor);\n", "")),
-    ),
-    *room(
         "engine/superblock.cpp",
         ("leaps-stop-the-count", "history ends at the first leap", ["engine/lost_manifest_test"],
          ("        latest = leap->after;\n", "        latest = 0;\n")),
     ),
     *room(
         "cold/manifest.cpp",
-        ("lost-edit-in-the-middle", "an edit that others follow was cut short by a crash", ["engine/lost_manifest_test"],
+        ("lost-edit-in-the-middle", "an edit that others follow was cut short by a crash", ["cold/manifest_test"],
          ("                if (!copy_at(at, payload, true)) continue;\n", "                if (at > 0) continue;\n")),
         ("manifest-rolled-too-soon", "the older manifest goes before the new one is durable", ["warm/cold_crash_test"],
          ("    // From here on a crash may leave either file; they say the same as long as nothing is appended to the older one.\n    file_ = nullptr;\n",

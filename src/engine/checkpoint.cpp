@@ -40,7 +40,6 @@ Result<void> Checkpoint::write(const cold::ManifestState& settled, SuperblockFie
     std::erase_if(state.pins, [&](const auto& pin) { return pin.second > state.cut; });
     const Version clock = std::min(fields.clock_limit + 1, kVersionMax);
     fields.add_lost({state.cut, clock - 1});
-    fields.add_leap({state.cut, clock - 1}, state.floor);
     fields.settled = state.cut;
     fields.clock_limit = clock;
     fields.durability = Durability::power;  // all of it is on the medium
