@@ -7,6 +7,7 @@ SCHEDULE = "warm/schedule_test"
 MERGE = "warm/slab_merge_test"
 CHOICE = "warm/merge_choice_test"
 HISTORY_CHOICE = "warm/history_choice_test"
+HISTORY_MERGE = "warm/history_merge_test"
 RATE = "warm/byte_rate_test"
 FLUSH_JOB = "warm/flush_job_test"
 READY = "platform/ready_set_test"
@@ -71,9 +72,9 @@ JOBS = [
          ("    at_.show();\n    return merge_->done()", "    return merge_->done()")),
         ("merge-fails-for-lost-inputs", "a merge whose inputs were forgotten is a failure", [MOVER],
          ("        if (left_.empty()) return Progress::done;\n", "")),
-        ("merge-goes-back", "a part gives inputs back what was taken of them before", [MERGE],
+        ("merge-goes-back", "a part gives inputs back what was taken of them before", [HISTORY_MERGE],
          ("            const bool taken = !part.range_end || *part.range_end > input->begin();\n", "            const bool taken = true;\n")),
-        ("merge-ends-for-one-lost-input", "a merge of histories fails when retention takes one of them", [COMPACTION],
+        ("merge-ends-for-one-lost-input", "a merge of histories fails when retention takes one of them", [HISTORY_MERGE],
          ("        if (!committed && committed.error().code() == ErrorCode::not_found) continue;\n", "")),
     ),
     *room(
@@ -110,7 +111,7 @@ JOBS = [
         "warm/history_merge.cpp",
         ("history-life-unchecked", "merges take histories of other slabs", [HOSTILE],
          ("        if (auto good = part.check_record(stored, key_, block_, at); !good) return good;\n", "")),
-        ("history-guess-too-bold", "a part of histories takes more memory than it may", [MERGE],
+        ("history-guess-too-bold", "a part of histories takes more memory than it may", [HISTORY_MERGE],
          ("            if (!narrowest_ && writer_.waiting_share() > kShareMax) narrow();\n", "")),
         ("history-narrowed-twice", "records of a range that was narrowed come twice", [MERGE],
          ("        writer_.drop_waiting();\n", "")),
@@ -120,11 +121,11 @@ JOBS = [
          ("key_ < inputs_[input_]->begin() || ", "")),
         ("history-first-part-only", "of each history only the first part is read", [MERGE],
          ("        part_ = in_part_ ? part_ + 1 : ", "        part_ = in_part_ ? input.parts().size() : ")),
-        ("history-always-written", "a history of which nothing is expired is written again", [COMPACTION],
+        ("history-always-written", "a history of which nothing is expired is written again", [HISTORY_MERGE],
          ("      looking_(if_expired),", "      looking_(false),")),
-        ("history-never-expires", "what is expired in a history is never seen", [RETENTION],
+        ("history-never-expires", "what is expired in a history is never seen", [HISTORY_MERGE],
          ("        expired = stored.superseded <= floor_;\n", "")),
-        ("history-look-counts", "what was read to see whether anything is expired is not read again", [RETENTION],
+        ("history-look-counts", "what was read to see whether anything is expired is not read again", [HISTORY_MERGE],
          ("        looking_ = false;\n        begun_ = false;\n", "        looking_ = false;\n")),
     ),
     *room(
