@@ -164,7 +164,7 @@ COLD = [
     ),
     *room(
         "cold/slab_writer.cpp",
-        ("in-order-unexpired", "of a key with many versions all are kept", ["warm/history_merge_test"],
+        ("in-order-unexpired", "of a key with many versions all are kept", ["warm/hot_key_merge_test"],
          ("    if (is_dropped(record)) return {};\n    if (!in_order_) {", "    if (!in_order_) {")),
         ("parts-not-named-durably", "a part counts before its name is durable", [COLD_CRASH],
          ("        if (auto synced = io_.sync_directory(plan_.directory); !synced) {\n"
@@ -174,7 +174,7 @@ COLD = [
         ("parts-left-behind", "a slab that failed leaves its parts", [SLAB],
          ("    for (const std::uint64_t segment : finished_) (void)io_.remove(segment_path(plan_.directory, segment));\n", "")),
         ("compressed-too-early", "what a flush writes is compressed too", [SLAB],
-         ("&& plan_.level >= kCompressedLevelMin;", ";")),
+         ("Compression::history && !of_flush;", "Compression::history;")),
         ("floor-off-by-one", "what the floor still shows is dropped", [SLAB],
          ("record.superseded <= plan_.floor;", "record.superseded <= plan_.floor + 1;")),
     ),

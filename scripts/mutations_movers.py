@@ -8,6 +8,7 @@ MERGE = "warm/slab_merge_test"
 CHOICE = "warm/merge_choice_test"
 HISTORY_CHOICE = "warm/history_choice_test"
 HISTORY_MERGE = "warm/history_merge_test"
+HOT_KEY = "warm/hot_key_merge_test"
 RATE = "warm/byte_rate_test"
 FLUSH_JOB = "warm/flush_job_test"
 READY = "platform/ready_set_test"
@@ -72,9 +73,9 @@ JOBS = [
          ("    at_.show();\n    return merge_->done()", "    return merge_->done()")),
         ("merge-fails-for-lost-inputs", "a merge whose inputs were forgotten is a failure", [MOVER],
          ("        if (left_.empty()) return Progress::done;\n", "")),
-        ("merge-goes-back", "a part gives inputs back what was taken of them before", [MERGE],
+        ("merge-goes-back", "a part gives inputs back what was taken of them before", [HISTORY_MERGE],
          ("            const bool taken = !part.range_end || *part.range_end > input->begin();\n", "            const bool taken = true;\n")),
-        ("merge-ends-for-one-lost-input", "a merge of histories fails when retention takes one of them", [COMPACTION],
+        ("merge-ends-for-one-lost-input", "a merge of histories fails when retention takes one of them", [HISTORY_MERGE],
          ("        if (!committed && committed.error().code() == ErrorCode::not_found) continue;\n", "")),
     ),
     *room(
@@ -85,18 +86,13 @@ JOBS = [
          ("    fields_.add_leap({std::max(", "    if (false) fields_.add_leap({std::max(")),
     ),
     *room(
-        "engine/checkpoint.cpp",
-        ("leaps-of-copies-counted", "a copy counts versions that nobody was handed out", ["engine/lost_manifest_test"],
-         ("    fields.add_leap({state.cut, clock - 1}, state.floor);\n", "")),
-    ),
-    *room(
         "engine/superblock.cpp",
         ("leaps-stop-the-count", "history ends at the first leap", ["engine/lost_manifest_test"],
          ("        latest = leap->after;\n", "        latest = 0;\n")),
     ),
     *room(
         "cold/manifest.cpp",
-        ("lost-edit-in-the-middle", "an edit that others follow was cut short by a crash", ["engine/lost_manifest_test"],
+        ("lost-edit-in-the-middle", "an edit that others follow was cut short by a crash", ["cold/manifest_test"],
          ("                if (!copy_at(at, payload, true)) continue;\n", "                if (at > 0) continue;\n")),
         ("manifest-rolled-too-soon", "the older manifest goes before the new one is durable", ["warm/cold_crash_test"],
          ("    // From here on a crash may leave either file; they say the same as long as nothing is appended to the older one.\n    file_ = nullptr;\n",
@@ -118,11 +114,11 @@ JOBS = [
          ("        if (auto good = part.check_record(stored, key_, block_, at); !good) return good;\n", "")),
         ("history-guess-too-bold", "a part of histories takes more memory than it may", [HISTORY_MERGE],
          ("            if (writer_.waiting_share() <= kShareMax) continue;\n", "            if (writer_.waiting_share() >= 0) continue;\n")),
-        ("history-key-loses-those-before", "a key of many versions takes the range of smaller keys", [HISTORY_MERGE],
+        ("history-key-loses-those-before", "a key of many versions takes the range of smaller keys", [HOT_KEY],
          ("    if (!middle && key == begin_) return begin_key(std::move(key));", "    if (!middle) return begin_key(std::move(key));")),
-        ("history-key-loses-those-behind", "a key of many versions takes the range of larger keys", [HISTORY_MERGE],
+        ("history-key-loses-those-behind", "a key of many versions takes the range of larger keys", [HOT_KEY],
          ("    end_ = successor(key);\n", "")),
-        ("history-key-too-long", "a range ends with a key that is too long", [HISTORY_MERGE],
+        ("history-key-too-long", "a range ends with a key that is too long", [HOT_KEY],
          ("    if (key.size() < kKeyBytesMax) return", "    return")),
         ("history-narrowed-twice", "records of a range that was narrowed come twice", [MERGE],
          ("        writer_.drop_waiting();\n", "")),
@@ -132,11 +128,11 @@ JOBS = [
          ("key_ < inputs_[input_]->begin() || ", "")),
         ("history-first-part-only", "of each history only the first part is read", [MERGE],
          ("        part_ = in_part_ ? part_ + 1 : ", "        part_ = in_part_ ? input.parts().size() : ")),
-        ("history-always-written", "a history of which nothing is expired is written again", [COMPACTION],
+        ("history-always-written", "a history of which nothing is expired is written again", [HISTORY_MERGE],
          ("      looking_(if_expired),", "      looking_(false),")),
-        ("history-never-expires", "what is expired in a history is never seen", [RETENTION],
+        ("history-never-expires", "what is expired in a history is never seen", [HISTORY_MERGE],
          ("        expired = stored.superseded <= floor_;\n", "")),
-        ("history-look-counts", "what was read to see whether anything is expired is not read again", [RETENTION],
+        ("history-look-counts", "what was read to see whether anything is expired is not read again", [HISTORY_MERGE],
          ("        looking_ = false;\n        begun_ = false;\n", "        looking_ = false;\n")),
     ),
     *room(
@@ -320,7 +316,7 @@ DECISIONS = [
         ("stripes-wait-for-compactions", "stripes do not merge while a compaction waits", [MOVER],
          ("        if (only_begun && choice->range_begin.empty() && !stripes) break;\n", "        if (only_begun && choice->range_begin.empty()) break;\n")),
         ("compaction-beside-merges", "a compaction takes what merges are at work on", [MOVER],
-         ("        if (!compactions_.open() || merging()) return;\n", "        if (!compactions_.open()) return;\n")),
+         ("        if (!compactions_.open() || merging() || places_[kRetentionPlace].job != nullptr) return;\n", "        if (!compactions_.open() || places_[kRetentionPlace].job != nullptr) return;\n")),
         ("failed-compaction-untold", "who waits for a compaction does not learn that it failed", [MOVER],
          ("        end_compaction(std::move(failure));\n", "")),
         ("compaction-of-nothing-untold", "a compaction of one component never ends", [MOVER],
@@ -328,7 +324,11 @@ DECISIONS = [
         ("compactions-hold-merges-up", "stripes do not merge while histories do", [COMPACTION],
          ("        begin_merge(std::move(*choice), now);\n        compaction_->merging = true;\n", "        begin_merge(std::move(*choice), now);\n")),
         ("compaction-without-flush", "a compaction leaves out what is in the rings", [MOVER],
-         ("    if (auto flushed = flush(true); !flushed) return flushed;\n    return wait_for(compactions_, \"compacting\");", "    return wait_for(compactions_, \"compacting\");")),
+         ("    if (auto flushed = flush(true); !flushed) return flushed;\n    {\n", "    {\n")),
+        ("compaction-without-retention", "a compaction forgets what was allowed a second ago at best", [RETENTION],
+         ("        next_retention_ = {};\n    }\n", "    }\n")),
+        ("compaction-before-retention", "a compaction does not wait for what retention allows", [RETENTION],
+         ("merging() || places_[kRetentionPlace].job != nullptr) return;", "merging()) return;")),
         ("old-trees-kept", "files that were replaced stay until something is written", [WORKERS],
          ("        const bool all_freed = at_.views.free_old_trees();\n        return occupied() != 0 || !all_freed ? Worked::waiting : Worked::no;\n",
           "        return occupied() != 0 ? Worked::waiting : Worked::no;\n")),

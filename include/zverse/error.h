@@ -20,7 +20,7 @@ enum class ErrorCode {
     io,                ///< The operating system failed: Error::os_errno(); a write's outcome is unknown.
     corrupt,           ///< A checksum, magic or cross-check failed; file and offset are in the message.
     incompatible,      ///< A format version or feature bits that this build can't read.
-    locked,            ///< Another process holds the store; its pid is in the message.
+    locked,            ///< The store is open elsewhere, for writing (by which pid is in the message) or reading.
     read_only,         ///< Opened so, or fell back to it after a failed sync; the reason is in the message.
     closed,            ///< The store was closed.
 };

@@ -40,16 +40,18 @@ struct Retention {
 /// What of the settled versions is stored compressed, by zstd. What is there already stays as it is.
 enum class Compression {
     none,     ///< Nothing: every read is of bytes as they lie on the medium, and every build can read them.
-    history,  ///< Superseded versions that a merge, not a flush, moves; values above 4 KiB are not.
+    history,  ///< Superseded versions that a merge, not a flush, writes; values above 4 KiB are not.
 };
 
 /// How gets and cursors read what has settled. Flushes, merges, the scrub and verify() read files anyway.
 enum class ColdReads {
-    mapped,  ///< Where it lies, in mappings of the files: the fastest. A page that left memory and that the medium fails
-    ///< to give again ends the process with SIGBUS; the first look at anything is an error instead.
-    copied,  ///< By read calls into memory, a block at a time, checked each time: what the medium fails to give is always
-    ///< the error io. A get of a block that is in no cache costs some 5 us more; a file descriptor for each
-    ///< segment, and about 6 MiB of memory for each GiB that has settled.
+    /// Where it lies, in mappings of the files: the fastest. A page that left memory and that the medium fails to give
+    /// again ends the process with SIGBUS; at the first look at anything that is the error io instead.
+    mapped,
+    /// By read calls into memory, a block at a time, checked each time: what the medium fails to give is always the
+    /// error io. Costs two calls and a checksum for a get of a block that is in no cache, a file descriptor for each
+    /// segment, and about 6 MiB of memory for each GiB that has settled.
+    copied,
 };
 
 /// Options of Store::open(). Fields marked "fixed at creation" are remembered by the store; opening with
@@ -91,11 +93,12 @@ struct Options {
     /// Largest value accepted, in bytes. 0: what a frame holds (nearly a quarter of a ring, at most 4 GiB - 1).
     std::uint64_t value_bytes_max = 0;
     /// DRAM the engine may allocate for itself, in bytes. 0: a quarter of RAM, or what the rings need where that is
-    /// more. At least 16 MiB; with larger rings more, and less is invalid_argument, which says how much: about half of
-    /// all rings for their sorted runs, and for each of three moves at a time the largest value and 3 MiB. What is
-    /// given beyond that makes merges larger and lets more of them go on at once. Mappings of files, rings and
-    /// segments, are not counted: the system takes their memory back. Beside it a store takes 512 KiB for each GiB that
-    /// has settled, and cursors beyond four at work 1 MiB each, 5 MiB over changes.
+    /// more. At least 16 MiB; with larger rings more, and less is invalid_argument, which says how much: half of all
+    /// rings for their sorted runs, up to 3/16 of them for the index, and for each of three moves at a time the largest
+    /// value and 3 MiB, and a third of all that again. What is given beyond that makes merges larger and lets more of
+    /// them go on at once. Mappings of files, rings and segments, are not counted: the system takes their memory back.
+    /// Beside it a store takes 512 KiB for each GiB that has settled and 6 KiB for each segment, and cursors beyond
+    /// four at work 1 MiB each, over changes up to 17 MiB while they sort.
     std::uint64_t memory_bytes_max = 0;
     /// Rate limit of background work, in bytes per second. 0: none.
     std::uint64_t background_bytes_per_second = 0;

@@ -161,7 +161,8 @@ public:
     Store& operator=(Store&&) noexcept;
     ~Store();  ///< Closes too, and swallows the error.
 
-    /// Refuses new calls, wakes waiters with `closed`, waits for writes in flight, syncs and settles.
+    /// Refuses new calls, wakes waiters with `closed`, waits for writes in flight, and syncs; what is in the
+    /// hot tier stays there.
     [[nodiscard]] Result<void> close();
 
     // ---- Writes. Any thread. On return visible to every later read, with the store's durability class.
@@ -207,12 +208,15 @@ public:
                                          std::span<std::optional<std::string>> values, Version as_of = kLatest) const;
 
     /// Live keys of the range in key order.
+    /// Errors of it and the next two, and of their cursors' next(): version_too_old below floor(), version_unknown,
+    /// closed, full (memory), and io or corrupt from the cold tier.
     [[nodiscard]] Result<Cursor> scan(const KeyRange& range, Version as_of = kLatest,
                                       const ScanOptions& options = {}) const;
     /// Records of `key` in the range, tombstones too, newest first (reverse: oldest); up to floor() only the newest.
     [[nodiscard]] Result<Cursor> history(std::string_view key, VersionRange versions = {},
                                          const ScanOptions& options = {}) const;
-    /// Every record with a version in the range and a key in `keys`, by version, then key; tombstones included.
+    /// Every record with a version in the range and a key in `keys`, by version, then key; tombstones included. The
+    /// range must begin at floor() or later, so once that moved the default is version_too_old.
     /// Of a range with more settled records than memory has places for, the first come in one pass over it. What comes
     /// behind them is sorted at once, in a file on the disk that nobody sees and that goes with the cursor; it takes as
     /// much space as those records. Without that space, or in a store opened read-only, each stretch is a pass.
@@ -247,7 +251,8 @@ public:
 
     // ---- Versions.
 
-    /// The newest version that reads can see. Never falls. 0 before the first open write.
+    /// The newest version that reads can see. Never falls. 0 in a store that was never
+    /// written to.
     [[nodiscard]] Version latest_version() const;
     /// Every version <= this survives power loss: the last sealed and synced point (without memory: the last known).
     [[nodiscard]] Version durable_version() const;

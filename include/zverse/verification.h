@@ -9,7 +9,7 @@ namespace zverse {
 
 /// One thing that is not as it must be.
 struct Finding {
-    std::string code;  ///< stable, as zverse-fsck prints it, e.g. "ZV-SEG-014"; docs/findings.md explains each
+    std::string code;  ///< stable, e.g. "ZV-SEG-014"; docs/findings.md explains each
     std::string file;  ///< path of the file
     std::string what;  ///< one sentence for people
     std::uint64_t offset = 0;  ///< in the file, in bytes: where the damaged piece begins

@@ -41,8 +41,8 @@ struct TreeChange {
 
 class ColdTier {
 public:
-    /// Reads what is there; changes nothing. `cache_bytes`: at most, for decompressed or copied blocks. Errors: corrupt,
-    /// incompatible, io, full.
+    /// Reads what is there; changes nothing. `cache_bytes`: at most, for blocks that were decompressed or copied.
+    /// Errors: corrupt, incompatible, io, full.
     [[nodiscard]] static Result<std::unique_ptr<ColdTier>> open(platform::FileIo& io,
                                                                 const std::filesystem::path& store,
                                                                 const std::uint64_t (&uuid)[2],

@@ -79,7 +79,7 @@ struct Section {
 ///       48     4  part             0 ..
 ///       52     4  last_part        1 in the last part
 ///       56     4  kind             SegmentKind
-///       60     4  level            0: one flush
+///       60     4  level            0: a flush, or histories of some
 ///       64     8  slab_after       the slab: versions (slab_after, slab_upto]
 ///       72     8  slab_upto
 ///       80     8  version_min      of the records

@@ -227,7 +227,8 @@ Result<void> SlabWriter::end_segment(SegmentWriter& writer, std::uint64_t id,
 
 SegmentPlan SlabWriter::history_plan(std::uint64_t segment) const {
     SegmentPlan plan = segment_plan(SegmentKind::history, segment);
-    plan.compress = plan_.compression == Compression::history && plan_.level >= kCompressedLevelMin;
+    const bool of_flush = plan_.by_key && plan_.level < kCompressedLevelMin;
+    plan.compress = plan_.compression == Compression::history && !of_flush;
     if (plan.compress) plan.block_bytes = std::min(plan.block_bytes, kCompressedBlockBytes);
     return plan;
 }

@@ -8,8 +8,8 @@
 //
 // The curve of a history is chosen when its records are at hand: curve_choice.h.
 //
-// Compression: history segments from kCompressedLevelMin on, with a dictionary where one pays. What a flush writes is
-// read often, and soon: it stays as it is.
+// Compression: history segments from kCompressedLevelMin on, and those that are written out of others, with a
+// dictionary where one pays. What a flush writes is read often, and soon: it stays as it is.
 //
 // Retention: what was superseded at or before the floor is left out.
 #pragma once

@@ -6,6 +6,8 @@
 #include <cold/cold_copy.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 namespace zverse::engine {
@@ -40,7 +42,6 @@ Result<void> Checkpoint::write(const cold::ManifestState& settled, SuperblockFie
     std::erase_if(state.pins, [&](const auto& pin) { return pin.second > state.cut; });
     const Version clock = std::min(fields.clock_limit + 1, kVersionMax);
     fields.add_lost({state.cut, clock - 1});
-    fields.add_leap({state.cut, clock - 1}, state.floor);
     fields.settled = state.cut;
     fields.clock_limit = clock;
     fields.durability = Durability::power;  // all of it is on the medium
@@ -75,12 +76,28 @@ void Checkpoint::undo(const cold::ManifestState& state, unsigned shards) {
     cold::remove_cold_copy(io_, state, directory_);
 }
 
+namespace {
+
+/// What lies in the store would be in its own way.
+Result<void> check_outside_store(const std::filesystem::path& directory, const std::filesystem::path& store) {
+    std::error_code error;
+    const auto outer = std::filesystem::weakly_canonical(store, error);
+    const auto inner = error ? std::filesystem::path() : std::filesystem::weakly_canonical(directory, error);
+    if (error) return {};  // whatever is wrong with it is found by who uses it
+    const auto [end, below] = std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end());
+    if (end != outer.end() || below == inner.end()) return {};
+    return std::unexpected(Error(ErrorCode::invalid_argument, "it lies in the store " + outer.string()));
+}
+
+}  // namespace
+
 Result<void> Engine::checkpoint(const std::filesystem::path& directory) {
     const hot::ActiveCall call(*tier_);
     if (auto may = check_maintenance("checkpoint()"); !may) return may;
     if (auto refusal = tier_->refusal()) return std::unexpected(std::move(*refusal));
     const auto write = [&]() -> Result<void> {
         Checkpoint checkpoint(*io_, directory);
+        if (auto outside = check_outside_store(directory, cold_->directory().parent_path()); !outside) return outside;
         if (auto taken = checkpoint.take_directory(); !taken) return taken;
         if (auto flushed = mover_->flush(true); !flushed) return flushed;
         // The tree keeps the files of its segments.

@@ -32,11 +32,14 @@ std::optional<std::uint64_t> half_of_job(std::uint64_t bytes, std::uint64_t jobs
     return std::min(half, kHalfMax);
 }
 
+std::uint64_t largest_value(const MemoryNeeds& needs) noexcept {
+    const std::uint64_t of_ring = needs.ring_bytes / 4;
+    return needs.value_bytes_max != 0 ? std::min(needs.value_bytes_max, of_ring) : of_ring;
+}
+
 bool plan_moves(std::uint64_t bytes, std::uint64_t budget, const MemoryNeeds& needs, MemoryPlan& plan) {
     const std::uint64_t piece = budget >= kLargeBudget ? std::uint64_t{cold::BulkReader::kPieceBytesUsual} : 64 * kKiB;
-    const std::uint64_t of_ring = needs.ring_bytes / 4;
-    const std::uint64_t value = needs.value_bytes_max != 0 ? std::min(needs.value_bytes_max, of_ring) : of_ring;
-    const std::uint64_t fixed = kStreamBytes + kInputsUsual * piece + value + kJobOverhead;
+    const std::uint64_t fixed = kStreamBytes + kInputsUsual * piece + largest_value(needs) + kJobOverhead;
     std::uint64_t jobs = kJobsMax;
     auto half = half_of_job(bytes, jobs, fixed);
     while (jobs > kJobsMin && (!half || *half < kHalfGood)) half = half_of_job(bytes, --jobs, fixed);
@@ -76,25 +79,37 @@ std::optional<MemoryPlan> plan_for(std::uint64_t budget, const MemoryNeeds& need
     return plan;
 }
 
+/// Between powers of two shares grow slower than the budget; at one the index and the pieces may leap. Who can't use
+/// what is given beyond a power of two gets the plan of what is below it, so that what is enough stays enough.
+std::optional<MemoryPlan> best_plan(std::uint64_t budget, const MemoryNeeds& needs) {
+    for (std::uint64_t used = budget; used >= kBudgetMin; used = std::bit_floor(used) - 1) {
+        auto plan = plan_for(used, needs);
+        if (!plan) continue;
+        plan->parts[MemoryPlan::kSpare].bytes += budget - used;
+        return plan;
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 std::uint64_t memory_needed(const MemoryNeeds& needs) {
-    // Shares grow slower than the budget, so what is enough stays enough.
     std::uint64_t high = kBudgetMin;
-    while (!plan_for(high, needs)) high *= 2;
+    while (!best_plan(high, needs)) high *= 2;
     std::uint64_t low = std::max(kBudgetMin, high / 2);
     while (high - low > kBudgetStep) {
         const std::uint64_t middle = low + (high - low) / 2;
-        (plan_for(middle, needs) ? high : low) = middle;
+        (best_plan(middle, needs) ? high : low) = middle;
     }
-    return plan_for(low, needs) ? low : high;
+    return best_plan(low, needs) ? low : high;
 }
 
 Result<MemoryPlan> plan_memory(std::uint64_t bytes, const MemoryNeeds& needs) {
-    if (auto plan = plan_for(bytes, needs)) return *plan;
+    if (auto plan = best_plan(bytes, needs)) return *plan;
     return std::unexpected(bad_option("memory_bytes_max is " + std::to_string(bytes) + "; " +
                                       std::to_string(needs.shards) + " rings of " + std::to_string(needs.ring_bytes) +
-                                      " bytes need at least " + std::to_string(memory_needed(needs))));
+                                      " bytes and the largest value of " + std::to_string(largest_value(needs)) +
+                                      " need at least " + std::to_string(memory_needed(needs))));
 }
 
 }  // namespace zverse::engine

@@ -261,9 +261,7 @@ Result<void> ScanCursor::refill(hot::WriterSlot& slot, const warm::View& view, s
     auto filled = open_settled(view);
     if (filled) filled = fill(entries);
     if (!filled) {
-        // The place is where it was, so the next move fails the same way.
-        batch_.clear();
-        settled_.reset();
+        settled_.reset();  // the place is where it was, so the next move fails the same way
         return filled;
     }
     if (scratch.tail.capacity() > kScratchEntries) std::vector<warm::RunEntry>().swap(scratch.tail);

@@ -212,7 +212,7 @@ MemoryUses memory_in_use(hot::Tier& tier, const cold::ColdTier& cold, const Vers
             {MemoryPlan::kScrub, mover != nullptr ? mover->scrubber().figures().memory_bytes : 0}};
 }
 
-/// How writers were held back; the histogram by upper bounds, as OpenMetrics has it.
+/// How writers were held back; how often by how much, cumulated by upper bounds.
 template <class Counter>
 void add_delays(const hot::Pace& pace, const Counter& counter, std::vector<Stats::Metric>& metrics) {
     counter("zverse_delayed_seconds_total", "Time that writers were held back.",

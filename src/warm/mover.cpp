@@ -140,7 +140,8 @@ void Mover::end_compaction(std::optional<Error> failure) {
 /// One merge of everything up to the cut of its beginning; then histories into few, and what is expired in the others.
 void Mover::decide_compaction(const cold::Tree& tree, Clock::time_point now) {
     if (!compaction_) {
-        if (!compactions_.open() || merging()) return;
+        // What retention allows to be forgotten is known first: compact() asks for it.
+        if (!compactions_.open() || merging() || places_[kRetentionPlace].job != nullptr) return;
         // What a merge has begun must come to its end first; where that fails, so does the compaction.
         if (std::ranges::any_of(tree.live(), [](const auto& component) { return !component->begin().empty(); })) {
             if (!merge_failure_) return;
@@ -395,6 +396,10 @@ Result<void> Mover::flush(bool keep) {
 
 Result<void> Mover::compact() {
     if (auto flushed = flush(true); !flushed) return flushed;
+    {
+        const std::scoped_lock lock(mutex_);
+        next_retention_ = {};
+    }
     return wait_for(compactions_, "compacting");
 }
 

@@ -1,5 +1,5 @@
-// Goal:    of a segment that is copied nothing is read through its mapping, and nothing is believed that was read before:
-//          what the medium fails to give, or gives otherwise later, is an error each time.
+// Goal:    of a segment that is copied nothing is read through its mapping, and nothing is believed that was read
+//          before: what the medium fails to give, or gives otherwise later, is an error each time.
 // Method:  a bad disk below the segment; a file that is cut short, and one that is changed, behind its back.
 #include <support/cold_parts.h>
 #include <support/failing_file_io.h>

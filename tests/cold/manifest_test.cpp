@@ -182,6 +182,33 @@ TEST(ManifestDamage, AFlippedBitIsMadeUpForByTheOtherCopy) {
     }
 }
 
+/// Both copies of it: of the last edit that is what a crash leaves, of one that others follow it is damage.
+TEST(ManifestDamage, OnlyTheLastEditMayBeCutShort) {
+    for (const std::size_t lost : {1U, 2U}) {
+        SimFileIo io;
+        must(io.create_directories(kDirectory));
+        Manifest manifest = must(open_to_write(io));
+        const auto path = kDirectory / must(io.list(kDirectory)).front();
+        ManifestState before;
+        std::uint64_t ends[3] = {};
+        for (std::uint64_t i = 0; i < 3; ++i) {
+            if (i == 2) before = manifest.state();
+            Edit edit;
+            edit.set_cut(10 + i);
+            must(manifest.append(edit));
+            ends[i] = must(must(io.open(path, platform::OpenMode::read))->size());
+        }
+        const std::vector<std::byte> zeros(ends[lost] - ends[lost - 1]);
+        must(must(io.open(path, platform::OpenMode::read_write))->write(zeros, ends[lost - 1]));
+        if (lost == 1) {
+            expect_error(Manifest::open(io, kDirectory, kStore), ErrorCode::corrupt,
+                         "both copies of an edit that others follow");
+        } else {
+            EXPECT_EQ(must(Manifest::open(io, kDirectory, kStore)).state(), before);
+        }
+    }
+}
+
 TEST(ManifestDamage, AComponentWithoutSegmentsIsRefused) {
     SimFileIo io;
     must(io.create_directories(kDirectory));

@@ -77,6 +77,17 @@ protected:
         return must(Segment::open(*io_, path, kStore, segments_, cache_, GetParam()));
     }
 
+    /// Behind the end of a file whoever touches a mapping gets a SIGBUS, as from a medium that fails; but who asks the
+    /// kernel first is told.
+    [[nodiscard]] bool tells_missing_pages() {
+        const auto nothing = must(io_->create_zeroed(directory_ / "nothing", 0));
+        void* const behind = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, nothing->descriptor(), 0);
+        if (behind == MAP_FAILED) return false;
+        const bool told = ::madvise(behind, 4096, MADV_POPULATE_READ) != 0 && errno == EFAULT;
+        ::munmap(behind, 4096);
+        return told;
+    }
+
     static std::vector<OwnRecord> in_key_order(std::vector<OwnRecord> records) {
         std::ranges::sort(records, [](const OwnRecord& a, const OwnRecord& b) {
             return a.key != b.key ? a.key < b.key : a.version > b.version;
@@ -390,13 +401,7 @@ TEST_P(SegmentTest, TheCacheTellsBlocksOfDifferentSegmentsApart) {
 
 TEST_P(SegmentTest, WhatTheMediumDoesNotGiveIsAnError) {
     if (GetParam() == SegmentReads::copied) return;  // see copied_segment_test.cpp
-    // Behind the end of a file whoever touches a mapping gets a SIGBUS, as from a medium that fails.
-    const auto nothing = must(io_->create_zeroed(directory_ / "nothing", 0));
-    void* const behind = ::mmap(nullptr, 4096, PROT_READ, MAP_SHARED, nothing->descriptor(), 0);
-    ASSERT_NE(behind, MAP_FAILED);
-    const bool told = ::madvise(behind, 4096, MADV_POPULATE_READ) != 0 && errno == EFAULT;
-    ::munmap(behind, 4096);
-    if (!told) GTEST_SKIP() << "NOT TESTED: this kernel (or emulator) has no MADV_POPULATE_READ";
+    if (!tells_missing_pages()) GTEST_SKIP() << "NOT TESTED: this kernel (or emulator) has no MADV_POPULATE_READ";
     Random random(1);
     const RecordWorld world{.keys = 3000, .records = 4000, .live = true, .large_values = true};
     const std::vector<OwnRecord> records = random_records(random, world);
@@ -427,6 +432,36 @@ TEST_P(SegmentTest, WhatTheMediumDoesNotGiveIsAnError) {
     const std::string& key = records.front().key;
     expect_error(find_in(*segment, key, cold::hash_key(key, cold::segment_seed(kStore, segments_)), kOpen),
                  ErrorCode::io, segment->path().string());
+}
+
+/// As above, and nothing but whole pages of one large value is missing.
+TEST_P(SegmentTest, ALargeValueThatTheMediumDoesNotGiveIsAnError) {
+    if (GetParam() == SegmentReads::copied) return;  // see copied_segment_test.cpp
+    if (!tells_missing_pages()) GTEST_SKIP() << "NOT TESTED: this kernel (or emulator) has no MADV_POPULATE_READ";
+    Random random(1);
+    const RecordWorld world{.keys = 3000, .records = 4000, .live = true, .large_values = true};
+    const auto segment = make(world, random_records(random, world), "");
+    const cold::SegmentHeader& header = segment->header();
+    auto* const zones = reinterpret_cast<char*>(const_cast<cold::Zone*>(&segment->zones().block(0)));
+    const auto empty = must(io_->create_zeroed(directory_ / "empty", 0));
+    int missing = 0;
+    for (std::size_t number = 0; number < segment->zones().blocks(); ++number) {
+        const auto block = must(segment->block(number));
+        cold::StoredRecord record;
+        for (std::uint32_t at = block.begin(); at != block.end(); at = record.next) {
+            ASSERT_TRUE(block.read(at, record));
+            const std::uint64_t from = (record.outside.offset + 4095) / 4096 * 4096;
+            const std::uint64_t upto = (record.outside.offset + record.value_bytes) / 4096 * 4096;
+            if (!record.is_outside || from >= upto) continue;
+            ASSERT_NE(::mmap(zones - header.zones.offset + from, upto - from, PROT_READ, MAP_SHARED | MAP_FIXED,
+                             empty->descriptor(), 0),
+                      MAP_FAILED);
+            cold::BlockHold hold;
+            expect_error(segment->value(record, hold), ErrorCode::io, segment->path().string());
+            ++missing;
+        }
+    }
+    EXPECT_GT(missing, 0);
 }
 
 TEST_P(SegmentTest, IsNotTakenForAnother) {

@@ -218,6 +218,9 @@ TEST_F(CheckpointTest, IsRefusedWhereSomethingIs) {
     Store store = open(path);
     must(store.put("key", "value"));
     expect_error(store.checkpoint(""), ErrorCode::invalid_argument, "empty");
+    for (const char* inside : {"copy", "cold/copy", "hot/../copy"}) {
+        expect_error(store.checkpoint(path / inside), ErrorCode::invalid_argument, "lies in the store");
+    }
     expect_error(store.checkpoint(path), ErrorCode::exists, path.string());
     fs::create_directories(copy);
     write_file(copy / "notes", "mine");

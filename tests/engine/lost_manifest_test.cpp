@@ -2,6 +2,7 @@
 //          nobody was handed out do not count as history.
 // Method:  what a bad sector or a careless hand leaves of the manifest; reopening as after a kill.
 #include <engine/store_access.h>
+#include <engine/superblock.h>
 #include <support/results.h>
 #include <support/seed.h>
 #include <support/temp_store.h>
@@ -86,6 +87,18 @@ TEST_F(LostManifestTest, WithAZeroedEditInTheMiddleAStoreDoesNotOpen) {
 TEST_F(LostManifestTest, WithoutAManifestAStoreDoesNotOpen) {
     std::filesystem::remove(manifest());
     expect_refused();
+}
+
+TEST(VersionBehindTest, CountsOnBelowALeap) {
+    using engine::version_behind;
+    const std::vector<engine::VersionLeap> leaps = {{20, 50}, {100, 1500}};
+    EXPECT_EQ(version_behind(2000, 300, leaps), 1700U);
+    EXPECT_EQ(version_behind(2000, 500, leaps), 1500U);
+    EXPECT_EQ(version_behind(2000, 530, leaps), 70U);
+    EXPECT_EQ(version_behind(2000, 560, leaps), 10U);
+    EXPECT_EQ(version_behind(2000, 600, leaps), 0U);
+    EXPECT_EQ(version_behind(1000, 30, leaps), 70U) << "inside a leap";
+    EXPECT_EQ(version_behind(80, 10, leaps), 70U) << "below it";
 }
 
 TEST_F(LostManifestTest, ALeapOfTheClockIsNoHistory) {

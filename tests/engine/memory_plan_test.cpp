@@ -70,6 +70,20 @@ TEST(MemoryPlanTest, SharesAreNoMoreThanTheBudget) {
     }
 }
 
+TEST(MemoryPlanTest, WhatIsEnoughStaysEnough) {
+    for (const std::uint64_t value : {std::uint64_t{0}, std::uint64_t{100'000}, kMiB}) {
+        for (const std::uint64_t ring : {8 * kMiB, 32 * kMiB, 64 * kMiB}) {
+            const MemoryNeeds needs{ring, 2, value, true};
+            const std::uint64_t needed = engine::memory_needed(needs);
+            for (std::uint64_t budget = needed; budget < needed + 300 * kMiB; budget += kMiB) {
+                const auto plan = engine::plan_memory(budget, needs);
+                ASSERT_TRUE(plan) << budget << " for " << ring << " and " << value;
+                expect_sensible(*plan, budget, needs);
+            }
+        }
+    }
+}
+
 TEST(MemoryPlanTest, TheSmallestBudgetIsEnoughForTheSmallestRings) {
     EXPECT_EQ(engine::memory_needed({.ring_bytes = kMiB}), 16 * kMiB);
     EXPECT_EQ(must(engine::plan_memory(16 * kMiB, {.ring_bytes = kMiB})).merges_max, 2U);

@@ -16,12 +16,17 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
 
 namespace zverse::test {
 namespace {
@@ -150,6 +155,18 @@ TEST_F(RetentionTest, CompactionWritesLargeHistoriesAgain) {
     }
 }
 
+/// However short ago the last look was.
+TEST_F(RetentionTest, ACompactionAsksForTheFloorItself) {
+    options.retention.max_versions_behind = 100;
+    open();
+    for (int round = 1; round <= 3; ++round) {
+        for (int i = 0; i < 1000; ++i) must(store->put("key" + std::to_string(i % 10), std::to_string(i)));
+        must(store->compact());
+        ASSERT_GE(store->floor() + 110, store->latest_version()) << "round " << round;
+        ASSERT_LE(store->stats().value("zverse_settled_records").value_or(0), 130);
+    }
+}
+
 TEST_F(RetentionTest, WholeComponentsGoAtOnce) {
     options.retention.max_versions_behind = 50;
     open();
@@ -198,6 +215,7 @@ TEST_F(RetentionTest, AScanGoesOnWhenNothingSettledIsLeft) {
     ASSERT_EQ(store->floor(), last);
     wanted = true;
     must(store->compact());
+    failures->before_call = nullptr;
     ASSERT_EQ(scans.size(), 2U);
     ASSERT_EQ(kept(), 0);
     for (const bool reverse : {false, true}) {
@@ -271,38 +289,74 @@ TEST_F(RetentionTest, HistoriesBeginWithTheStateAsOfTheFloor) {
     EXPECT_EQ(history({}, true), (Versions{three, four}));
 }
 
+/// Memory of a key; the first to read it waits there until somebody opens it. One at a time.
+class GuardedKey {
+public:
+    explicit GuardedKey(std::string_view key) : bytes_(key.size()) {
+        page_ = ::mmap(nullptr, kPageBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (page_ == MAP_FAILED) throw std::bad_alloc();
+        std::ranges::copy(key, static_cast<char*>(page_));
+        struct sigaction action{};
+        action.sa_sigaction = on_fault;
+        action.sa_flags = SA_SIGINFO;
+        reached_ = open_ = false;
+        ::sigaction(SIGSEGV, &action, &before_);
+        ::mprotect(page_, kPageBytes, PROT_NONE);
+    }
+    ~GuardedKey() {
+        ::sigaction(SIGSEGV, &before_, nullptr);
+        ::munmap(page_, kPageBytes);
+    }
+    GuardedKey(const GuardedKey&) = delete;
+    GuardedKey& operator=(const GuardedKey&) = delete;
+
+    [[nodiscard]] std::string_view view() const { return {static_cast<const char*>(page_), bytes_}; }
+    [[nodiscard]] static bool reached() { return reached_; }
+    [[nodiscard]] static std::atomic<bool>& open() { return open_; }
+
+private:
+    static constexpr std::size_t kPageBytes = 4096;
+
+    static void on_fault(int, siginfo_t* info, void*) {
+        if (info->si_addr < page_ || info->si_addr >= static_cast<char*>(page_) + kPageBytes) {
+            ::sigaction(SIGSEGV, &before_, nullptr);  // not ours: it happens again
+            return;
+        }
+        reached_ = true;
+        while (!open_) ::sched_yield();
+        ::mprotect(page_, kPageBytes, PROT_READ);
+    }
+
+    static inline void* page_ = nullptr;
+    static inline struct sigaction before_{};
+    static inline std::atomic<bool> reached_{false}, open_{false};
+    const std::size_t bytes_;
+};
+
+/// Such a read comes back to the store for each group of keys; between two of them the floor moves.
 TEST_F(RetentionTest, ReadsOfManyKeysHoldTheirVersion) {
     options.retention.max_versions_behind = 1;
     open();
-    std::vector<std::string> names;
-    for (int i = 0; i < 10; ++i) names.push_back("key" + std::to_string(i));
-    std::vector<std::string_view> keys;  // so many that the floor moves meanwhile
-    for (std::size_t i = 0; i < 2'000'000; ++i) keys.emplace_back(names[i % names.size()]);
+    const Version read = must(store->put("key", "0"));
+    const GuardedKey guarded("key");
+    std::vector<std::string_view> keys(100, "key");
+    keys[50] = guarded.view();
     std::vector<std::optional<std::string>> values(keys.size());
-    const auto write_all = [&](int round) {
-        WriteBatch batch;
-        for (int i = 0; i < 10; ++i) batch.put("key" + std::to_string(i), std::to_string(round));
-        must(store->write(batch));
-    };
-    write_all(0);
-    std::atomic<bool> enough{false};
-    std::jthread writer([&] {
-        const EndOfThread end{enough};
-        for (int round = 1; round < 16; ++round) {
-            write_all(round);
-            if (round % 5 != 0) continue;
-            std::this_thread::sleep_for(1010ms);  // as often as retention looks
-            for (int i = 0; i < 5; ++i) write_all(100 * round + i);
+    {
+        const std::jthread forgets([&] {
+            const EndOfThread end{GuardedKey::open()};
+            while (!GuardedKey::reached()) std::this_thread::yield();
+            for (int i = 1; i < 5; ++i) must(store->put("key", std::to_string(i)));
             must(store->flush());
-            for (const Version before = store->floor(); store->floor() == before;)
-                (void)must(StoreAccess::step(*store));
-        }
-    });
-    while (!enough) {
+            must(store->put("key", "5"));  // so that the floor may move to the cut
+            while (store->floor() == 0) (void)must(StoreAccess::step(*store));
+            EXPECT_EQ(store->floor(), read);
+        });
         must(store->multi_get(keys, values));
-        ASSERT_TRUE(values[0].has_value());
-        ASSERT_EQ(std::ranges::count(values, values[0]), std::ssize(values)) << "all as of one version";
     }
+    EXPECT_EQ(std::ranges::count(values, "0"), std::ssize(values)) << "all as of one version";
+    look();
+    EXPECT_GT(store->floor(), read) << "the read is over";
 }
 
 TEST_F(RetentionTest, ForgetsWhatIsOld) {

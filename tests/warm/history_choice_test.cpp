@@ -2,6 +2,7 @@
 // Method:  a cold tier of stripes that each supersede something; choices by hand, then a mover's packs.
 #include <support/mover_parts.h>
 
+#include <platform/compression.h>
 #include <warm/history_choice.h>
 #include <warm/history_merge.h>
 #include <warm/merge_job.h>
@@ -140,6 +141,7 @@ TEST_F(HistoryChoice, PartsOfAPackCountTogether) {
     const std::uint64_t records = parts.records();
     warm::Workplace at = parts.workplace();
     at.memory.waiting_bytes = 30'000;
+    at.compression = Compression::history;
     auto choice = choose();
     ASSERT_TRUE(choice);
     for (const bool whole : {false, true}) {
@@ -156,6 +158,7 @@ TEST_F(HistoryChoice, PartsOfAPackCountTogether) {
     }
     ASSERT_EQ(histories().size(), 1U);
     EXPECT_GT(histories().front()->parts().size(), 2U);
+    EXPECT_EQ(histories().front()->parts().front()->compressed(), platform::has_compression()) << "no flush wrote it";
     EXPECT_EQ(parts.records(), records);
     EXPECT_EQ(parts.records_on_disk(), records);
     expect_all_versions();

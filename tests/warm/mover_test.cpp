@@ -311,6 +311,41 @@ TEST_F(MoverTest, MergesSideBySideAreAsManyAsHaveMemory) {
     EXPECT_GT(mover->figures().memory_bytes, 0U);
 }
 
+/// Of two unfinished merges there is memory for one; they go first, and stripes behind them have their place.
+TEST_F(MoverTest, AMergeWithoutMemoryDoesNotHideTheOnesBehindIt) {
+    constexpr int kMore = 20;  // two such stripes are more than one step
+    const auto merge_stripes = [&](std::size_t fan_in, const std::function<bool()>& reached) {
+        start({.fan_in = fan_in, .has_workers = false});
+        work_until(reached);
+    };
+    for (std::size_t i = 1; i <= 2; ++i) {
+        make_stripes(8, kMore, "large" + std::to_string(i));
+        merge_stripes(4, [&] { return parts.stripes_at(1) == 2; });
+        merge_stripes(2, [&] { return parts.stripes_at(2) == i; });
+    }
+    make_stripes(8, kMore, "small");
+    merge_stripes(4, [&] { return parts.stripes_at(1) == 2; });
+    make_stripes(2, kMore, "stripes");
+    warm::Workplace at = parts.workplace();
+    at.memory.waiting_bytes = 0;  // the first part ends before the first key
+    warm::MergesRunning running{.inputs = {}, .levels = {1}};
+    for (const std::uint32_t level : {2U, 3U}) {
+        const auto choice = warm::choose_merge(*parts.cold().tree(), 2, running);
+        ASSERT_TRUE(choice);
+        ASSERT_EQ(choice->level, level);
+        ASSERT_EQ(must(warm::MergeJob(at, *choice).step()), warm::Progress::more);
+        for (const auto& input : choice->inputs) {
+            ASSERT_NE(parts.cold().state()->components.at(input->id()).begin, "");
+            running.inputs.insert(input->id());
+        }
+        running.levels.insert(level);
+    }
+    start({.fan_in = 2, .bytes_per_second = 1, .merges_max = 2, .has_workers = false});
+    for (int i = 0; i < 20; ++i) (void)mover->work();
+    EXPECT_EQ(mover->figures().merges, 0U);
+    EXPECT_EQ(mover->figures().merging, 2U) << "an unfinished one, and the stripes";
+}
+
 TEST_F(MoverTest, AMergeWhoseInputsWereForgottenEndsQuietly) {
     make_stripes(4, kStripe);
     const warm::Workplace workplace = parts.workplace();
