@@ -234,10 +234,8 @@ void add_rings(const hot::RingSet& rings, std::vector<Stats::Metric>& metrics) {
                                static_cast<double>(value(*ring)), false});
         }
     };
-    // relaxed: figures.
-    add("zverse_ring_used_bytes", "Bytes of the ring in use.", [](const hot::Ring& ring) {
-        return ring.tail.load(std::memory_order_relaxed) - ring.free_head.load(std::memory_order_relaxed);
-    });
+    add("zverse_ring_used_bytes", "Bytes of the ring in use.",
+        [](const hot::Ring& ring) { return hot::Tier::used_bytes_of(ring); });
     add("zverse_ring_bytes", "Size of the ring.", [](const hot::Ring& ring) { return ring.bytes(); });
 }
 

@@ -128,12 +128,17 @@ Error Tier::full_error(const Ring& ring) const {
                                       host_.why_no_space());
 }
 
+std::uint64_t Tier::used_bytes_of(const Ring& ring) noexcept {
+    // relaxed, both: a figure to decide by. Between the two looks the head may pass where the tail was.
+    const std::uint64_t head = ring.free_head.load(std::memory_order_relaxed);
+    const std::uint64_t tail = ring.tail.load(std::memory_order_relaxed);
+    return tail > head ? tail - head : 0;
+}
+
 std::uint64_t Tier::used_bytes() const noexcept {
     std::uint64_t most = 0, all = 0;
     for (const auto& ring : rings_) {
-        // relaxed, both: a figure to decide by.
-        const std::uint64_t used =
-            ring->tail.load(std::memory_order_relaxed) - ring->free_head.load(std::memory_order_relaxed);
+        const std::uint64_t used = used_bytes_of(*ring);
         most = std::max(most, used);
         all += used;
     }

@@ -149,6 +149,8 @@ public:
     [[nodiscard]] Version seal(WriterSlot& slot);
     /// The position below which every frame of the ring is stamped: its tail or its oldest live announcement.
     [[nodiscard]] std::uint64_t stamped_end(const Ring& ring) const noexcept;
+    /// In use, about. Any thread.
+    [[nodiscard]] static std::uint64_t used_bytes_of(const Ring& ring) noexcept;
     /// seal() and make everything <= s survive power loss. Not pinned. A failure turns the tier read-only.
     [[nodiscard]] Result<Version> sync_all();
     /// Class process: persists the durable mark in both header copies of every ring, where one damaged copy can't hide

@@ -55,10 +55,8 @@ FlushState Mover::flush_state(Clock::time_point now) {
         // relaxed, all: figures to decide by.
         const std::uint64_t end = at_.tier.stamped_end(*ring);
         const std::uint64_t dead = ring->dead_head.load(std::memory_order_relaxed);
-        const std::uint64_t used =
-            ring->tail.load(std::memory_order_relaxed) - ring->free_head.load(std::memory_order_relaxed);
         state.flushable_bytes = std::max(state.flushable_bytes, end > dead ? end - dead : 0);
-        state.used_bytes = std::max(state.used_bytes, used);
+        state.used_bytes = std::max(state.used_bytes, at_.tier.used_bytes_of(*ring));
         state.writers_wait = state.writers_wait || !ring->queue.empty();
     }
     state.index_capacity = static_cast<std::uint64_t>(at_.tier.index().capacity());

@@ -127,7 +127,7 @@ TEST_P(CurveWorld, TheModelIsAboutRight) {
                 quantile(factors, 0.5), quantile(factors, 0.9), quantile(factors, 1));
     // The study's: 1.09 and 1.52 at worst, over more masks and larger components.
     EXPECT_LT(quantile(factors, 0.5), 1.25);
-    EXPECT_LT(quantile(factors, 0.9), 1.7);
+    EXPECT_LT(quantile(factors, 0.9), test::kSanitized ? 2 : 1.7);  // of few queries there
 }
 
 TEST_P(CurveWorld, TheChoiceIsAboutTheBest) {

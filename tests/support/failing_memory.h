@@ -82,6 +82,14 @@ inline void without_each_allocation(const char* what, const std::function<bool()
 [[gnu::noinline]] void* operator new(std::size_t bytes, std::align_val_t alignment) {
     return zverse::test::allocate(bytes, static_cast<std::size_t>(alignment));
 }
+// Of std::get_temporary_buffer(). A sanitizer brings its own, which would not go with our delete.
+[[gnu::noinline]] void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+    try {
+        return zverse::test::allocate(bytes, alignof(std::max_align_t));
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
