@@ -1,12 +1,19 @@
-// Goal:    a compaction of more components than one merge may name ends all the same: in rounds, the oldest first.
-// Method:  a cold tier of many stripes; choices by hand, then a mover's compaction.
+// Goal:    a compaction of more components than one merge may name ends all the same: in rounds, the oldest first. A merge
+//          that ended early goes on as itself, once, and nobody else takes what it took.
+// Method:  a cold tier of many stripes; choices by hand, then a mover's compaction; merges that are let go after a part.
 #include <support/mover_parts.h>
 
 #include <warm/merge_choice.h>
+#include <warm/merge_job.h>
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <set>
 #include <string>
+#include <utility>
 
 namespace zverse::test {
 namespace {
@@ -66,6 +73,81 @@ TEST_F(CompactionChoice, ASecondRoundTakesTheRest) {
     EXPECT_EQ(must(hit.segment->value(hit.record, hit.hold)), std::to_string(kStripes - 1));
     must(mover.compact());
     EXPECT_EQ(parts.cold().tree()->live(), tree->live()) << "there was nothing left to do";
+}
+
+class UnfinishedMerges : public ::testing::Test {
+protected:
+    static constexpr std::size_t kFanIn = 4;
+
+    UnfinishedMerges() {
+        for (std::size_t stripe = 0; stripe < 2 * kFanIn; ++stripe) {
+            for (int i = 0; i < 100; ++i) (void)parts.put("key" + std::to_string(1000 + i), "value");
+            must(mover.flush(true));
+        }
+    }
+    [[nodiscard]] std::optional<warm::MergeChoice> choose(const warm::MergesRunning& running = {}) {
+        return warm::choose_merge(*parts.cold().tree(), kFanIn, running);
+    }
+    /// Begins what is chosen, and lets it go after its first part. Its inputs.
+    warm::MergesRunning begin(const warm::MergesRunning& running = {}) {
+        auto choice = choose(running);
+        EXPECT_TRUE(choice && choice->range_begin.empty());
+        warm::MergesRunning begun;
+        for (const auto& input : choice->inputs) begun.inputs.insert(input->id());
+        warm::Workplace at = parts.workplace();
+        at.memory.waiting_bytes = 4000;
+        const auto before = parts.cold().tree();
+        warm::MergeJob job(at, std::move(*choice));
+        while (parts.cold().tree() == before) EXPECT_EQ(must(job.step()), warm::Progress::more);
+        return begun;
+    }
+    static std::set<std::uint64_t> ids(const warm::MergeChoice& choice) {
+        std::set<std::uint64_t> ids;
+        for (const auto& input : choice.inputs) ids.insert(input->id());
+        return ids;
+    }
+
+    MoverParts parts;
+    Mover mover{parts.workplace(), {.fan_in = 1000, .has_workers = false}};
+};
+
+TEST_F(UnfinishedMerges, GoOnOnce) {
+    const warm::MergesRunning first = begin();
+    const auto choice = choose();
+    ASSERT_TRUE(choice);
+    EXPECT_EQ(ids(*choice), first.inputs);
+    EXPECT_FALSE(choice->range_begin.empty());
+    EXPECT_NE(choice->live, nullptr) << "the output that is there";
+    // Somebody goes on with it: what is left are the stripes above.
+    const auto others = choose(first);
+    ASSERT_TRUE(others);
+    EXPECT_TRUE(others->range_begin.empty());
+    for (const std::uint64_t id : ids(*others)) EXPECT_FALSE(first.inputs.contains(id));
+}
+
+/// Another merge works at its level, so it waits; a new one of the same inputs would show their records twice.
+TEST_F(UnfinishedMerges, AreNoInputsOfOthersWhileTheyWait) {
+    const warm::MergesRunning first = begin();
+    warm::MergesRunning running;
+    running.levels.insert(1);
+    EXPECT_FALSE(choose(running));
+    for (const auto& run : parts.cold().tree()->live()) {
+        if (!first.inputs.contains(run->id())) running.inputs.insert(run->id());
+    }
+    running.levels.clear();
+    const auto choice = choose(running);
+    ASSERT_TRUE(choice);
+    EXPECT_EQ(ids(*choice), first.inputs);
+}
+
+TEST_F(UnfinishedMerges, TwoOfThemAreTwo) {
+    const warm::MergesRunning first = begin(), second = begin(first);
+    const auto choice = choose();
+    ASSERT_TRUE(choice);
+    EXPECT_EQ(ids(*choice), second.inputs) << "the newest";
+    const auto other = choose(second);
+    ASSERT_TRUE(other);
+    EXPECT_EQ(ids(*other), first.inputs);
 }
 
 }  // namespace
