@@ -1,6 +1,7 @@
-// Goal:    a compaction of more components than one merge may name ends all the same: in rounds, the oldest first. A merge
-//          that ended early goes on as itself, once, and nobody else takes what it took.
-// Method:  a cold tier of many stripes; choices by hand, then a mover's compaction; merges that are let go after a part.
+// Goal:    a compaction of more components than one merge may name ends all the same: in rounds, the oldest first. A
+//          merge that ended early goes on as itself, once, and nobody else takes what it took.
+// Method:  a cold tier of many stripes; choices by hand, then a mover's compaction; merges that are let go after a
+//          part.
 #include <support/mover_parts.h>
 
 #include <warm/merge_choice.h>
