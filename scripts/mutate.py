@@ -145,7 +145,9 @@ def row_as_found(mutation):
 
 
 def row(mutation, verdict, by):
-    note = mutation.explained if verdict == "SURVIVED" and mutation.explained else by
+    if verdict == "SURVIVED":
+        verdict, by = ("survived", mutation.explained) if mutation.explained else ("open", "no test notices, and nobody said why")
+    note = by
     return f"| {mutation.file.removeprefix('src/')} | {mutation.what} | {verdict.lower()} | {note} |"
 
 
@@ -160,8 +162,12 @@ def write_document(rows):
     also = "\n".join(["", "Not modelled:", "", "| what | why |", "| --- | --- |", *not_modelled]) if not_modelled else ""
     caught = sum("| caught |" in each for each in rows)
     survived = sum("| survived |" in each for each in rows)
-    other = len(rows) - caught - survived
-    tried = f"{len(rows)} entries: {caught} caught, {survived} survived with reason, {other} not tried or not built."
+    unexplained = sum("| open |" in each for each in rows)
+    other = len(rows) - caught - survived - unexplained
+    tried = (
+        f"{len(rows)} entries: {caught} caught, {survived} survived with reason, {unexplained} survived without, "
+        f"{other} not tried or not built."
+    )
     DOCUMENT.write_text(
         f"{before}{TABLE_BEGIN}\n{tried}\n\n{table(rows)}\n{also}\n{TABLE_END}{after}", encoding="utf-8"
     )
