@@ -87,7 +87,7 @@ struct Options {
     /// once and the rest is repeated: "k" is by key, "v" by version, "vvk" by key in each quarter of the versions, "kv"
     /// alternates (the Z-order curve). Reads answer the same whatever the order; it decides what they cost.
     std::string curve;
-    ColdReads cold_reads = ColdReads::mapped;
+    ColdReads cold_reads = ColdReads::mapped;  ///< May differ from open to open.
     Retention retention;
 
     /// Largest value accepted, in bytes. 0: what a frame holds (nearly a quarter of a ring, at most 4 GiB - 1).

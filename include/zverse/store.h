@@ -251,8 +251,7 @@ public:
 
     // ---- Versions.
 
-    /// The newest version that reads can see. Never falls. 0 in a store that was never
-    /// written to.
+    /// The newest version that reads can see. Never falls. 0 in a store without writes.
     [[nodiscard]] Version latest_version() const;
     /// Every version <= this survives power loss: the last sealed and synced point (without memory: the last known).
     [[nodiscard]] Version durable_version() const;

@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace zverse::test {
@@ -127,11 +128,29 @@ TEST_F(HistoryChoice, FewAreEnoughWhenTheyFillTheMemoryByHalf) {
     const auto choice = choose(static_cast<std::uint64_t>(each * 5));
     ASSERT_TRUE(choice);
     EXPECT_EQ(choice->inputs.size(), 3U);
+    EXPECT_FALSE(choose(static_cast<std::uint64_t>(each * 3.5))) << "each is large enough, though three would fit";
     flush_stripe(20, 20'000);
     flush_stripe(20, 20'000);
     const auto some = choose(static_cast<std::uint64_t>(each * 4.1));
     ASSERT_TRUE(some);
     EXPECT_EQ(some->inputs.size(), 4U) << "not more than there is memory for";
+}
+
+/// It goes on as what it is.
+TEST_F(HistoryChoice, WhatAMergeHasBegunIsNotPacked) {
+    for (int i = 0; i < 5; ++i) flush_stripe(20, 1000);
+    ASSERT_TRUE(choose());
+    warm::Workplace at = parts.workplace();
+    at.memory.waiting_bytes = 30'000;
+    auto choice = warm::choose_history_merge(*parts.cold().tree(), parts.settled(), {});
+    ASSERT_TRUE(choice);
+    const auto before = parts.cold().tree();
+    {
+        warm::MergeJob job(at, std::move(*choice));
+        while (parts.cold().tree() == before) ASSERT_EQ(must(job.step()), warm::Progress::more);
+    }
+    ASSERT_GE(histories().size(), 4U);
+    EXPECT_FALSE(choose());
 }
 
 /// With less memory than the choice went by a pack has parts, and one after the other would show a version twice.
