@@ -211,7 +211,7 @@ JOBS = [
          ("        if (in_merge || waiting_bytes(*each) > most) each = nullptr;", "        if (in_merge) each = nullptr;")),
         ("packs-outputs", "what a merge is making is packed", [MERGE],
          ("            std::ranges::any_of(unfinished, output_of) || (begun", "            (begun")),
-        ("packs-inputs", "what a merge has begun to merge is packed", [MERGE],
+        ("packs-inputs", "what a merge has begun to merge is packed", [HISTORY_CHOICE],
          ("std::ranges::any_of(unfinished, output_of) || (begun(*each) && std::ranges::any_of(all, replaces_it));", "std::ranges::any_of(unfinished, output_of);")),
         ("packs-across-live-outputs", "a pack spans the slab of a merge that has no history yet", [MERGE],
          ("component->kind() == cold::SegmentKind::history || in_the_making(tree, *component);\n        if (component->level() == level",

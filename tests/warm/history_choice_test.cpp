@@ -138,7 +138,7 @@ TEST_F(HistoryChoice, FewAreEnoughWhenTheyFillTheMemoryByHalf) {
 
 /// It goes on as what it is.
 TEST_F(HistoryChoice, WhatAMergeHasBegunIsNotPacked) {
-    for (int i = 0; i < 5; ++i) flush_stripe(20, 1000);
+    for (int i = 0; i < 9; ++i) flush_stripe(20, 1000);
     ASSERT_TRUE(choose());
     warm::Workplace at = parts.workplace();
     at.memory.waiting_bytes = 30'000;
@@ -149,7 +149,7 @@ TEST_F(HistoryChoice, WhatAMergeHasBegunIsNotPacked) {
         warm::MergeJob job(at, std::move(*choice));
         while (parts.cold().tree() == before) ASSERT_EQ(must(job.step()), warm::Progress::more);
     }
-    ASSERT_GE(histories().size(), 4U);
+    ASSERT_GE(histories().size(), 5U);
     EXPECT_FALSE(choose());
 }
 
