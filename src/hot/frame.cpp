@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstring>
+#include <utility>
 
 namespace zverse::hot {
 
@@ -50,7 +51,8 @@ void make_valid(FrameHeader& frame, std::uint64_t validity) noexcept {
     std::atomic_ref(frame.validity).store(validity, std::memory_order_release);
 }
 
-/// Copies bytes into consecutive lines, whole lines past the cache; the first line by ordinary stores.
+/// Copies bytes into consecutive lines, all but the first past the cache. Pieces that are no lines are put together
+/// many lines at a time: to load a line that was stored in pieces a moment ago, the CPU waits for the stores.
 class LineStream {
 public:
     LineStream(const platform::PersistDomain& domain, std::byte* target, bool flushed) noexcept
@@ -59,19 +61,22 @@ public:
     void append(const void* data, std::size_t bytes) noexcept {
         const auto* source = static_cast<const std::byte*>(data);
         while (bytes > 0) {
-            if (used_ == 0 && lines_ > 0 && bytes >= kLineBytes) {
+            const std::size_t in_line = used_ % kLineBytes;
+            if (in_line == 0 && bytes >= kStageBytes) {
+                emit();
                 const std::size_t whole = bytes / kLineBytes * kLineBytes;
                 copy(source, whole);
                 source += whole;
                 bytes -= whole;
                 continue;
             }
-            const std::size_t part = std::min<std::size_t>(bytes, kLineBytes - used_);
-            std::memcpy(line_.data() + used_, source, part);
+            const std::size_t room = bytes >= kStageBytes ? kLineBytes - in_line : kStageBytes - used_;
+            const std::size_t part = std::min(bytes, room);
+            std::memcpy(stage_.data() + used_, source, part);
             used_ += part;
             source += part;
             bytes -= part;
-            if (used_ == kLineBytes) emit();
+            if (used_ == kStageBytes) emit();
         }
     }
     void pad(std::size_t bytes) noexcept {
@@ -79,36 +84,30 @@ public:
         append(kZeros.data(), bytes);
     }
     void finish() noexcept {
-        if (used_ > 0) pad(kLineBytes - used_);
+        if (const std::size_t in_line = used_ % kLineBytes; in_line > 0) pad(kLineBytes - in_line);
+        emit();
     }
 
 private:
-    void emit() noexcept {
-        used_ = 0;
-        if (lines_ == 0) {
-            std::memcpy(target_, line_.data(), kLineBytes);
-            target_ += kLineBytes;
-            ++lines_;
-        } else {
-            copy(line_.data(), kLineBytes);
-        }
-    }
+    static constexpr std::size_t kStageBytes = 32 * kLineBytes;
+
+    void emit() noexcept { copy(stage_.data(), std::exchange(used_, 0)); }
     void copy(const std::byte* source, std::size_t bytes) noexcept {
-        if (flushed_) {
-            domain_.copy_flushed(target_, source, bytes);
-        } else {
-            std::memcpy(target_, source, bytes);
-        }
+        if (bytes == 0) return;
+        const std::size_t cached = !flushed_ ? bytes : first_ ? kLineBytes : 0;
+        std::memcpy(target_, source, cached);
+        if (cached < bytes) domain_.copy_flushed(target_ + cached, source + cached, bytes - cached);
         target_ += bytes;
-        lines_ += bytes / kLineBytes;
+        first_ = false;
     }
 
     const platform::PersistDomain& domain_;
     std::byte* target_;
-    bool flushed_;
-    alignas(kLineBytes) std::array<std::byte, kLineBytes> line_{};
+    const bool flushed_;
+    bool first_ = true;
     std::size_t used_ = 0;
-    std::size_t lines_ = 0;
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): what was appended is read, and nothing else
+    alignas(kLineBytes) std::array<std::byte, kStageBytes> stage_;
 };
 
 /// The short way: one small operation, written in place.
