@@ -60,6 +60,9 @@ public:
     [[nodiscard]] RawCost raw_get() {
         return [this] { return raw_->get(); };
     }
+    [[nodiscard]] RawCost raw_lookup() {
+        return [this] { return raw_->lookup(); };
+    }
     /// The latest version at the end of each round of the contents.
     [[nodiscard]] const std::vector<Version>& round_ends() const noexcept { return round_ends_; }
     /// To be called by benchmarks that write: the contents are not what they were.

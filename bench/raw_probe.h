@@ -5,8 +5,12 @@
 //   read    a random line of a table of the size of the store's index, and the 100 bytes that this line names in the
 //           file: two misses, the second behind the first, as many records as the store has keys
 //   get     the same, but each begins when the one before it has its bytes: what two misses take alone
+//   lookup  a hash index that knows of no versions, no other threads and no other sizes: hash of a 16-byte key, tags of
+//           a line, key compared, 100 bytes copied; independent ones, of which the CPU overlaps as many as fit into its
+//           window of instructions. What get_into() would take if a store were nothing else
 #pragma once
 
+#include <bench/records.h>
 #include <platform/file_io.h>
 #include <platform/mapping.h>
 #include <support/random.h>
@@ -36,11 +40,17 @@ public:
     [[nodiscard]] double read();
     /// Nanoseconds per record of kReads random ones, one after the other.
     [[nodiscard]] double get();
+    /// Nanoseconds per record of kReads random ones, by their keys.
+    [[nodiscard]] double lookup();
 
 private:
     void fill_table();
+    void fill_index();
+    [[nodiscard]] std::uint64_t records() const noexcept;
 
     platform::AnonymousMemory table_;  // of lines; the first word of a line is where its record lies
+    platform::AnonymousMemory index_;  // of lines, see platform/match_tags.h; empty: the records were overwritten
+    DrawnKeys drawn_{52};
     test::Random random_{51};
     std::unique_ptr<platform::FileIo> io_;
     std::unique_ptr<platform::File> file_;

@@ -1,6 +1,6 @@
 // Engine: one open store. The public classes forward here.
 //
-//   open.cpp         start-up order: lock, superblock, rings, recovery, index, views, upkeep
+//   opening.h        start-up order: lock, superblock, rings, recovery, index, views, upkeep
 //   creation.h       a directory becomes a store
 //   close.cpp        the way out, clean or abandoned
 //   write_path.cpp   limits and batches, then the hot tier
@@ -80,11 +80,13 @@ public:
     [[nodiscard]] Result<bool> visit(std::string_view key, Version as_of, void (*on_entry)(void*, const Entry&),
                                      void* context);
     [[nodiscard]] Result<std::optional<std::string>> get(std::string_view key, Version as_of);
-    enum class UsualGet { found, absent, unusual };
-    /// For Store::get_into(), which inlines it.
-    [[nodiscard]] inline UsualGet get_usual(std::string_view key, std::string& value, Version as_of, Version* version);
-    [[nodiscard]] static UsualGet get_settled(hot::WriterSlot& slot, const warm::View& view, std::string_view key,
-                                              std::uint64_t settled_hash, std::string& value, Version* version);
+    /// get_into() for Store::get_into(), which inlines it, and what it leaves to others.
+    [[nodiscard]] inline Result<bool> get_usual(std::string_view key, std::string& value, Version as_of,
+                                                Version* version);
+    [[nodiscard]] Result<bool> get_unusual(std::string_view key, std::string& value, Version as_of, Version* version);
+    [[nodiscard]] Result<bool> get_expecting_settled(std::string_view key, std::string& value, Version* version);
+    [[nodiscard]] Result<bool> get_settled(std::string_view key, std::string& value, Version* version);
+    [[nodiscard]] Result<bool> get_long(std::string_view stored, std::string& value);
     [[nodiscard]] Result<bool> get_into(std::string_view key, std::string& value, Version as_of, Version* version);
     [[nodiscard]] Result<void> multi_get(std::span<const std::string_view> keys,
                                          std::span<std::optional<std::string>> values, Version as_of);

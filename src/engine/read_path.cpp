@@ -62,54 +62,96 @@ Result<Version> Engine::resolve_version(Version as_of, const warm::View& view) c
     return as_of;
 }
 
-/// What get_usual() does not find in the rings. Damage, or no memory, is `unusual`: get_into() tells it.
-[[gnu::noinline]] Engine::UsualGet Engine::get_settled(hot::WriterSlot& slot, const warm::View& view,
-                                                       std::string_view key, std::uint64_t settled_hash,
-                                                       std::string& value, Version* version) {
-    const auto settled = platform::answer("the read", [&]() -> Result<bool> {
-        cold::Tree::Hit hit;
-        auto found = find_settled(view, key, settled_hash, kVersionMax, hit);
-        if (!found || !*found) return found;
-        hot::assign_apart(value, hit.record.value);
-        if (version != nullptr) *version = hit.record.version;
-        return true;
-    });
-    if (!settled) return UsualGet::unusual;
-    slot.count(hot::Counter::gets);
-    return *settled ? UsualGet::found : UsualGet::absent;
+// A get is two misses, and the CPU overlaps as many gets as fit into its window of instructions (hot/small_bytes.h).
+// So get_usual(), a key of 8 to 16 bytes with a short value in the rings, makes no call. All else is one of those
+// before it.
+
+/// The whole of it, from the start.
+[[gnu::noinline]] Result<bool> Engine::get_unusual(std::string_view key, std::string& value, Version as_of,
+                                                   Version* version) {
+    return platform::answer("the read", [&] { return get_into(key, value, as_of, version); });
 }
 
-/// get_into() where all is as usual, without a call but for copying the value, so that it keeps what it knows in
-/// registers: see hot/small_bytes.h. Anything else is `unusual` and starts again in get_into().
-[[gnu::always_inline]] inline Engine::UsualGet Engine::get_usual(std::string_view key, std::string& value,
-                                                                 Version as_of, Version* version) {
-    const hot::Tier& tier = *tier_;
-    if (!hot::usual_key(key.size()) || !tier.slots().used_last() || as_of != kLatest) return UsualGet::unusual;
+/// A value of the rings that is not short; `value` has room for it. Ends the pin.
+[[gnu::noinline]] Result<bool> Engine::get_long(std::string_view stored, std::string& value) {
     hot::WriterSlot& slot = hot::WriterSlots::last();
-    const std::uint64_t hash = tier.hash(key);
-    const hot::PinGuard pin(tier.epochs(), slot);
-    if (closed()) return UsualGet::unusual;
+    const hot::PinGuard pin(slot);
+    hot::assign_apart(value, stored);
+    slot.count(hot::Counter::gets);
+    return true;
+}
+
+/// What the rings do not have. Ends the pin. What has settled since they were asked is an answer, too.
+[[gnu::noinline]] Result<bool> Engine::get_settled(std::string_view key, std::string& value, Version* version) {
+    hot::WriterSlot& slot = hot::WriterSlots::last();
+    const hot::PinGuard pin(slot);
     const warm::View& view = views_->current();
-    // The cold tier's lines are on their way while the rings are asked.
-    std::uint64_t settled_hash = 0;
-    if (view.tree != nullptr) {
-        settled_hash = view.tree->hash(key);
-        view.tree->prefetch(key, settled_hash);
+    slot.count(hot::Counter::gets);
+    slot.rings_missed = view.tree != nullptr;
+    return platform::answer("the read", [&]() -> Result<bool> {
+        cold::Tree::Hit hit;
+        auto settled = find_settled(view, key, view.tree != nullptr ? view.tree->hash(key) : 0, kVersionMax, hit);
+        if (!settled) return settled;
+        if (*settled) {
+            hot::assign_apart(value, hit.record.value);
+        } else {
+            value.clear();
+        }
+        if (version != nullptr) *version = *settled ? hit.record.version : 0;
+        return settled;
+    });
+}
+
+/// The rings did not have what was asked for last: the cold tier's lines are on their way while they are asked. Where
+/// they have it, that was a waste that costs as much as the get itself, so the next one expects it there again.
+[[gnu::noinline]] Result<bool> Engine::get_expecting_settled(std::string_view key, std::string& value,
+                                                             Version* version) {
+    hot::WriterSlot& slot = hot::WriterSlots::last();
+    tier_->prefetch_chain(tier_->hash(key));
+    {
+        const hot::PinGuard pin(tier_->epochs(), slot);
+        const cold::Tree* tree = closed() ? nullptr : views_->current().tree.get();
+        if (tree != nullptr) tree->prefetch(key, tree->hash(key));
+    }
+    slot.rings_missed = false;
+    return get_usual(key, value, kLatest, version);
+}
+
+[[gnu::always_inline]] inline Result<bool> Engine::get_usual(std::string_view key, std::string& value, Version as_of,
+                                                             Version* version) {
+    const hot::Tier& tier = *tier_;
+    if (!hot::usual_key(key.size()) || !tier.slots().used_last() || as_of != kLatest) [[unlikely]]
+        return get_unusual(key, value, as_of, version);
+    hot::WriterSlot& slot = hot::WriterSlots::last();
+    if (slot.pinned()) [[unlikely]]
+        return get_unusual(key, value, as_of, version);
+    if (slot.rings_missed) return get_expecting_settled(key, value, version);
+    const std::uint64_t hash = tier.hash(key);
+    tier.epochs().pin_outermost(slot);
+    if (closed()) [[unlikely]] {
+        // There are no rings any more.
+        tier.epochs().unpin(slot, 0);
+        return get_unusual(key, value, as_of, version);
     }
     bool unusual = false;
-    const hot::Found found = tier.find_usual(key, hash, tier.latest(), view.cut, unusual);
-    if (unusual) return UsualGet::unusual;
-    if (!found) {
-        if (view.tree != nullptr) return get_settled(slot, view, key, settled_hash, value, version);
-        slot.count(hot::Counter::gets);
-        return UsualGet::absent;
+    const hot::Found found = tier.find_usual(key, hash, tier.latest(), views_->current().cut, unusual);
+    if (!found && !unusual) return get_settled(key, value, version);
+    if (!unusual && !found.tombstone()) [[likely]] {
+        const std::string_view stored = found.op->value_behind(key);
+        if (stored.size() <= value.capacity()) [[likely]] {
+            if (version != nullptr) *version = found.version;
+            if (stored.size() > hot::kShortBytes) return get_long(stored, value);
+            value.resize_and_overwrite(stored.size(), [&] [[gnu::always_inline]] (char* bytes, std::size_t) noexcept {
+                hot::copy_short(bytes, stored.data(), stored.size());
+                return stored.size();
+            });
+            slot.count(hot::Counter::gets);
+            tier.epochs().unpin(slot, 0);
+            return true;
+        }
     }
-    const std::string_view stored = found.op->value_behind(key);
-    if (found.tombstone() || stored.size() > value.capacity()) return UsualGet::unusual;
-    slot.count(hot::Counter::gets);
-    if (version != nullptr) *version = found.version;
-    hot::assign_apart(value, stored);
-    return UsualGet::found;
+    tier.epochs().unpin(slot, 0);
+    return get_unusual(key, value, as_of, version);
 }
 
 Result<bool> Engine::get_into(std::string_view key, std::string& value, Version as_of, Version* version) {
@@ -363,16 +405,10 @@ Result<Version> Engine::version_at(std::chrono::system_clock::time_point time) {
 
 namespace zverse {
 
-Result<bool> Store::get_into(std::string_view key, std::string& value, Version as_of, Version* version) const {
-    switch (engine_->get_usual(key, value, as_of, version)) {
-        case engine::Engine::UsualGet::found: return true;
-        case engine::Engine::UsualGet::absent:
-            value.clear();
-            if (version != nullptr) *version = 0;
-            return false;
-        case engine::Engine::UsualGet::unusual: break;
-    }
-    return platform::answer("the read", [&] { return engine_->get_into(key, value, as_of, version); });
+// flatten: libstdc++ would otherwise be called to change the value's size.
+[[gnu::flatten]] Result<bool> Store::get_into(std::string_view key, std::string& value, Version as_of,
+                                              Version* version) const {
+    return engine_->get_usual(key, value, as_of, version);
 }
 
 }  // namespace zverse

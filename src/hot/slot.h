@@ -52,6 +52,7 @@ struct alignas(64) WriterSlot : platform::EpochSlot {
     std::atomic<std::uint32_t> active{0};
     std::uint32_t callbacks = 0;  // owner only: visit() callbacks this thread is inside of
     std::uint32_t admissions = 0; // owner only: writes it may begin before it looks at the clock limit again
+    bool rings_missed = false;    // owner only: they did not have what it last looked for
     std::uint64_t paced_bytes = 0;  // owner only: reserved since it was last held back
     std::int64_t credits = 0;     // owner only: index entries it may still create
     std::uint32_t puts_without_jump = 0;      // owner only: how many of its last puts have an unknown jump

@@ -40,6 +40,34 @@ inline void copy_bytes(char* to, const char* from, std::size_t count) noexcept {
     }
 }
 
+/// Values that copy_short() takes.
+constexpr std::size_t kShortBytes = 128;
+
+/// Copies at most kShortBytes, which need not be any, without a call: in blocks that may overlap.
+[[gnu::always_inline]] inline void copy_short(char* to, const char* from, std::size_t count) noexcept {
+    if (count > 64) {
+        std::memcpy(to, from, 32);
+        std::memcpy(to + 32, from + 32, 32);
+        std::memcpy(to + count - 64, from + count - 64, 32);
+        std::memcpy(to + count - 32, from + count - 32, 32);
+    } else if (count > 32) {
+        std::memcpy(to, from, 32);
+        std::memcpy(to + count - 32, from + count - 32, 32);
+    } else if (count > 16) {
+        std::memcpy(to, from, 16);
+        std::memcpy(to + count - 16, from + count - 16, 16);
+    } else if (count >= 8) {
+        copy_bytes(to, from, count);
+    } else if (count >= 4) {
+        std::memcpy(to, from, 4);
+        std::memcpy(to + count - 4, from + count - 4, 4);
+    } else if (count > 0) {
+        to[0] = from[0];
+        to[count / 2] = from[count / 2];
+        to[count - 1] = from[count - 1];
+    }
+}
+
 /// to.assign(from) for a `from` that does not lie inside `to`, which need not be looked at then.
 inline void assign_apart(std::string& to, std::string_view from) {
     // The second argument may be the capacity: libstdc++ 12 rounds it up where it allocates.

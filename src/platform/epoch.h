@@ -50,8 +50,13 @@ public:
     [[nodiscard]] std::uint64_t pin(EpochSlot& slot) const noexcept {
         // relaxed: our own store.
         const std::uint64_t outer = slot.epoch.load(std::memory_order_relaxed);
+        if (outer == 0) pin_outermost(slot);
+        return outer;
+    }
+    /// pin() of a slot that is not pinned; unpin() puts 0 back.
+    void pin_outermost(EpochSlot& slot) const noexcept {
         // relaxed: an old number only makes a grace period wait for this reader.
-        const std::uint64_t now = outer != 0 ? outer : now_.load(std::memory_order_relaxed);
+        const std::uint64_t now = now_.load(std::memory_order_relaxed);
         if (asymmetric_) [[likely]] {
             // relaxed: ordered before the reads that follow by membarrier in begin_grace() (E2).
             slot.epoch.store(now, std::memory_order_relaxed);
@@ -60,7 +65,6 @@ public:
             // seq_cst: the fence of E2 itself; pairs with the seq_cst in begin_grace().
             slot.epoch.exchange(now, std::memory_order_seq_cst);
         }
-        return outer;
     }
 
     static void unpin(EpochSlot& slot, std::uint64_t outer) noexcept {
@@ -97,6 +101,8 @@ template <class Slot>
 class EpochGuard {
 public:
     EpochGuard(const Epochs<Slot>& epochs, EpochSlot& slot) noexcept : slot_(slot), outer_(epochs.pin(slot)) {}
+    /// Takes over what pin_outermost() did.
+    explicit EpochGuard(EpochSlot& slot) noexcept : slot_(slot), outer_(0) {}
     ~EpochGuard() { Epochs<Slot>::unpin(slot_, outer_); }
     EpochGuard(const EpochGuard&) = delete;
     EpochGuard& operator=(const EpochGuard&) = delete;
