@@ -7,7 +7,6 @@ FLUSH = "engine/flush_test"
 RETENTION = "engine/retention_test"
 PINS = "engine/pins_test"
 WORKERS = "engine/workers_test"
-RETENTION = "engine/retention_test"
 API = "engine/api_test"
 SEGMENT = "cold/segment_test"
 SLAB_MERGE = "warm/slab_merge_test"
@@ -65,6 +64,24 @@ CURSORS = [
         ("floor-of-the-view", "floor() is behind what pins are held against", [PINS],
          ("Version Engine::floor() const { return pins_.floor(); }",
           "Version Engine::floor() const { return views_->current().floor; }")),
+        ("nested-get-ends-the-pin", "a get in a callback ends the pin of the callback's entry", [API],
+         ("    if (slot.pinned()) [[unlikely]]\n        return get_unusual(key, value, as_of, version);\n", "")),
+        ("get-after-close", "a get looks into rings that were unmapped", [API],
+         ("    if (closed()) [[unlikely]] {\n        // There", "    if (false) {\n        // There")),
+        ("usual-get-of-tombstones", "an erased key is found", [API],
+         ("    if (!unusual && !found.tombstone()) [[likely]] {", "    if (!unusual) [[likely]] {")),
+        ("settled-get-keeps-the-value", "a get of what is not there leaves the value", [API],
+         ("        } else {\n            value.clear();\n        }\n        if (version", "        }\n        if (version")),
+        ("rings-hint-forgets-the-rings", "a key that came back into the rings is looked for in the segments", [API],
+         ("    slot.rings_missed = false;\n    return get_usual(key, value, kLatest, version);",
+          "    tier_->epochs().pin_outermost(slot);\n    return get_settled(key, value, version);")),
+    ),
+    *room(
+        "hot/small_bytes.h",
+        ("short-copies-middle", "values of 33 to 64 bytes lack their middle", [API],
+         ("    } else if (count > 32) {", "    } else if (count > 64) {")),
+        ("short-copies-small", "values of 4 to 7 bytes lack a part", [API],
+         ("    } else if (count >= 4) {", "    } else if (false) {")),
     ),
     *room(
         "cold/live_cursor.cpp",

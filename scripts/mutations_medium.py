@@ -45,7 +45,7 @@ PERSIST = [
         ("body-no-drain", "the body of a large frame is not drained before it is published", [CRASH],
          ("        if (persist_body) ring.domain().drain();\n", "")),
         ("body-not-flushed", "the body of a large frame is not flushed", [CRASH],
-         ("            domain_.copy_flushed(target_, source, bytes);", "            std::memcpy(target_, source, bytes);")),
+         ("domain_.copy_flushed(target_ + cached, source + cached, bytes - cached);", "std::memcpy(target_ + cached, source + cached, bytes - cached);")),
         ("valid-first", "the validity word is stored with the header, before the body", [FRAME],
          ("    const std::uint64_t seed = checksum_seed(secret, validity, header.lines, header.count_kind);",
           "    header.validity = validity;\n    const std::uint64_t seed = checksum_seed(secret, validity, header.lines, header.count_kind);")),
@@ -363,7 +363,7 @@ ENGINE += room(
      ("    static_cast<void>(platform::answer(\"noting the time\", [this] { return note_last_time(); }));\n", "")),
 )
 ENGINE += room(
-    "engine/open.cpp",
+    "engine/opening_recovery.cpp",
     ("open-mark-not-raised", "what is called durable after a kill is not marked so", [POWER_CUT],
      ("        if (auto spread = engine_.tier_->spread_mark(); !spread) return spread;\n", "")),
 )

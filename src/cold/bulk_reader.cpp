@@ -21,14 +21,9 @@ Result<BlockReader> Segment::check_block(std::size_t number, std::span<const std
     const std::uint64_t offset = offset_of(number);
     BlockHeader header{};
     if (stored.size() <= sizeof(header)) return std::unexpected(damaged(offset, "no block lies there"));
+    if (auto good = check_block_bytes(stored, offset); !good) return std::unexpected(std::move(good.error()));
     std::memcpy(&header, stored.data(), sizeof(header));
-    if (header.checksum != piece_checksum(stored.subspan(sizeof(header.checksum)), seed_, offset)) {
-        return std::unexpected(damaged(offset, "a block's checksum is wrong"));
-    }
-    const bool sensible = header.bytes == stored.size() && BlockReader::plausible(header, stored.size());
-    if (!sensible || (header.raw_bytes != 0 && !decompressor_)) {
-        return std::unexpected(damaged(offset, "the block's sizes make no sense"));
-    }
+    if (auto good = check_block_header(header, offset); !good) return std::unexpected(std::move(good.error()));
     if (header.raw_bytes == 0) return BlockReader(stored.data(), header_.slab_after);
     raw.resize(header.raw_bytes);
     auto done = decompress_block(*decompressor_, stored, raw);

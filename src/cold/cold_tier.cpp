@@ -80,12 +80,9 @@ Result<std::unique_ptr<ColdTier>> ColdTier::open(platform::FileIo& io, const std
 }
 
 Result<void> ColdTier::start_writing() {
-    const std::scoped_lock lock(change_mutex_);
-    if (writing_) return {};
-    if (auto made = io_.create_directories(directory()); !made) return made;
     if (auto started = manifest_.start_writing(); !started) return started;
-    writing_ = true;
-    return {};
+    state_ = manifest_.shared_state();
+    return remove_leftovers();
 }
 
 Result<void> ColdTier::remove_leftovers() {

@@ -8,7 +8,7 @@
 // appended, which is the moment it counts -> tree() shows it. Files that no tree refers to any more are removed when
 // the last tree that does goes.
 //
-// Threads: any, once open() and remove_leftovers() are done; changes take turns.
+// Threads: any, once open() and start_writing() are done; changes take turns.
 #pragma once
 
 #include <cold/component.h>
@@ -48,10 +48,11 @@ public:
                                                                 const std::uint64_t (&uuid)[2],
                                                                 std::uint64_t cache_bytes = BlockCache::kBytesUsual,
                                                                 SegmentReads reads = SegmentReads::mapped);
-    /// Removes what the manifest does not name; before the first change. Needs no space.
-    [[nodiscard]] Result<void> remove_leftovers();
-    /// Before segments are written: the directory is there, and the manifest can be appended to. Errors: io, full.
+    /// Before the first change, and before anyone acts on what the manifest says: makes it durable, and removes what it
+    /// does not name. See Manifest::start_writing(). Errors: io, full, corrupt.
     [[nodiscard]] Result<void> start_writing();
+    /// For segments. Errors: io, full.
+    [[nodiscard]] Result<void> create_directory() { return io_.create_directories(directory()); }
 
     /// Checks the manifest, and, once leftovers are removed, that no segment has an id that was never drawn.
     void audit_manifest(platform::Audit& audit);
@@ -111,6 +112,7 @@ private:
     [[nodiscard]] Result<void> check_manifest() const;
     [[nodiscard]] Result<void> missing_segment(std::uint64_t segment) const;
     [[nodiscard]] Result<void> open_components();
+    [[nodiscard]] Result<void> remove_leftovers();
     [[nodiscard]] Result<void> check_part(std::uint64_t component, const Segment& part) const;
     using Removed = std::vector<std::shared_ptr<Segment>>;
     [[nodiscard]] Result<void> commit(const TreeChange& change, bool& appending);
@@ -144,7 +146,6 @@ private:
     std::atomic<std::uint64_t> ids_{0};
     std::mutex change_mutex_;  ///< guards what follows: one change at a time
     Manifest manifest_;
-    bool writing_ = false;
     bool no_leftovers_ = false;  ///< of an earlier opening
     std::vector<std::uint64_t> doubtful_;  ///< segments of changes that failed and may be in the manifest's file
     Components components_;

@@ -48,22 +48,18 @@ Result<BlockReader> Segment::copied_block(std::uint64_t unit) const {
     if (auto read = copy({stored.get(), bytes}, offset); !read) return std::unexpected(std::move(read.error()));
     BlockHeader header{};
     std::memcpy(&header, stored.get(), sizeof(header));
-    if (!BlockReader::plausible(header, most)) return std::unexpected(damaged(offset, "no block lies there"));
-    if (header.raw_bytes != 0 && !decompressor_) {
-        return std::unexpected(damaged(offset, "a compressed block, and the segment says that it has none"));
-    }
+    if (auto good = check_block_header(header, offset); !good) return std::unexpected(std::move(good.error()));
     if (header.bytes > bytes) {
-        bytes = header.bytes;
-        stored.reset(new std::byte[bytes]);
-        if (auto read = copy({stored.get(), bytes}, offset); !read) return std::unexpected(std::move(read.error()));
+        stored.reset(new std::byte[header.bytes]);
         // What a medium gives twice need not be the same.
-        std::memcpy(&header, stored.get(), sizeof(header));
-        if (header.bytes != bytes) return std::unexpected(damaged(offset, "a block's checksum is wrong"));
+        auto again = copy({stored.get(), header.bytes}, offset);
+        if (!again) return std::unexpected(std::move(again.error()));
     }
-    const std::span<const std::byte> all(stored.get(), header.bytes);
-    if (piece_checksum(all.subspan(sizeof(header.checksum)), seed_, offset) != header.checksum) {
-        return std::unexpected(damaged(offset, "a block's checksum is wrong"));
+    bytes = header.bytes;
+    if (auto good = check_block_bytes({stored.get(), bytes}, offset); !good) {
+        return std::unexpected(std::move(good.error()));
     }
+    std::memcpy(&header, stored.get(), sizeof(header));
     if (header.raw_bytes != 0) return read_block(unit, stored.get());
     if (cache_ != nullptr) cache_->keep(header_.segment, unit, bytes, stored);
     const std::byte* const block = stored.get();

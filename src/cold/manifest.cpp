@@ -4,6 +4,7 @@
 #include <platform/answer.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <limits>
@@ -18,6 +19,7 @@ constexpr std::string_view kPrefix = "MANIFEST-";
 constexpr std::string_view kUnfinished = ".writing";
 constexpr std::uint64_t kRollBytes = std::uint64_t{1} << 20;
 constexpr std::size_t kTimesBetweenRolls = std::size_t{1} << 14;
+constexpr std::uint64_t kRoomBytes = std::uint64_t{1} << 16;  ///< a hundred edits or more
 constexpr std::uint64_t kEditBytesMax = std::uint64_t{1} << 30;
 
 std::uint64_t padded(std::uint64_t bytes) noexcept { return (bytes + 7) / 8 * 8; }
@@ -157,15 +159,14 @@ std::filesystem::path Manifest::path_of(std::uint64_t number) const {
 }
 
 /// Both copies of an edit, as they lie at `offset`.
-std::vector<std::byte> Manifest::encode(const Edit& edit, std::uint64_t number, std::uint64_t offset,
+std::vector<std::byte> Manifest::encode(std::span<const std::byte> payload, std::uint64_t number, std::uint64_t offset,
                                         std::uint32_t sequence) const {
-    const auto payload = edit.bytes();
     const std::uint64_t copy = sizeof(EditHeader) + padded(payload.size());
     std::vector<std::byte> bytes(2 * copy);
     for (std::uint64_t at = 0; at < bytes.size(); at += copy) {
         EditHeader header{0, static_cast<std::uint32_t>(payload.size()), sequence};
         std::memcpy(&bytes[at], &header, sizeof(header));
-        std::memcpy(&bytes[at + sizeof(header)], payload.data(), payload.size());
+        std::ranges::copy(payload, bytes.begin() + static_cast<std::ptrdiff_t>(at + sizeof(header)));
         const std::span<const std::byte> covered(&bytes[at + 8], sizeof(header) - 8 + payload.size());
         header.checksum = piece_checksum(covered, segment_seed(store_, number), offset + at);
         std::memcpy(&bytes[at], &header, sizeof(header));
@@ -173,8 +174,11 @@ std::vector<std::byte> Manifest::encode(const Edit& edit, std::uint64_t number, 
     return bytes;
 }
 
-Result<void> Manifest::read(std::uint64_t number) {
+/// `edits`: gets them with two good copies each.
+Result<void> Manifest::read(std::uint64_t number, std::vector<std::byte>* edits) {
     number_ = number;
+    end_ = 0;
+    sequence_ = 0;
     auto file = io_->open(path_of(number), platform::OpenMode::read);
     if (!file) return std::unexpected(std::move(file.error()));
     auto size = (*file)->size();
@@ -217,6 +221,10 @@ Result<void> Manifest::read(std::uint64_t number) {
                                                                       std::to_string(end_) +
                                                                       " that this build does not understand"));
         }
+        if (edits != nullptr) {
+            const std::vector<std::byte> copies = encode(payload, number, end_, sequence_);
+            edits->insert(edits->end(), copies.begin(), copies.end());
+        }
         end_ += 2 * (sizeof(EditHeader) + padded(payload.size()));
         ++sequence_;
     }
@@ -244,7 +252,7 @@ Result<void> Manifest::roll() {
         thinned->times = std::move(times);
         state = std::move(thinned);
     }
-    const std::vector<std::byte> bytes = encode(Edit::whole(*state), next, 0, 0);
+    const std::vector<std::byte> bytes = encode(Edit::whole(*state).bytes(), next, 0, 0);
     Result<void> done = (*file)->write(bytes, 0);
     if (done) done = (*file)->sync();
     if (done) done = io_->rename(unfinished, path_of(next));
@@ -261,7 +269,13 @@ Result<void> Manifest::roll() {
     file_ = std::move(*file);
     end_ = rolled_bytes_ = bytes.size();
     sequence_ = 1;
-    if (auto there = io_->exists(path_of(older)); there && *there) return io_->remove(path_of(older));
+    tail_ = Tail::nothing;
+    room_end_ = 0;
+    set_room_aside();
+    if (auto there = io_->exists(path_of(older)); there && *there) {
+        if (auto removed = io_->remove(path_of(older)); !removed) return removed;
+    }
+    set_room_aside();  // which the older file may have had
     return {};
 }
 
@@ -318,28 +332,70 @@ Result<void> Manifest::start_writing() {
         if (number == number_) continue;
         if (auto removed = io_->remove(path_of(number)); !removed) return removed;
     }
-    return roll();
+    if (number_ == 0) return {};
+    auto rolled = roll();
+    const bool no_room = !rolled && rolled.error().code() == ErrorCode::full;
+    if (!no_room) return rolled;
+    // A new file that got as far as its name is the one that the next opening reads.
+    auto named = io_->exists(path_of(number_ + 1));
+    if (!named) return std::unexpected(std::move(named.error()));
+    return *named ? rolled : write_over();
+}
+
+/// Asked for when half of it is used up; what the disk refuses is asked for again at the next edit.
+void Manifest::set_room_aside() noexcept {
+    if (end_ + kRoomBytes / 2 <= room_end_) return;
+    if (file_->reserve(end_ + kRoomBytes)) room_end_ = end_ + kRoomBytes;
+}
+
+/// The same edits in the same place: whatever a crash leaves of them, the file says what it said. Some zeros behind all
+/// that is there make its size new, too: an earlier process may have had a sync that failed, and then no later one
+/// would make the size durable. The next edit goes over them.
+Result<void> Manifest::write_over() {
+    std::vector<std::byte> edits;
+    if (auto done = read(number_, &edits); !done) return done;
+    auto file = io_->open(path_of(number_), platform::OpenMode::read_write);
+    if (!file) return std::unexpected(std::move(file.error()));
+    auto size = (*file)->size();
+    if (!size) return std::unexpected(std::move(size.error()));
+    constexpr std::array<std::byte, 8> kZeros{};
+    if (auto written = (*file)->write(edits, 0); !written) return written;
+    if (auto written = (*file)->write(kZeros, std::max(*size, end_)); !written) return written;
+    if (auto synced = (*file)->sync(); !synced) return synced;
+    if (auto synced = io_->sync_directory(directory_); !synced) return synced;
+    file_ = std::move(*file);
+    tail_ = Tail::nothing;
+    set_room_aside();
+    return {};
+}
+
+/// A new file without it leaves no doubt. Without room for one, the next edit goes over what was written in part: what
+/// stays of it behind the next one has a number that is over. What was not synced waits for room.
+Result<void> Manifest::leave_failed_edit() {
+    auto rolled = roll();
+    const bool no_room = !rolled && rolled.error().code() == ErrorCode::full;
+    if (no_room && tail_ == Tail::torn && file_ != nullptr) return {};
+    return rolled;
 }
 
 Result<void> Manifest::append(const Edit& edit) {
     if (edit.bytes().size() > kEditBytesMax) {
         return std::unexpected(Error(ErrorCode::full, "an edit of the manifest is larger than 1 GiB"));
     }
-    if (failed_) {
-        // Whether the failed edit is in that file is unknown. A new file without it decides.
-        if (auto rolled = roll(); !rolled) return rolled;
-        failed_ = false;
+    if (tail_ != Tail::nothing) {
+        if (auto left = leave_failed_edit(); !left) return left;
     }
     // All that needs memory comes before the edit counts.
     auto next = std::make_shared<ManifestState>(*state_);
     if (!Edit::apply(edit.bytes(), *next)) {
         return std::unexpected(Error(ErrorCode::invalid_argument, "an edit of the manifest does not fit its state"));
     }
-    const std::vector<std::byte> bytes = encode(edit, number_, end_, sequence_);
-    failed_ = true;
+    const std::vector<std::byte> bytes = encode(edit.bytes(), number_, end_, sequence_);
+    tail_ = Tail::torn;
     if (auto written = file_->write(bytes, end_); !written) return written;
+    tail_ = Tail::unknown;
     if (auto synced = file_->sync(); !synced) return synced;
-    failed_ = false;
+    tail_ = Tail::nothing;
     end_ += bytes.size();
     ++sequence_;
     state_ = std::move(next);
@@ -348,8 +404,9 @@ Result<void> Manifest::append(const Edit& edit) {
     const bool many_times = state_->times.size() > 2 * rolled_times_ + kTimesBetweenRolls;
     if (long_file || many_times) {
         const auto rolled = platform::answer("writing a new manifest", [this] { return roll(); });
-        failed_ = !rolled && file_ == nullptr;
+        if (!rolled && file_ == nullptr) tail_ = Tail::unknown;
     }
+    if (file_ != nullptr) set_room_aside();
     return {};
 }
 

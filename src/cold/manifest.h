@@ -3,7 +3,12 @@
 //   MANIFEST-<n>   edits, one after the other; the first is the whole state
 //
 // An edit is durable before anyone acts on it: before a view shows its components, before a head moves, before a file
-// is unlinked. Who starts writing writes the state anew as n + 1 and removes n, so appends never follow a torn edit.
+// is unlinked. What an opening reads may have been written by a process that died before its sync, or after one that
+// failed, so it is acted on only when start_writing() has written it again: as n + 1, and then n goes; or, where the
+// disk has no room for that, over itself. The next edit goes over one that failed, in the same place.
+//
+// Room for some more edits is always set aside, where the file system can, so that on a full disk components can
+// still be dropped.
 //
 // Each edit is written twice, side by side, and one good copy is enough. Where both copies are bad and nothing follows,
 // a crash cut the edit short, and nobody acted on it. Where something follows, the file is damaged.
@@ -122,8 +127,8 @@ public:
                                              const std::uint64_t (&store)[2], const ManifestState& state);
     /// Removes what create() made, and forgets what fails.
     static void remove_created(platform::FileIo& io, const std::filesystem::path& directory);
-    /// Before the first append(): writes the state anew and removes older manifests. Errors: io, full.
-    /// After a failure it may be tried again.
+    /// Before anyone who may write acts on the state, and before the first append(): makes it durable and removes older
+    /// manifests. On a full disk 8 bytes of room are enough, and those are set aside. Errors: io, full, corrupt.
     [[nodiscard]] Result<void> start_writing();
 
     [[nodiscard]] const ManifestState& state() const noexcept { return *state_; }
@@ -134,7 +139,8 @@ public:
         return {ErrorCode::corrupt, path_of(number_).string() + " is damaged at offset 0: " + what};
     }
     /// Appends and applies; on return it survives power loss. After a failure the edit is not applied, but after a
-    /// crash it may be there; the next append() begins a new file without it.
+    /// crash it may be there; the next append() begins a new file without it, or, where there is no room for one, goes
+    /// over it.
     [[nodiscard]] Result<void> append(const Edit& edit);
 
     /// Reads both copies of every edit that counts, and whether they make state().
@@ -143,11 +149,14 @@ public:
 private:
     Manifest(platform::FileIo& io, std::filesystem::path directory, const std::uint64_t (&store)[2])
         : io_(&io), directory_(std::move(directory)), store_{store[0], store[1]} {}
-    [[nodiscard]] Result<void> read(std::uint64_t number);
+    [[nodiscard]] Result<void> read(std::uint64_t number, std::vector<std::byte>* edits = nullptr);
     [[nodiscard]] Result<void> roll();
+    [[nodiscard]] Result<void> write_over();
+    [[nodiscard]] Result<void> leave_failed_edit();
+    void set_room_aside() noexcept;
     [[nodiscard]] std::filesystem::path path_of(std::uint64_t number) const;
-    [[nodiscard]] std::vector<std::byte> encode(const Edit& edit, std::uint64_t number, std::uint64_t offset,
-                                                std::uint32_t sequence) const;
+    [[nodiscard]] std::vector<std::byte> encode(std::span<const std::byte> payload, std::uint64_t number,
+                                                std::uint64_t offset, std::uint32_t sequence) const;
 
     platform::FileIo* io_;
     std::filesystem::path directory_;
@@ -155,11 +164,14 @@ private:
     std::shared_ptr<const ManifestState> state_ = std::make_shared<const ManifestState>();
     std::uint64_t number_ = 0;
     std::unique_ptr<platform::File> file_;  ///< when open for writing
-    std::uint64_t end_ = 0;  ///< of the file
+    std::uint64_t end_ = 0;  ///< of the file's good edits
+    std::uint64_t room_end_ = 0;  ///< up to here there was room when it was last asked for
     std::uint64_t rolled_bytes_ = 0;  ///< what the state took when it was written as a whole
     std::size_t rolled_times_ = 0;  ///< how many it had then
     std::uint32_t sequence_ = 0;  ///< of the next edit
-    bool failed_ = false;
+    /// What may stand behind end_. After a failed sync nobody can know what is on the medium, and before
+    /// start_writing() nobody does.
+    enum class Tail : std::uint8_t { nothing, torn, unknown } tail_ = Tail::unknown;
 };
 
 }  // namespace zverse::cold

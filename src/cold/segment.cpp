@@ -233,22 +233,33 @@ Result<const std::byte*> Segment::block_bytes(std::uint64_t unit) const {
         if (auto loaded = load(offset, kRecordsBeginMax); !loaded) return std::unexpected(std::move(loaded.error()));
         BlockHeader header{};
         std::memcpy(&header, bytes, sizeof(header));
-        if (!BlockReader::plausible(header, header_.index.offset - offset)) {
-            return std::unexpected(damaged(offset, "no block lies there"));
-        }
-        if (header.raw_bytes != 0 && !decompressor_) {
-            return std::unexpected(damaged(offset, "a compressed block, and the segment says that it has none"));
-        }
+        if (auto good = check_block_header(header, offset); !good) return std::unexpected(std::move(good.error()));
         if (header.bytes > kRecordsBeginMax) {
             if (auto loaded = load(offset, header.bytes); !loaded) return std::unexpected(std::move(loaded.error()));
         }
-        const std::span<const std::byte> all(bytes, header.bytes);
-        if (piece_checksum(all.subspan(sizeof(header.checksum)), seed_, offset) != header.checksum) {
-            return std::unexpected(damaged(offset, "a block's checksum is wrong"));
+        if (auto good = check_block_bytes({bytes, header.bytes}, offset); !good) {
+            return std::unexpected(std::move(good.error()));
         }
         set(checked_, unit);
     }
     return bytes;
+}
+
+Result<void> Segment::check_block_header(const BlockHeader& header, std::uint64_t offset) const {
+    // Blocks end where the index begins.
+    if (!BlockReader::plausible(header, header_.index.offset - offset)) {
+        return std::unexpected(damaged(offset, "no block lies there"));
+    }
+    if (header.raw_bytes == 0 || decompressor_) return {};
+    return std::unexpected(damaged(offset, "a compressed block, and the segment says that it has none"));
+}
+
+Result<void> Segment::check_block_bytes(std::span<const std::byte> stored, std::uint64_t offset) const {
+    BlockHeader header{};
+    std::memcpy(&header, stored.data(), sizeof(header));
+    const bool whole = header.bytes == stored.size();
+    if (whole && header.checksum == piece_checksum(stored.subspan(sizeof(header.checksum)), seed_, offset)) return {};
+    return std::unexpected(damaged(offset, "a block's checksum is wrong"));
 }
 
 Result<BlockReader> Segment::block(std::size_t number) const {

@@ -196,6 +196,10 @@ private:
         return reinterpret_cast<const IndexPage*>(mapping_.bytes().data() + header_.index.offset)[number];
     }
     [[nodiscard]] Result<const IndexBucket*> bucket(std::uint64_t number) const;
+    /// What `offset` begins with may be the header of a block.
+    [[nodiscard]] Result<void> check_block_header(const BlockHeader& header, std::uint64_t offset) const;
+    /// They are all of a block and as they were written; at least a header.
+    [[nodiscard]] Result<void> check_block_bytes(std::span<const std::byte> stored, std::uint64_t offset) const;
     /// Where a block lies, as it is stored, checked.
     [[nodiscard]] Result<const std::byte*> block_bytes(std::uint64_t unit) const;
     [[nodiscard]] Result<std::string_view> outside_value(const StoredRecord& record) const;

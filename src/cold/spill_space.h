@@ -2,7 +2,7 @@
 //
 // A file is made in the directory of segments, so on the disk that the data is on, and its name is removed at once: it
 // ends with whoever holds it, and with the process however that ends. Who dies between the two leaves "<n>.spill",
-// which ColdTier::remove_leftovers() removes when the store is opened again. What is in it is nobody's durable state:
+// which ColdTier::start_writing() removes when the store is opened again. What is in it is nobody's durable state:
 // nothing is ever synced.
 //
 // Threads: any.

@@ -2,6 +2,7 @@
 // the manifest, which is the moment it counts -> name known here. Of an unpin: edit -> version let go. So at every
 // moment the floor is held back by at least what the manifest says.
 #include <engine/engine.h>
+#include <platform/in_quotes.h>
 
 #include <utility>
 
@@ -17,8 +18,6 @@ Result<void> check_name(std::string_view name) {
                                                                   " bytes; it must have 1 to " +
                                                                   std::to_string(kPinNameBytesMax)));
 }
-
-std::string in_quotes(std::string_view name) { return '"' + std::string(name) + '"'; }
 
 }  // namespace
 
@@ -36,7 +35,7 @@ Result<void> Engine::load_pins(const cold::ManifestState& state, Version clock_l
         auto pin = version <= clock_limit ? pins_.try_pin(version) : std::nullopt;
         if (!pin) {
             return std::unexpected(
-                Error(ErrorCode::corrupt, "the manifest of " + dir_.string() + " has pin " + in_quotes(name) +
+                Error(ErrorCode::corrupt, "the manifest of " + dir_.string() + " has pin " + platform::in_quotes(name) +
                                               " at version " + std::to_string(version) + ", outside of the floor " +
                                               std::to_string(floor) + " and the superblock's clock limit " +
                                               std::to_string(clock_limit)));
@@ -66,7 +65,8 @@ Result<Version> Engine::pin(std::string_view name, Version version) {
     }
     const std::scoped_lock one_at_a_time(named_pins_mutex_);
     if (const auto used = named_pins_.find(name); used != named_pins_.end()) {
-        return std::unexpected(Error(ErrorCode::exists, "there is a pin " + in_quotes(name) + " already, at version " +
+        return std::unexpected(Error(ErrorCode::exists, "there is a pin " + platform::in_quotes(name) +
+                                                            " already, at version " +
                                                             std::to_string(used->second.version())));
     }
     // All that needs memory comes before the edit counts.
@@ -74,9 +74,8 @@ Result<Version> Engine::pin(std::string_view name, Version version) {
     named.emplace(name, std::move(*held));
     cold::TreeChange change;
     change.others.pin(name, pinned);
-    auto done = cold_->start_writing();
-    if (done) done = cold_->commit(change);
-    if (!done) return std::unexpected(std::move(done.error()).during("pinning " + in_quotes(name)));
+    if (auto done = cold_->commit(change); !done)
+        return std::unexpected(std::move(done.error()).during("pinning " + platform::in_quotes(name)));
     named_pins_.merge(named);
     return pinned;
 }
@@ -87,13 +86,12 @@ Result<void> Engine::unpin(std::string_view name) {
     const std::scoped_lock one_at_a_time(named_pins_mutex_);
     const auto pin = named_pins_.find(name);
     if (pin == named_pins_.end()) {
-        return std::unexpected(Error(ErrorCode::not_found, "there is no pin " + in_quotes(name)));
+        return std::unexpected(Error(ErrorCode::not_found, "there is no pin " + platform::in_quotes(name)));
     }
     cold::TreeChange change;
     change.others.unpin(name);
-    auto done = cold_->start_writing();
-    if (done) done = cold_->commit(change);
-    if (!done) return std::unexpected(std::move(done.error()).during("unpinning " + in_quotes(name)));
+    if (auto done = cold_->commit(change); !done)
+        return std::unexpected(std::move(done.error()).during("unpinning " + platform::in_quotes(name)));
     named_pins_.erase(pin);
     return {};
 }

@@ -8,6 +8,7 @@
 //       transaction is published first, not ready, settles, checks, and then is made ready or aborted.
 //   C4  What a check rests on is durable before the check's result is acted on or shown.
 #include <hot/tier.h>
+#include <platform/in_quotes.h>
 #include <platform/per_thread.h>
 
 #include <algorithm>
@@ -327,8 +328,8 @@ std::optional<Error> Tier::find_conflict(WriterSlot& slot, std::span<const Opera
         if (!newest) return std::move(newest.error());
         if (newest->version > start) {
             return Error(ErrorCode::conflict,
-                         "a key of the transaction has version " + std::to_string(newest->version) +
-                             ", newer than its snapshot " + std::to_string(start),
+                         "key " + platform::in_quotes(operations[i].key) + " of the transaction has version " +
+                             std::to_string(newest->version) + ", newer than its snapshot " + std::to_string(start),
                          0, newest->version);
         }
     }

@@ -94,12 +94,12 @@ Result<KernelLevel> choose_kernel_level(const std::string& force) {
     for (const KernelLevel level : kLevelsBestFirst) {
         if (force != to_string(level)) continue;
         if (kernel_level_supported(level)) return level;
-        return std::unexpected(
-            Error(ErrorCode::invalid_argument, "force_kernel is \"" + force + "\", which this CPU can't execute"));
+        return std::unexpected(Error(ErrorCode::invalid_argument,
+                                     "options.force_kernel is \"" + force + "\", which this CPU can't execute"));
     }
-    return std::unexpected(
-        Error(ErrorCode::invalid_argument,
-              "force_kernel is \"" + force + "\"; it may be empty, \"avx512\", \"avx2\", \"neon\" or \"scalar\""));
+    return std::unexpected(Error(
+        ErrorCode::invalid_argument,
+        "options.force_kernel is \"" + force + "\"; it may be empty, \"avx512\", \"avx2\", \"neon\" or \"scalar\""));
 }
 
 }  // namespace zverse::platform

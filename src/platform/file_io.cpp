@@ -19,14 +19,15 @@ Result<FileIoChoice> make_file_io(const std::string& force) {
     if (force == "posix") return FileIoChoice{make_posix_file_io(), "posix is forced"};
     if (!force.empty() && force != "uring") {
         return std::unexpected(Error(ErrorCode::invalid_argument,
-                                     "force_io is \"" + force + "\"; it may be empty, \"uring\" or \"posix\""));
+                                     "options.force_io is \"" + force + "\"; it may be empty, \"uring\" or \"posix\""));
     }
     auto uring = make_uring_file_io();
     if (uring) return FileIoChoice{std::move(*uring), ""};
     if (force == "uring") {
-        return std::unexpected(Error(ErrorCode::invalid_argument,
-                                     "force_io is \"uring\", which is not available: " + uring.error().message(),
-                                     uring.error().os_errno()));
+        return std::unexpected(
+            Error(ErrorCode::invalid_argument,
+                  "options.force_io is \"uring\", which is not available: " + uring.error().message(),
+                  uring.error().os_errno()));
     }
     return FileIoChoice{make_posix_file_io(), uring.error().message()};
 }

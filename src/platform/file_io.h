@@ -48,6 +48,8 @@ public:
     [[nodiscard]] virtual Result<void> sync() = 0;
     [[nodiscard]] virtual Result<std::uint64_t> size() = 0;
     [[nodiscard]] virtual Result<void> truncate(std::uint64_t bytes) = 0;
+    /// Sets space aside for the file's first `bytes`, also behind its end; size() stays. False: the system did not.
+    virtual bool reserve(std::uint64_t) noexcept { return false; }
     virtual void advise(Advice) noexcept {}
     /// The descriptor, for mmap, flock and libpmem2; -1 in the simulator.
     [[nodiscard]] virtual int descriptor() const noexcept = 0;

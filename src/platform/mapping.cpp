@@ -34,7 +34,7 @@ Result<std::optional<Granularity>> parse_granularity(const std::string& name) {
     }
     return std::unexpected(
         Error(ErrorCode::invalid_argument,
-              "force_granularity is \"" + name + "\"; it may be empty, \"byte\", \"cache_line\" or \"page\""));
+              "options.force_granularity is \"" + name + "\"; it may be empty, \"byte\", \"cache_line\" or \"page\""));
 }
 
 /// Touching a mapping behind the end of its file kills the process, so the length is checked first.

@@ -158,6 +158,11 @@ Result<void> PosixFile::truncate(std::uint64_t bytes) {
     return std::unexpected(os_error("truncation to " + std::to_string(bytes) + " bytes of " + path_.string(), number));
 }
 
+bool PosixFile::reserve(std::uint64_t bytes) noexcept {
+    const auto length = static_cast<off_t>(bytes);
+    return retry_interrupted([&] { return fallocate(descriptor(), FALLOC_FL_KEEP_SIZE, 0, length); }) == 0;
+}
+
 void PosixFile::advise(Advice advice) noexcept {
     int taken = POSIX_FADV_SEQUENTIAL;
     if (advice == Advice::once) taken = POSIX_FADV_NOREUSE;

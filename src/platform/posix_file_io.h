@@ -17,6 +17,7 @@ public:
     [[nodiscard]] Result<void> sync() override;
     [[nodiscard]] Result<std::uint64_t> size() override;
     [[nodiscard]] Result<void> truncate(std::uint64_t bytes) override;
+    bool reserve(std::uint64_t bytes) noexcept override;
     void advise(Advice advice) noexcept override;
     [[nodiscard]] int descriptor() const noexcept override { return descriptor_.get(); }
     [[nodiscard]] const std::filesystem::path& path() const noexcept override { return path_; }

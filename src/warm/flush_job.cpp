@@ -49,7 +49,7 @@ Result<Progress> FlushJob::step() {
 }
 
 Result<Progress> FlushJob::seal() {
-    if (auto started = at_.cold.start_writing(); !started) return std::unexpected(std::move(started.error()));
+    if (auto created = at_.cold.create_directory(); !created) return std::unexpected(std::move(created.error()));
     // The view may lag behind the manifest where an earlier job ended without memory: nothing may settle twice.
     if (const Version cut = at_.cold.state()->cut; at_.cut() != cut) at_.show();
     auto sealed = at_.tier.sync_all();

@@ -21,7 +21,6 @@ Result<std::unique_ptr<PartMerge>> MergeJob::create() {
 
 Result<Progress> MergeJob::step() {
     if (merge_ == nullptr) {
-        if (auto started = at_.cold.start_writing(); !started) return std::unexpected(std::move(started.error()));
         auto merge = create();
         if (!merge) return std::unexpected(std::move(merge.error()));
         merge_ = std::move(*merge);

@@ -7,7 +7,6 @@ namespace zverse::warm {
 Result<Progress> RetentionJob::step() {
     const Version floor = at_.raise_floor(wanted_);
     if (floor <= at_.cold.state()->floor) return Progress::done;
-    if (auto started = at_.cold.start_writing(); !started) return std::unexpected(std::move(started.error()));
     cold::TreeChange change;
     change.floor = floor;
     change.others.remove_times_before(floor);

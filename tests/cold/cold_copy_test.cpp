@@ -25,6 +25,7 @@ protected:
         must(io.create_directories("/store"));
         tier = must(ColdTier::open(io, "/store", kStore));
         must(tier->start_writing());
+        must(tier->create_directory());
         cold::TreeChange change;
         for (int i = 0; i < 3; ++i) {
             RecordWorld world{

@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <optional>
@@ -199,7 +200,7 @@ TEST_F(ApiTest, TheFirstCommitterWins) {
     second.put("b", "second");
     const Version won = must(first.commit());
     const Result<Version> lost = second.commit();
-    expect_error(lost, ErrorCode::conflict);
+    expect_error(lost, ErrorCode::conflict, "key \"a\"");
     EXPECT_EQ(lost.error().version(), won);
     EXPECT_EQ(must(store.get("a")), "first");
     EXPECT_EQ(must(store.get("b")), std::nullopt);
@@ -352,6 +353,7 @@ TEST_F(ApiTest, StatsCountAndDescribe) {
 }
 
 TEST_F(ApiTest, AfterCloseEverythingIsClosed) {
+    put("a longer key", "1");
     const Version version = put("a", "1");
     Cursor cursor = must(store.scan({}));
     Snapshot snapshot = store.snapshot();
@@ -368,6 +370,7 @@ TEST_F(ApiTest, AfterCloseEverythingIsClosed) {
     expect_error(store.get("a"), ErrorCode::closed);
     std::string value;
     expect_error(store.get_into("a", value), ErrorCode::closed);
+    expect_error(store.get_into("a longer key", value), ErrorCode::closed);
     expect_error(store.visit("a", [](const Entry&) {}), ErrorCode::closed);
     expect_error(store.multi_get({}, {}), ErrorCode::closed);
     expect_error(store.scan({}), ErrorCode::closed);
@@ -406,6 +409,86 @@ TEST_F(ApiTest, WhatIsHeldMayOutliveTheStore) {
     expect_error(cursor->next(), ErrorCode::closed);
     EXPECT_EQ(cursor->entry().key, "a") << "the entry is a copy";
     expect_error(transaction->get("a"), ErrorCode::closed);
+}
+
+/// Each way to copy a value, into strings that have room and into ones that do not; in the rings, settled, and both.
+TEST_F(ApiTest, ValuesOfAllSizesComeWhole) {
+    const auto key = [](std::size_t size) { return "value of " + std::to_string(1000 + size); };
+    const auto value = [](std::size_t size) {
+        std::string bytes;
+        for (std::size_t i = 0; i < size; ++i) bytes += static_cast<char>('a' + (i * 7 + size) % 26);
+        return bytes;
+    };
+    const auto read_all = [&] {
+        for (std::size_t size = 0; size <= 300; ++size) {
+            for (const std::size_t room : {std::size_t{0}, size, std::size_t{400}}) {
+                std::string found;
+                found.reserve(room);
+                found.assign(room, '-');
+                Version version = 0;
+                ASSERT_TRUE(must(store.get_into(key(size), found, kLatest, &version)));
+                ASSERT_EQ(found, value(size)) << size << " into " << room;
+                ASSERT_EQ(must(store.get(key(size), version)), value(size));
+            }
+        }
+    };
+    for (std::size_t size = 0; size <= 300; ++size) put(key(size), value(size));
+    read_all();
+    must(store.flush());
+    read_all();
+    // Some come back into the rings.
+    for (std::size_t size = 0; size <= 300; size += 3) put(key(size), value(size));
+    read_all();
+    for (std::size_t size = 0; size <= 300; size += 2) must(store.erase(key(size)));
+    for (const bool settled : {false, true}) {
+        if (settled) must(store.flush());
+        for (std::size_t size = 0; size <= 300; ++size) {
+            std::string found = "before";
+            ASSERT_EQ(must(store.get_into(key(size), found)), size % 2 == 1);
+            ASSERT_EQ(found, size % 2 == 1 ? value(size) : "");
+        }
+    }
+}
+
+TEST_F(ApiTest, AGetBesideCloseIsAnswered) {
+    put("a usual key", "its value");
+    std::atomic<int> got = 0;
+    std::vector<std::thread> readers;
+    for (int i = 0; i < 2; ++i) {
+        readers.emplace_back([&] {
+            std::string value;
+            for (;; ++got) {
+                const Result<bool> found = store.get_into("a usual key", value);
+                if (!found) return expect_error(found, ErrorCode::closed);
+                ASSERT_TRUE(*found && value == "its value");
+            }
+        });
+    }
+    while (got < 1000) std::this_thread::yield();
+    must(store.close());
+    for (auto& reader : readers) reader.join();
+}
+
+/// A read inside a callback leaves the pin that holds the callback's entry.
+TEST_F(ApiTest, AGetInACallbackLeavesItsEntryAlone) {
+    put("the entry", "its value");
+    put("another one", "another value");
+    std::atomic<bool> stop = false;
+    std::thread writer;
+    EXPECT_TRUE(must(store.visit("the entry", [&](const Entry& entry) {
+        for (const char* other : {"another one", "none of them"}) {
+            std::string value;
+            EXPECT_EQ(must(store.get_into(other, value)), std::string_view(other) == "another one");
+        }
+        // Its place would be written over several times if it were free.
+        writer = std::thread([&] {
+            for (int i = 0; !stop && i < 100; ++i) (void)store.put("large", std::string(60'000, 'x'));
+        });
+        const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
+        while (std::chrono::steady_clock::now() < until) ASSERT_EQ(entry.value, "its value");
+        stop = true;
+    })));
+    writer.join();
 }
 
 }  // namespace

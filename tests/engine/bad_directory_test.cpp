@@ -7,6 +7,7 @@
 #include <support/file_tree.h>
 #include <support/results.h>
 #include <support/temp_store.h>
+#include <support/wait.h>
 
 #include <engine/creation.h>
 #include <engine/store_access.h>
@@ -390,6 +391,49 @@ TEST_F(BadDirectory, AStoreLivesOnWhenItsDiskIsFull) {
         must(store->close());
         store = must(Store::open(path / "store", small_options()));
         check.that(must(store->get("b")) == "2", "reopening on a full disk");
+        return check.failures();
+    });
+    SKIP_UNLESS_CONFINED(child);
+    EXPECT_EQ(child.status, 0);
+}
+
+/// Not even for a block of the manifest is there room: what is forgotten has to make it.
+TEST_F(BadDirectory, PinsAndRetentionGoOnWhenTheDiskIsFull) {
+    fs::create_directory(path);
+    const Confined child = run_on_small_disk(path, 16 << 20, [&] {
+        ChildChecks check;
+        Options options = small_options();
+        {
+            Store store = must(Store::open(path / "store", options));
+            for (int round = 0; round < 8; ++round) {
+                // The first half is history when it settles.
+                for (int i = 0; i < 600; ++i) must(store.put("key" + std::to_string(i % 300), std::string(500, 'v')));
+                must(store.flush());
+            }
+            must(store.close());
+        }
+        {
+            std::ofstream other(path / "other", std::ios::binary);
+            while (other.write(std::string(4096, 'x').data(), 4096).flush()) {}
+        }
+        {
+            Store store = must(Store::open(path / "store", options));
+            // More edits than fit into what its last block has left.
+            for (int i = 0; i < 100; ++i) {
+                check.that(store.pin("a pin of the night").has_value(), "a pin on a full disk");
+                must(store.unpin("a pin of the night"));
+            }
+            must(store.close());
+        }
+        const std::uintmax_t before = fs::space(path).available;
+        options.retention.max_versions_behind = 0;
+        Store store = must(Store::open(path / "store", options));
+        for (int i = 0; i < 300; ++i) {
+            check.that(must(store.get("key" + std::to_string(i))) == std::string(500, 'v'), "a get on a full disk");
+        }
+        const auto freed = [&] { return fs::space(path).available > before + (256 << 10); };
+        wait_until(freed);
+        check.that(freed(), "retention frees nothing on a full disk");
         return check.failures();
     });
     SKIP_UNLESS_CONFINED(child);

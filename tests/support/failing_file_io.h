@@ -75,6 +75,7 @@ public:
         if (auto failed = failures_->count(path()); !failed) return failed;
         return file_->truncate(bytes);
     }
+    bool reserve(std::uint64_t bytes) noexcept override { return file_->reserve(bytes); }
     void advise(platform::Advice advice) noexcept override { file_->advise(advice); }
     [[nodiscard]] int descriptor() const noexcept override { return file_->descriptor(); }
     [[nodiscard]] const std::filesystem::path& path() const noexcept override { return file_->path(); }

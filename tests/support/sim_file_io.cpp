@@ -79,6 +79,7 @@ struct SimFileIo::Disk {
     std::uint64_t fail_at = 0;  ///< 0: never
     int fail_errno = 0;
     bool fail_for_ever = false;
+    bool no_new_files = false;
 
     /// Counts a call; the errno it is to fail with, or 0.
     int count_call() {
@@ -312,6 +313,11 @@ std::uint64_t SimFileIo::calls() const {
     return disk_->calls;
 }
 
+void SimFileIo::refuse_new_files(bool refuse) {
+    const std::lock_guard lock(disk_->mutex);
+    disk_->no_new_files = refuse;
+}
+
 std::uint64_t SimFileIo::failures() const {
     const std::lock_guard lock(disk_->mutex);
     return disk_->failures;
@@ -380,6 +386,7 @@ Result<std::unique_ptr<File>> SimFileIo::open(const Path& path, OpenMode mode) {
     const auto found = disk_->live.files.find(name);
     if (mode == OpenMode::create) {
         if (directory || found != disk_->live.files.end()) return failed(operation, path, EEXIST);
+        if (disk_->no_new_files) return failed(operation, path, ENOSPC);
         const auto inode = std::make_shared<SimInode>();
         disk_->change({.gone = {}, .made = name, .file = inode});
         return std::make_unique<SimFile>(disk_, inode, path, true);

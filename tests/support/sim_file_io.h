@@ -43,6 +43,8 @@ public:
     /// Lets the `nth` call from now (1: the next) fail with `os_errno`; `for_ever`: every later one, too.
     void fail_call(std::uint64_t nth, int os_errno, bool for_ever = false);
     void fail_no_more();
+    /// A full disk: no new files. What is there can be written.
+    void refuse_new_files(bool refuse);
     /// Calls that failed because they were told to.
     [[nodiscard]] std::uint64_t failures() const;
 

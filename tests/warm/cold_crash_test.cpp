@@ -45,10 +45,8 @@ public:
         if (!tier) return std::unexpected(tier.error());
         tier_ = std::move(*tier);
         clock_ = std::max(clock_, tier_->state()->cut);
-        if (auto removed = tier_->remove_leftovers(); !removed) return removed;
-        // As movers do, with the same manifest.
-        auto started = tier_->start_writing();
-        return started ? started : tier_->start_writing();
+        if (auto started = tier_->start_writing(); !started) return started;
+        return tier_->create_directory();
     }
 
     /// One flush, a whole merge or pack when one is due, or now and then of histories, or retention.
@@ -251,20 +249,30 @@ TEST(ColdCrash, EveryPowerCutLeavesAWholeTree) {
                 if (::testing::Test::HasFailure()) return;
             }
             io.fail_no_more();
+            // It was a process that ended, and the next one removes what it does not need; then power fails.
+            io.refuse_new_files(random.one_in(2));
             must(world.open());
-            expect_whole(io, world.written(), reached, world.clock());
-            if (::testing::Test::HasFailure()) return;
+            io.refuse_new_files(false);
+            const Version found = world.tier().state()->cut;
+            ASSERT_TRUE(found == reached || found == world.clock());
+            expect_whole(io, world.written(), found, found);
+            for (int cut = 0; cut < 4; ++cut, ++tried) {
+                const auto disk = io.crash(random.next());
+                expect_whole(*disk, world.written(), found, found);
+                if (::testing::Test::HasFailure()) return;
+            }
         }
         merged += world.merged, flushed += world.flushed, retained += world.retained;
         histories_merged += world.histories_merged, packed += world.packed;
     }
     std::printf("%lu flushes, %lu parts merged, %lu of histories, %lu packed, %lu components dropped\n", flushed,
                 merged, histories_merged, packed, retained);
+    if (kSanitized) return;  // too few states to have seen all
     EXPECT_GT(flushed, cuts / 60);
     EXPECT_GT(merged, cuts / 200);
     EXPECT_GT(histories_merged, cuts / 1000);
     EXPECT_GT(packed, cuts / 5000);
-    EXPECT_TRUE(retained > 0 || kSanitized);
+    EXPECT_GT(retained, 0U);
 }
 
 TEST(ColdCrash, ACallThatFailsOnceAtTheBeginningLosesNothingToAPowerCut) {

@@ -3,6 +3,7 @@
 #include <support/mover_parts.h>
 
 #include <platform/compression.h>
+#include <warm/flush_job.h>
 #include <warm/history_choice.h>
 #include <warm/history_merge.h>
 #include <warm/merge_job.h>
@@ -30,6 +31,12 @@ protected:
             written_.push_back({key, value, parts.put(key, value)});
         }
         must(mover.flush(true));
+    }
+    /// What is in the ring, with no pack behind it.
+    void flush_alone() {
+        const warm::Workplace at = parts.workplace();
+        warm::FlushJob job(at, true);
+        while (must(job.step()) != warm::Progress::done) {}
     }
     [[nodiscard]] cold::Tree::Components histories() {
         const auto tree = parts.cold().tree();
@@ -152,6 +159,64 @@ TEST_F(HistoryChoice, WhatAMergeHasBegunIsNotPacked) {
     ASSERT_GE(histories().size(), 5U);
     EXPECT_FALSE(choose());
 }
+
+TEST_F(HistoryChoice, APackHasAsManyInputsAsAHeaderCanName) {
+    for (std::size_t i = 0; i < cold::kReplacedMax + 2; ++i) {
+        const std::string key = "key" + std::to_string(100 + i);
+        (void)parts.put(key, "1");
+        (void)parts.put(key, "2");
+        flush_alone();
+    }
+    ASSERT_EQ(histories().size(), cold::kReplacedMax + 2);
+    const auto choice = choose();
+    ASSERT_TRUE(choice);
+    EXPECT_EQ(choice->inputs.size(), cold::kReplacedMax);
+}
+
+/// Merges of stripes, the second of three unfinished; what they supersede comes first of all keys or last.
+class PacksBesideMerges : public HistoryChoice, public ::testing::WithParamInterface<const char*> {
+protected:
+    PacksBesideMerges() {
+        const std::string value(300, 'v');
+        for (int stripe = 0; stripe < 12; ++stripe) {
+            for (int i = 0; i < 100; ++i) (void)parts.put("key" + std::to_string(1000 * stripe + i), value);
+            (void)parts.put(GetParam(), value);
+            flush_alone();
+        }
+        merge();
+        const auto unfinished = merge(false);
+        merge(true, unfinished);
+    }
+    /// What is chosen, wholly or its first part. Its inputs.
+    warm::MergesRunning merge(bool whole = true, const warm::MergesRunning& running = {}) {
+        auto choice = warm::choose_merge(*parts.cold().tree(), 4, running);
+        EXPECT_TRUE(choice);
+        warm::MergesRunning begun;
+        for (const auto& input : choice->inputs) begun.inputs.insert(input->id());
+        warm::Workplace at = parts.workplace();
+        at.memory.builder_bytes = 4000;
+        const auto before = parts.cold().tree();
+        warm::MergeJob job(at, std::move(*choice));
+        while (must(job.step()) != warm::Progress::done) {
+            if (!whole && parts.cold().tree() != before) break;
+        }
+        return begun;
+    }
+};
+
+/// More of its history may follow, which then would lie in a slab that a pack has already.
+TEST_P(PacksBesideMerges, WhatIsInTheMakingSeparates) {
+    const std::size_t made = GetParam() == std::string("a") ? 3 : 2;
+    ASSERT_EQ(histories().size(), made) << "of level 1";
+    ASSERT_EQ(histories().front()->level(), 1U);
+    EXPECT_FALSE(warm::choose_pack(*parts.cold().tree(), kMemory, {}, 2));
+    merge();
+    const auto choice = warm::choose_pack(*parts.cold().tree(), kMemory, {}, 2);
+    ASSERT_TRUE(choice) << "it has come to its end";
+    EXPECT_EQ(choice->inputs.size(), 3U);
+}
+INSTANTIATE_TEST_SUITE_P(Superseded, PacksBesideMerges, ::testing::Values("a", "z"),
+                         [](const auto& param) { return param.param == std::string("a") ? "First" : "Last"; });
 
 /// With less memory than the choice went by a pack has parts, and one after the other would show a version twice.
 TEST_F(HistoryChoice, PartsOfAPackCountTogether) {

@@ -151,5 +151,23 @@ TEST_F(UnfinishedMerges, TwoOfThemAreTwo) {
     EXPECT_EQ(ids(*other), first.inputs);
 }
 
+/// As where all records of their first parts were dropped: only where they stand tells them apart.
+TEST_F(UnfinishedMerges, TwoWithoutOutputsAreTwo) {
+    const auto live = parts.cold().tree()->live();
+    cold::TreeChange change;
+    std::set<std::uint64_t> groups[2];
+    for (std::size_t i = 0; i < 2 * kFanIn; ++i) {
+        change.begins.emplace_back(live[i]->id(), i < kFanIn ? "key1050" : "key1010");
+        groups[i / kFanIn].insert(live[i]->id());
+    }
+    must(parts.cold().commit(change));
+    const auto newest = choose(), other = choose({.inputs = groups[0], .levels = {}});
+    ASSERT_TRUE(newest && other);
+    EXPECT_EQ(ids(*newest), groups[0]);
+    EXPECT_EQ(newest->range_begin, "key1050");
+    EXPECT_EQ(ids(*other), groups[1]);
+    EXPECT_EQ(other->range_begin, "key1010");
+}
+
 }  // namespace
 }  // namespace zverse::test
