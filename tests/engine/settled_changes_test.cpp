@@ -268,32 +268,34 @@ TEST_F(SettledChangesTest, DamageOfASegmentIsToldAndNotSorted) {
     fill(8000);
     must(store_->compact());
     must(store_->close());
+    internals_.stepped_worker = true;  // else it merges what was whole meanwhile
     open();
-    std::filesystem::path largest;
-    for (const auto& file : std::filesystem::directory_iterator(path_ / "cold")) {
-        if (largest.empty() || file.file_size() > std::filesystem::file_size(largest)) largest = file.path();
-    }
     Cursor cursor = must(store_->changes({}));
-    const std::vector<Change> before = take(cursor, 64);
-    EXPECT_EQ(before, expected({}, {}, {.limit = 64}));
-    // Not both of them lie behind a block.
-    const auto flip_two = [&] {
-        for (const std::uint64_t offset : {24'000, 24'300}) flip_bit(largest, 8 * offset);
+    // Of 64 places, up to 20 belong to a version that they don't hold all of.
+    const std::vector<Change> before = take(cursor, 40);
+    EXPECT_EQ(before, expected({}, {}, {.limit = 40}));
+    ASSERT_EQ(stat("zverse_spill_files_total"), 0) << "sorted already";
+    // What these changes were taken from has been checked already; in some of the files that was not this block. Not
+    // both of them lie behind a block.
+    const auto flip_two_of_each = [&] {
+        for (const auto& file : std::filesystem::directory_iterator(path_ / "cold")) {
+            for (const std::uint64_t offset : {24'000, 24'300}) flip_bit(file.path(), 8 * offset);
+        }
     };
-    flip_two();
+    flip_two_of_each();
     Result<bool> moved = true;
     std::size_t more = 0;
     while (moved && *moved) {
         moved = cursor.next();
         more += moved && *moved ? 1 : 0;
     }
-    expect_error(moved, ErrorCode::corrupt, largest.filename().string());
+    expect_error(moved, ErrorCode::corrupt, ".zseg");
     EXPECT_LT(more, 200U) << "what was found before the sort";
     EXPECT_EQ(stat("zverse_spill_failures_total"), 0);
     // Once it is whole again, it goes on where it was.
-    flip_two();
+    flip_two_of_each();
     const std::vector<Change> all = expected({}, {}, {});
-    EXPECT_EQ(take(cursor), std::vector<Change>(all.begin() + static_cast<std::ptrdiff_t>(64 + more), all.end()));
+    EXPECT_EQ(take(cursor), std::vector<Change>(all.begin() + static_cast<std::ptrdiff_t>(40 + more), all.end()));
 }
 
 TEST_F(SettledChangesTest, AHistoryGoesOnInAnotherTree) {
