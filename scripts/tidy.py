@@ -32,7 +32,7 @@ ROOMS = {
     "warm": {"zverse", "platform", "hot", "cold", "warm"},
     "engine": {"zverse", "platform", "hot", "cold", "warm", "engine"},
     "tools": {"zverse", "platform", "hot", "cold", "warm", "engine", "tools"},
-    "tests": {"zverse", "platform", "hot", "cold", "warm", "engine", "tools", "support"},
+    "tests": {"zverse", "platform", "hot", "cold", "warm", "engine", "tools", "support", "bench"},
     "bench": {"zverse", "platform", "hot", "cold", "warm", "engine", "support", "bench"},
     "examples": {"zverse"},
 }
