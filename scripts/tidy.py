@@ -33,7 +33,7 @@ ROOMS = {
     "engine": {"zverse", "platform", "hot", "cold", "warm", "engine"},
     "tools": {"zverse", "platform", "hot", "cold", "warm", "engine", "tools"},
     "tests": {"zverse", "platform", "hot", "cold", "warm", "engine", "tools", "support", "bench"},
-    "bench": {"zverse", "platform", "hot", "cold", "warm", "engine", "support", "bench"},
+    "bench": {"zverse", "platform", "hot", "cold", "warm", "engine", "tools", "support", "bench"},
     "examples": {"zverse"},
 }
 ROOM_PREFIXES = set().union(*ROOMS.values())

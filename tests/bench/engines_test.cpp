@@ -1,5 +1,5 @@
-// Goal:    every engine that benchmarks compare does what they take it for: what was put is got, erased keys are gone,
-//          scans are in order and complete, batches whole, and old moments keep answering.
+// Goal:    every engine that benchmarks compare does what they take it for: what was put is got, erased keys are
+//          gone, scans are in order and complete, batches whole, and old moments keep answering.
 // Method:  the same random operations against each engine of the build and a std::map of all versions; closed and opened
 //          again in between.
 #include <bench/engines/engine.h>

@@ -1,0 +1,192 @@
+#include <bench/suites/life.h>
+
+#include <bench/suites/interruption.h>
+#include <platform/tick_clock.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace zverse::bench {
+
+namespace {
+
+constexpr std::uint64_t kLoadBatch = 64;
+
+std::vector<PhaseResult::Quantile> quantiles(const LatencyHistogram& latency) {
+    std::vector<PhaseResult::Quantile> all{{"p50", 0.5, 0},     {"p90", 0.9, 0},       {"p99", 0.99, 0},
+                                           {"p99.9", 0.999, 0}, {"p99.99", 0.9999, 0}, {"max", 1, 0}};
+    for (auto& each : all) each.nanoseconds = latency.quantile(each.share);
+    return all;
+}
+
+/// Counts changes; what they say is checked by the round their values have.
+class ChangedRecords final : public EntrySink {
+public:
+    ChangedRecords(const Dataset& dataset, std::uint64_t round) : dataset_(dataset), round_(round) {}
+
+    void take(std::string_view key, std::string_view value) override {
+        right_ = right_ && Dataset::round_of(value) == round_ && dataset_.belongs(value, Dataset::number_of(key));
+    }
+    [[nodiscard]] bool right() const noexcept { return right_; }
+
+private:
+    const Dataset& dataset_;
+    const std::uint64_t round_;
+    bool right_ = true;
+};
+
+}  // namespace
+
+Life::Life(const BenchRequest& request, const Who& who, Report report, Interrupted interrupted)
+    : request_(request),
+      who_(who),
+      report_(std::move(report)),
+      interrupted_(std::move(interrupted)),
+      directory_(request.parent / ("zverse-bench-" + std::string(who.kind.name) + "-" + process_name())) {}
+
+Life::~Life() {
+    engine_.reset();
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_, ignored);
+}
+
+void Life::begin(KeyOrder order, bool versions) {
+    engine_.reset();
+    std::filesystem::remove_all(directory_);
+    std::filesystem::create_directories(directory_);
+    dataset_.emplace(request_.shape, order);
+    EngineSetup setup;
+    setup.directory = directory_;
+    setup.promise = who_.promise;
+    setup.records = request_.records;
+    setup.record_bytes = static_cast<std::uint64_t>(dataset_->record_bytes());
+    setup.cache_bytes = request_.cache_bytes;
+    setup.threads = who_.threads;
+    setup.versions = versions;
+    setup.force_granularity = request_.force_granularity;
+    engine_ = who_.kind.open(setup);
+    settings_ = engine_->settings();
+    numbers_ = {};
+    moments_.clear();
+}
+
+bool Life::wants(std::string_view phase) const {
+    return !interrupted() &&
+           (request_.phases.empty() || std::ranges::find(request_.phases, phase) != request_.phases.end());
+}
+
+void Life::put_all(std::uint64_t records, std::uint64_t round) {
+    const auto session = engine_->session();
+    std::vector<std::string> keys(kLoadBatch), values(kLoadBatch);
+    std::vector<Record> batch;
+    for (std::uint64_t number = 0; number < records && !interrupted(); ++number) {
+        const std::size_t i = batch.size();
+        dataset_->key(number, keys[i]);
+        dataset_->value(number, round, values[i]);
+        batch.push_back({keys[i], values[i]});
+        if (batch.size() == kLoadBatch || number + 1 == records) {
+            session->write(batch);
+            batch.clear();
+        }
+    }
+}
+
+void Life::load() {
+    put_all(request_.records, 0);
+    numbers_ = {request_.records, request_.records};
+}
+
+void Life::load_rounds(std::uint64_t rounds) {
+    const std::uint64_t records = std::max<std::uint64_t>(request_.records / rounds, 1);
+    for (std::uint64_t round = 0; round < rounds; ++round) {
+        put_all(records, round);
+        moments_.push_back(engine_->session()->now());
+    }
+    numbers_ = {records, records};
+}
+
+void Life::settle() {
+    if (!interrupted()) engine_->settle();
+}
+
+Plan Life::plan() const {
+    Plan plan;
+    plan.threads = who_.threads;
+    plan.warmup_seconds = request_.warmup_seconds;
+    plan.seconds = request_.seconds;
+    plan.rate = request_.rate;
+    plan.seed = test::mix(request_.seed, phases_ + 1);  // the same for every engine and repeat
+    plan.moments = moments_;
+    return plan;
+}
+
+const ZipfLaw* Life::law(Popularity popularity) {
+    if (popularity == Popularity::uniform) return nullptr;
+    if (!law_ || law_->items() != numbers_.count) law_.emplace(numbers_.count);
+    return &*law_;
+}
+
+void Life::measure(std::string_view name, const Workload& workload, const Plan& plan) {
+    const auto written = engine_->bytes_written();
+    const Outcome outcome = run(*engine_, *dataset_, workload, numbers_, law(workload.popularity), plan, interrupted_);
+    numbers_ = after_inserts(numbers_, outcome.inserted);
+    if (!interrupted()) report(name, outcome, written);
+}
+
+void Life::phase(std::string_view name, const Workload& workload) {
+    ++phases_;
+    if (wants(name)) measure(name, workload, plan());
+}
+
+void Life::fill(std::string_view name, const Workload& workload) {
+    ++phases_;
+    if (interrupted()) return;
+    Plan all = plan();
+    all.warmup_seconds = 0;
+    all.operations = request_.records;
+    measure(name, workload, all);
+}
+
+void Life::phase_changes(std::string_view name) {
+    ++phases_;
+    if (!wants(name) || moments_.size() < 2) return;
+    const platform::TickClock& clock = platform::TickClock::instance();
+    const auto session = engine_->session();
+    Outcome outcome;
+    for (std::uint64_t round = 1; outcome.seconds < request_.seconds && !interrupted(); ++round) {
+        const std::size_t upto = 1 + round % (moments_.size() - 1);
+        ChangedRecords changed(*dataset_, upto);
+        const std::uint64_t begin = clock.now();
+        const std::uint64_t found = session->changes(moments_[upto - 1], moments_[upto], changed);
+        const double nanoseconds = clock.nanoseconds(clock.now() - begin);
+        if (found != numbers_.count || !changed.right()) {
+            throw std::runtime_error(std::string(engine_->name()) + " gave a wrong answer: changes of a round were " +
+                                     std::to_string(found) + " of " + std::to_string(numbers_.count));
+        }
+        outcome.operations += found;
+        outcome.seconds += nanoseconds * 1e-9;
+        outcome.latency.add(static_cast<std::uint64_t>(nanoseconds));
+    }
+    outcome.per_second = static_cast<double>(outcome.operations) / outcome.seconds;
+    if (!interrupted()) report(name, outcome, std::nullopt);
+}
+
+void Life::report(std::string_view name, const Outcome& outcome, std::optional<std::uint64_t> written_before) {
+    PhaseResult result;
+    result.suite = who_.suite;
+    result.phase = name;
+    result.engine = who_.kind.name;
+    result.promise = who_.promise;
+    result.threads = who_.threads;
+    result.repeat = who_.repeat;
+    result.operations = outcome.operations;
+    result.seconds = outcome.seconds;
+    result.per_second = outcome.per_second;
+    result.latency = quantiles(outcome.latency);
+    if (const auto written = engine_->bytes_written(); written && written_before) {
+        result.bytes_written = *written - *written_before;
+    }
+    report_(result);
+}
+
+}  // namespace zverse::bench

@@ -1,0 +1,75 @@
+// Life: one engine's store from its making to its removal, and the figures of its phases.
+#pragma once
+
+#include <bench/engines/engine.h>
+#include <bench/load/key_choice.h>
+#include <bench/suites/suite.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace zverse::bench {
+
+class Life {
+public:
+    struct Who {
+        std::string_view suite;
+        const EngineKind& kind;
+        Promise promise;
+        unsigned threads;
+        unsigned repeat;
+    };
+    using Report = std::function<void(const PhaseResult&)>;
+
+    Life(const BenchRequest& request, const Who& who, Report report, Interrupted interrupted);
+    ~Life();
+    Life(const Life&) = delete;
+    Life& operator=(const Life&) = delete;
+
+    /// Makes the store anew and empty. A life begins without one.
+    void begin(KeyOrder order = KeyOrder::scattered, bool versions = false);
+    [[nodiscard]] Abilities abilities() const noexcept { return engine_->abilities(); }
+    [[nodiscard]] std::string settings() const { return engine_ ? engine_->settings() : settings_; }
+
+    /// Puts all records, in batches and untimed.
+    void load();
+    /// Puts records so many times over, as many puts as there would be records; each round ends with a moment.
+    void load_rounds(std::uint64_t rounds);
+    /// Everything flushed, merged and compacted; untimed.
+    void settle();
+    /// One phase by time, unless it is not wanted.
+    void phase(std::string_view name, const Workload& workload);
+    /// The same with as many operations as there are records, without warm-up: an insert of all of them.
+    void fill(std::string_view name, const Workload& workload);
+    /// Times what was changed between the moments of neighbouring rounds, per record.
+    void phase_changes(std::string_view name);
+    [[nodiscard]] bool wants(std::string_view phase) const;
+    [[nodiscard]] const BenchRequest& request() const noexcept { return request_; }
+    [[nodiscard]] std::uint64_t records() const noexcept { return numbers_.count; }
+
+private:
+    void put_all(std::uint64_t records, std::uint64_t round);
+    [[nodiscard]] Plan plan() const;
+    [[nodiscard]] const ZipfLaw* law(Popularity popularity);
+    [[nodiscard]] bool interrupted() const { return interrupted_ && interrupted_(); }
+    void measure(std::string_view name, const Workload& workload, const Plan& plan);
+    void report(std::string_view name, const Outcome& outcome, std::optional<std::uint64_t> written_before);
+
+    const BenchRequest& request_;
+    const Who who_;
+    const Report report_;
+    const Interrupted interrupted_;
+    const std::filesystem::path directory_;
+    std::optional<Dataset> dataset_;
+    std::unique_ptr<Engine> engine_;
+    std::string settings_;
+    RecordNumbers numbers_;
+    std::vector<Moment> moments_;
+    std::optional<ZipfLaw> law_;
+    std::uint64_t phases_ = 0;
+};
+
+}  // namespace zverse::bench

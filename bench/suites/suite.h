@@ -1,0 +1,64 @@
+// Suite: a named list of phases that an engine's store lives through. `zverse-bench --suite NAME` runs one.
+//
+// Nouns
+//   life    a fresh store of one engine, from its making to its removal, through the phases of one suite
+//   phase   operations of one kind, timed; the state it begins with is what the phases before it left
+//   repeat  of whole lives, the engines taking turns: what disturbs the machine for a while disturbs all of them, and
+//           no engine's background work runs beside another's phases
+#pragma once
+
+#include <bench/load/dataset.h>
+#include <bench/load/runner.h>
+
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace zverse::bench {
+
+/// What the command line asks of every life.
+struct BenchRequest {
+    std::filesystem::path parent;  ///< where stores are made, one directory each, removed at the end
+    RecordShape shape;
+    std::uint64_t records = 1'000'000;
+    std::uint64_t cache_bytes = std::uint64_t{1} << 30;
+    std::uint64_t versions_per_key = 8;  ///< of suite versions
+    double seconds = 2, warmup_seconds = 0.5;
+    double rate = 0;
+    std::uint64_t seed = 1;
+    std::string force_granularity;
+    std::vector<std::string> phases;  ///< the only ones wanted; empty: all
+};
+
+/// What one phase of one life took.
+struct PhaseResult {
+    std::string suite, phase, engine;
+    Promise promise = Promise::power;
+    unsigned threads = 1;
+    unsigned repeat = 0;
+    std::uint64_t operations = 0;
+    double seconds = 0, per_second = 0;
+    struct Quantile {
+        std::string_view name;
+        double share;
+        double nanoseconds;
+    };
+    std::vector<Quantile> latency;  ///< p50 .. p99.99 and max
+    std::optional<std::uint64_t> bytes_written;  ///< to data files meanwhile, whatever caused it
+};
+
+class Life;
+
+struct Suite {
+    std::string_view name;
+    std::string_view what;  ///< one line of help
+    void (*live)(Life& life);
+    /// Names of its phases, in order.
+    std::span<const std::string_view> phases;
+};
+[[nodiscard]] std::span<const Suite> suites() noexcept;
+
+}  // namespace zverse::bench

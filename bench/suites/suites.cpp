@@ -1,0 +1,30 @@
+#include <bench/suites/suites.h>
+
+#include <bench/suites/suite.h>
+
+namespace zverse::bench {
+
+namespace {
+
+constexpr std::string_view kMicro[] = {
+    "fillseq",          "fillbatch",          "fillrandom",          "overwrite",
+    "readrandom",       "readmissing",        "multireadrandom",     "seekrandom",
+    "readwhilewriting", "readrandom_settled", "readmissing_settled", "seekrandom_settled",
+    "deleterandom",
+};
+constexpr std::string_view kYcsb[] = {"a", "b", "c", "f", "d", "e"};
+constexpr std::string_view kVersions[] = {
+    "get_as_of",         "scan_as_of",         "history",         "changes",
+    "get_as_of_settled", "scan_as_of_settled", "history_settled", "changes_settled",
+};
+constexpr Suite kSuites[] = {
+    {"micro", "single kinds of operations, by db_bench's names", live_micro, kMicro},
+    {"ycsb", "YCSB's core workloads A to F", live_ycsb, kYcsb},
+    {"versions", "reads of old versions, history, changes", live_versions, kVersions},
+};
+
+}  // namespace
+
+std::span<const Suite> suites() noexcept { return kSuites; }
+
+}  // namespace zverse::bench

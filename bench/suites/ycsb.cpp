@@ -1,0 +1,25 @@
+// Suite ycsb: the core workloads of Cooper, Silberstein, Tam, Ramakrishnan, Sears, "Benchmarking cloud serving systems
+// with YCSB", SoCC 2010, with their shares and distributions: Zipf 0.99, scans of 1 to 100 entries.
+#include <bench/suites/life.h>
+#include <bench/suites/suites.h>
+
+namespace zverse::bench {
+
+void live_ycsb(Life& life) {
+    using enum OperationKind;
+    life.begin();
+    life.load();
+    life.phase("a", {.mix = {{read, 50}, {update, 50}}, .popularity = Popularity::zipf});
+    life.phase("b", {.mix = {{read, 95}, {update, 5}}, .popularity = Popularity::zipf});
+    life.phase("c", {.mix = {{read, 100}}, .popularity = Popularity::zipf});
+    life.phase("f", {.mix = {{read, 50}, {read_modify_write, 50}}, .popularity = Popularity::zipf});
+    life.phase("d", {.mix = {{read, 95}, {insert, 5}}, .popularity = Popularity::latest});
+    if (life.abilities().scan) {
+        life.phase("e", {.mix = {{scan, 95}, {insert, 5}},
+                         .popularity = Popularity::zipf,
+                         .scan_count_min = 1,
+                         .scan_count_max = 100});
+    }
+}
+
+}  // namespace zverse::bench
