@@ -10,8 +10,8 @@
 // and holds the disturbances too.
 #pragma once
 
+#include <bench/must.h>
 #include <benchmark/benchmark.h>
-#include <zverse/error.h>
 
 #include <chrono>
 #include <cstdint>
@@ -29,13 +29,6 @@ using Clock = std::chrono::steady_clock;
 }
 
 [[nodiscard]] double median(std::vector<double> values);
-
-/// The value, or an exception with the error's sentence: a benchmark can't go on.
-template <class T>
-T must(Result<T> result) {
-    if (!result) throw std::runtime_error(result.error().message());
-    if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 /// Nanoseconds of the raw cost, measured now.
 using RawCost = std::function<double()>;

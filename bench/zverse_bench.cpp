@@ -4,6 +4,7 @@
 // answer; 16 the command line is wrong; 32 interrupted; 77 what was asked for can't be measured here, with the reason.
 #include <bench/engines/engine.h>
 #include <bench/reports/report.h>
+#include <bench/suites/hardware.h>
 #include <bench/suites/interruption.h>
 #include <bench/suites/life.h>
 #include <tools/zverse/progress.h>
@@ -22,7 +23,7 @@
 namespace zverse::bench {
 namespace {
 
-constexpr int kDone = 0, kWorse = 1, kFailed = 8, kUsage = 16, kInterrupted = 32;
+constexpr int kDone = 0, kWorse = 1, kFailed = 8, kUsage = 16, kInterrupted = 32, kSkipped = 77;
 
 struct Arguments {
     BenchRequest request;
@@ -143,7 +144,7 @@ void check(Arguments& arguments) {
     for (const std::string& phase : arguments.request.phases) {
         const bool known = std::ranges::any_of(suites(), [&](const Suite& suite) {
             return std::ranges::find(arguments.suites, suite.name) != arguments.suites.end() &&
-                   std::ranges::find(suite.phases, phase) != suite.phases.end();
+                   (suite.phases.empty() || std::ranges::find(suite.phases, phase) != suite.phases.end());
         });
         if (!known) throw CLI::ValidationError("--workload", "\"" + phase + "\" is no phase of the suites asked for");
     }
@@ -157,30 +158,58 @@ std::vector<Promise> promises(const Arguments& arguments) {
     return {Promise::power, Promise::process};
 }
 
-/// One life of each engine after the other, then all again.
-void live_all(const Arguments& arguments, BenchReport& report, tools::Progress& progress) {
-    std::uint64_t lives = 0;
-    for (unsigned repeat = 0; repeat < arguments.repeats; ++repeat) {
-        for (const Suite& suite : suites()) {
-            if (std::ranges::find(arguments.suites, suite.name) == arguments.suites.end()) continue;
-            for (const Promise promise : promises(arguments)) {
-                for (const unsigned threads : arguments.threads) {
-                    for (const std::string& engine : arguments.engines) {
-                        if (interruption_asked()) return;
-                        const std::string what = std::string(suite.name) + ", " + engine;
-                        progress.advance(lives++, what);
-                        Life life(
-                            report.request, {suite.name, engine_kind(engine), promise, threads, repeat},
-                            [&](const PhaseResult& result) {
-                                report.results.push_back(result);
-                                progress.advance(lives - 1, what + ", " + result.phase);
-                            },
-                            interruption_asked);
-                        suite.live(life);
-                        report.settings[engine + ", " + std::string(to_string(promise))] = life.settings();
-                    }
-                }
+/// Something that is measured from beginning to end before anything else is: a life, or a suite of the machine.
+struct Turn {
+    const Suite* suite;
+    std::string engine;
+    Promise promise;
+    unsigned threads;
+};
+
+/// The turns of one repeat. Engines alternate fastest.
+std::vector<Turn> turns(const Arguments& arguments) {
+    std::vector<Turn> all;
+    for (const Suite& suite : suites()) {
+        if (std::ranges::find(arguments.suites, suite.name) == arguments.suites.end()) continue;
+        if (suite.live == nullptr) {
+            all.push_back({&suite, "", Promise::power, 1});
+            continue;
+        }
+        for (const Promise promise : promises(arguments)) {
+            for (const unsigned threads : arguments.threads) {
+                for (const std::string& engine : arguments.engines) all.push_back({&suite, engine, promise, threads});
             }
+        }
+    }
+    return all;
+}
+
+void take_turn(const Turn& turn, unsigned repeat, BenchReport& report, const Life::Report& note) {
+    if (turn.suite->live == nullptr) {
+        HardwareRun run(report.request, turn.suite->name, repeat, note, interruption_asked);
+        turn.suite->measure(run);
+        if (repeat == 0) report.skipped.insert(report.skipped.end(), run.skipped().begin(), run.skipped().end());
+        return;
+    }
+    Life life(report.request, {turn.suite->name, engine_kind(turn.engine), turn.promise, turn.threads, repeat}, note,
+              interruption_asked);
+    turn.suite->live(life);
+    report.settings[turn.engine + ", " + std::string(to_string(turn.promise))] = life.settings();
+}
+
+void measure_all(const Arguments& arguments, const std::vector<Turn>& all, BenchReport& report,
+                 tools::Progress& progress) {
+    std::uint64_t taken = 0;
+    for (unsigned repeat = 0; repeat < arguments.repeats; ++repeat) {
+        for (const Turn& turn : all) {
+            if (interruption_asked()) return;
+            const std::string what = std::string(turn.suite->name) + (turn.engine.empty() ? "" : ", " + turn.engine);
+            progress.advance(taken, what);
+            take_turn(turn, repeat, report, [&](const PhaseResult& result) {
+                report.results.push_back(result);
+                progress.advance(taken, what + ", " + result.phase);
+            });
+            ++taken;
         }
     }
 }
@@ -195,20 +224,16 @@ void write_json(const std::string& target, const std::string& json) {
     if (!file.flush()) throw std::runtime_error("the report can't be written to " + target);
 }
 
-std::uint64_t count_lives(const Arguments& arguments) {
-    return arguments.repeats * arguments.suites.size() * promises(arguments).size() * arguments.threads.size() *
-           arguments.engines.size();
-}
-
 int bench(const Arguments& arguments) {
     BenchReport report;
     report.request = arguments.request;
     report.circumstances = circumstances(report.request);
-    const std::uint64_t lives = count_lives(arguments);
-    tools::Progress progress("benchmarking", "lives", lives,
+    const std::vector<Turn> all = turns(arguments);
+    const std::uint64_t count = all.size() * arguments.repeats;
+    tools::Progress progress("benchmarking", "turns", count,
                              arguments.quiet ? tools::Progress::Style::none : tools::Progress::Style::automatic);
-    live_all(arguments, report, progress);
-    progress.advance(lives);
+    measure_all(arguments, all, report, progress);
+    progress.advance(count);
     progress.finish();
     report.interrupted = interruption_asked();
     if (arguments.json != "-") {
@@ -217,6 +242,7 @@ int bench(const Arguments& arguments) {
     }
     if (!arguments.json.empty()) write_json(arguments.json, json_report(report));
     if (report.interrupted) return kInterrupted;
+    if (report.results.empty()) return kSkipped;
     if (arguments.baseline.empty()) return kDone;
     const Comparison comparison = compare(report, arguments.baseline);
     std::printf("\nAgainst %s:\n%s", arguments.baseline.c_str(), comparison.text.c_str());

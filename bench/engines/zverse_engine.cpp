@@ -1,21 +1,15 @@
 // ZVerse, by its public interface alone.
 #include <bench/engines/engines.h>
+#include <bench/must.h>
 #include <zverse/zverse.h>
 #include <zverse_config.h>
 
 #include <algorithm>
 #include <bit>
-#include <stdexcept>
 
 namespace zverse::bench {
 
 namespace {
-
-template <class T>
-T must(Result<T> result) {
-    if (!result) throw std::runtime_error("ZVerse: " + result.error().message());
-    if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 class ZVerseSession final : public Session {
 public:

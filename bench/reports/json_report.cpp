@@ -41,6 +41,7 @@ std::string json_report(const BenchReport& report) {
         {"schema", kSchema},
         {"emulated", report.circumstances.emulated},
         {"interrupted", report.interrupted},
+        {"skipped", report.skipped},
         {"circumstances", circumstances},
         {"request",
          {{"records", request.records},

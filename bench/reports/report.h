@@ -17,6 +17,7 @@ struct BenchReport {
     BenchRequest request;
     std::map<std::string, std::string> settings;  ///< of each engine, in its own words
     std::vector<PhaseResult> results;
+    std::vector<std::string> skipped;  ///< what could not be measured here, and why
     bool interrupted = false;
 };
 

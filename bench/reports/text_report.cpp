@@ -32,18 +32,13 @@ std::string latency(double nanoseconds) {
     return format("%.0f ns", nanoseconds);
 }
 
-double quantile(const Summary& summary, std::string_view name) {
-    for (const auto& each : summary.latency) {
-        if (each.name == name) return each.nanoseconds;
-    }
-    return 0;
-}
-
 std::string line(const Summary& summary, const Summary* ours) {
     std::string text = format("  %-12s %11s  %10s .. %-10s", summary.engine.c_str(), rate(summary.median).c_str(),
                               rate(summary.least).c_str(), rate(summary.most).c_str());
-    for (const char* name : {"p50", "p99", "p99.9", "max"})
-        text += format("  %s %-8s", name, latency(quantile(summary, name)).c_str());
+    for (const auto& each : summary.latency) {
+        if (each.name == "p90" || each.name == "p99.99") continue;  // in the JSON
+        text += format("  %s %-8s", std::string(each.name).c_str(), latency(each.nanoseconds).c_str());
+    }
     if (ours != nullptr && ours != &summary && summary.median > 0)
         text += format("  zverse is %.1f x", ours->median / summary.median);
     return text + "\n";
@@ -85,6 +80,8 @@ std::string text_report(const BenchReport& report) {
             text += line(summary, ours);
         }
     }
+    if (!report.skipped.empty()) text += "\nNot measured:\n";
+    for (const std::string& reason : report.skipped) text += "  " + reason + "\n";
     if (report.interrupted) text += "\nInterrupted: what is shown is what was complete.\n";
     return text;
 }

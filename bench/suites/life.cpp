@@ -4,7 +4,16 @@
 #include <platform/tick_clock.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
+#include <system_error>
 #include <utility>
+
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace zverse::bench {
 
@@ -50,11 +59,10 @@ Life::~Life() {
     std::filesystem::remove_all(directory_, ignored);
 }
 
-void Life::begin(KeyOrder order, bool versions) {
+EngineSetup Life::make_directory(bool versions) {
     engine_.reset();
     std::filesystem::remove_all(directory_);
     std::filesystem::create_directories(directory_);
-    dataset_.emplace(request_.shape, order);
     EngineSetup setup;
     setup.directory = directory_;
     setup.promise = who_.promise;
@@ -64,7 +72,12 @@ void Life::begin(KeyOrder order, bool versions) {
     setup.threads = who_.threads;
     setup.versions = versions;
     setup.force_granularity = request_.force_granularity;
-    engine_ = who_.kind.open(setup);
+    return setup;
+}
+
+void Life::begin(KeyOrder order, bool versions) {
+    dataset_.emplace(request_.shape, order);
+    engine_ = who_.kind.open(make_directory(versions));
     settings_ = engine_->settings();
     numbers_ = {};
     moments_.clear();
@@ -169,6 +182,57 @@ void Life::phase_changes(std::string_view name) {
     }
     outcome.per_second = static_cast<double>(outcome.operations) / outcome.seconds;
     if (!interrupted()) report(name, outcome, std::nullopt);
+}
+
+/// In a process of its own. Never returns.
+void Life::put_each_and_die(const EngineSetup& setup) {
+    try {
+        const auto engine = who_.kind.open(setup);
+        const auto session = engine->session();
+        std::string key, value;
+        for (std::uint64_t number = 0; number < request_.records; ++number) {
+            dataset_->key(number, key);
+            dataset_->value(number, 0, value);
+            session->put(key, value);
+        }
+        std::raise(SIGKILL);
+    } catch (const std::exception& failure) {
+        std::fprintf(stderr, "zverse-bench: %s\n", failure.what());
+    }
+    std::_Exit(1);
+}
+
+void Life::phase_recovery(std::string_view name) {
+    ++phases_;
+    if (!wants(name)) return;
+    dataset_.emplace(request_.shape, KeyOrder::scattered);
+    const EngineSetup setup = make_directory(false);
+    const pid_t child = fork();
+    if (child < 0) throw std::system_error(errno, std::generic_category(), "fork");
+    if (child == 0) put_each_and_die(setup);
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    if (interrupted()) return;
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+        throw std::runtime_error(std::string(who_.kind.name) + " failed before it could be killed");
+    std::string key, value;
+    dataset_->key(request_.records - 1, key);
+    const platform::TickClock& clock = platform::TickClock::instance();
+    const std::uint64_t begin = clock.now();
+    engine_ = who_.kind.open(setup);
+    const auto session = engine_->session();
+    const bool found = session->get(key, value);
+    const double nanoseconds = clock.nanoseconds(clock.now() - begin);
+    settings_ = engine_->settings();
+    if (!found || !dataset_->belongs(value, request_.records - 1))
+        throw std::runtime_error(std::string(who_.kind.name) +
+                                 " lost an acknowledged write when its process was killed");
+    Outcome outcome;
+    outcome.operations = request_.records;
+    outcome.seconds = nanoseconds * 1e-9;
+    outcome.per_second = static_cast<double>(request_.records) / outcome.seconds;
+    outcome.latency.add(static_cast<std::uint64_t>(nanoseconds));
+    report(name, outcome, std::nullopt);
 }
 
 void Life::report(std::string_view name, const Outcome& outcome, std::optional<std::uint64_t> written_before) {

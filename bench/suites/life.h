@@ -46,12 +46,16 @@ public:
     void fill(std::string_view name, const Workload& workload);
     /// Times what was changed between the moments of neighbouring rounds, per record.
     void phase_changes(std::string_view name);
+    /// Times the opening of a store whose process was killed after putting all records, per record. Begins itself.
+    void phase_recovery(std::string_view name);
     [[nodiscard]] bool wants(std::string_view phase) const;
     [[nodiscard]] const BenchRequest& request() const noexcept { return request_; }
     [[nodiscard]] std::uint64_t records() const noexcept { return numbers_.count; }
 
 private:
+    [[nodiscard]] EngineSetup make_directory(bool versions);
     void put_all(std::uint64_t records, std::uint64_t round);
+    void put_each_and_die(const EngineSetup& setup);
     [[nodiscard]] Plan plan() const;
     [[nodiscard]] const ZipfLaw* law(Popularity popularity);
     [[nodiscard]] bool interrupted() const { return interrupted_ && interrupted_(); }

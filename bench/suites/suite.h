@@ -50,13 +50,15 @@ struct PhaseResult {
     std::optional<std::uint64_t> bytes_written;  ///< to data files meanwhile, whatever caused it
 };
 
+class HardwareRun;
 class Life;
 
 struct Suite {
     std::string_view name;
     std::string_view what;  ///< one line of help
-    void (*live)(Life& life);
-    /// Names of its phases, in order.
+    void (*live)(Life& life);  ///< of each engine; null for a suite of the machine
+    void (*measure)(HardwareRun& run);  ///< of the machine, or null
+    /// Names of its phases, in order; empty when they depend on the machine.
     std::span<const std::string_view> phases;
 };
 [[nodiscard]] std::span<const Suite> suites() noexcept;

@@ -17,10 +17,14 @@ constexpr std::string_view kVersions[] = {
     "get_as_of",         "scan_as_of",         "history",         "changes",
     "get_as_of_settled", "scan_as_of_settled", "history_settled", "changes_settled",
 };
+constexpr std::string_view kRecovery[] = {"reopen"};
 constexpr Suite kSuites[] = {
-    {"micro", "single kinds of operations, by db_bench's names", live_micro, kMicro},
-    {"ycsb", "YCSB's core workloads A to F", live_ycsb, kYcsb},
-    {"versions", "reads of old versions, history, changes", live_versions, kVersions},
+    {"micro", "single kinds of operations, by db_bench's names", live_micro, nullptr, kMicro},
+    {"ycsb", "YCSB's core workloads A to F", live_ycsb, nullptr, kYcsb},
+    {"versions", "reads of old versions, history, changes", live_versions, nullptr, kVersions},
+    {"recovery", "opening after a kill, per record put before", live_recovery, nullptr, kRecovery},
+    {"pmem", "what makes bytes survive on this medium, by every means", nullptr, measure_pmem, {}},
+    {"simd", "every kernel this CPU can execute", nullptr, measure_simd, {}},
 };
 
 }  // namespace

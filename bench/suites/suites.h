@@ -3,10 +3,15 @@
 
 namespace zverse::bench {
 
+class HardwareRun;
 class Life;
 
 void live_micro(Life& life);
 void live_ycsb(Life& life);
 void live_versions(Life& life);
+void live_recovery(Life& life);
+
+void measure_pmem(HardwareRun& run);
+void measure_simd(HardwareRun& run);
 
 }  // namespace zverse::bench
