@@ -27,15 +27,15 @@ void search(HardwareRun& run, const platform::Kernels& kernels) {
     });
 }
 
-void merge(HardwareRun& run, const platform::Kernels& kernels) {
+void merge(HardwareRun& run, const platform::Kernels& kernels, std::string_view phase, std::uint64_t mask) {
     std::vector<std::uint64_t> keys(kMerged), versions(kMerged), merged(kMerged);
     test::Random random(63);
     for (std::size_t i = 0; i < kMerged; ++i) {
-        keys[i] = random.next() >> 32;
-        versions[i] = random.next() >> 32;
+        keys[i] = random.next();
+        versions[i] = random.next();
     }
-    const platform::BitSpread xs = platform::make_spread(0x5555'5555'5555'5555), ys = platform::make_spread(~xs.spread);
-    run.row("curve_keys_of_256", to_string(kernels.level), [&](std::uint64_t count) {
+    const platform::BitSpread xs = platform::make_spread(mask), ys = platform::make_spread(~mask);
+    run.row(phase, to_string(kernels.level), [&](std::uint64_t count) {
         for (std::uint64_t i = 0; i < count; ++i) {
             kernels.merge_bits(keys.data(), versions.data(), merged.data(), kMerged, xs, ys);
             keep(merged.data());
@@ -53,7 +53,8 @@ void measure_simd(HardwareRun& run) {
             continue;
         }
         search(run, kernels);
-        merge(run, kernels);
+        merge(run, kernels, "curve_keys_of_256_in_turns", 0x9249'2492'4924'9249);  // version, version, key
+        merge(run, kernels, "curve_keys_of_256_in_halves", 0x0000'0000'ffff'ffff);
     }
     alignas(64) static std::array<std::byte, 4096> source{}, target{};
     for (const char* level : {"avx512", "avx2", "sse2"}) {

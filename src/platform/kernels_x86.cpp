@@ -76,6 +76,10 @@ namespace {
 [[gnu::target("avx512f")]] void merge_bits_avx512(const std::uint64_t* x, const std::uint64_t* y, std::uint64_t* merged,
                                                   std::size_t count, const BitSpread& xs,
                                                   const BitSpread& ys) noexcept {
+    // Three steps for each run and eight numbers, against two instructions a number whatever the runs: equal at about
+    // eight of them, measured on Zen 4. No CPU with AVX-512 has a slow pdep.
+    constexpr unsigned kRunsWorthwhile = 6;
+    if (xs.count + ys.count > kRunsWorthwhile) return merge_bits_bmi2(x, y, merged, count, xs, ys);
     for (std::size_t i = 0; i < count; i += 8) {
         const std::size_t left = count - i;
         const auto present = static_cast<__mmask8>(left >= 8 ? 0xff : (1U << left) - 1);
