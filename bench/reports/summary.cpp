@@ -15,8 +15,14 @@ double median(std::vector<double> values) {
 
 Summary summary_of(const std::vector<const PhaseResult*>& repeats) {
     const PhaseResult& first = *repeats.front();
-    Summary summary{
-        first.suite, first.phase, first.engine, first.promise, first.threads, {}, 0, 0, 0, first.latency, 0};
+    Summary summary;
+    summary.suite = first.suite;
+    summary.phase = first.phase;
+    summary.engine = first.engine;
+    summary.of_machine = first.of_machine;
+    summary.promise = first.promise;
+    summary.threads = first.threads;
+    summary.latency = first.latency;
     std::vector<double> written;
     for (const PhaseResult* each : repeats) {
         summary.per_second.push_back(each->per_second);
@@ -37,6 +43,7 @@ Summary summary_of(const std::vector<const PhaseResult*>& repeats) {
 }  // namespace
 
 std::string Summary::row() const {
+    if (of_machine) return suite + "/" + phase;
     return suite + "/" + phase + "/" + std::to_string(threads) + "/" + std::string(to_string(promise));
 }
 

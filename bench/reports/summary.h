@@ -10,6 +10,7 @@ namespace zverse::bench {
 
 struct Summary {
     std::string suite, phase, engine;
+    bool of_machine = false;
     Promise promise = Promise::power;
     unsigned threads = 1;
     std::vector<double> per_second;  ///< of each repeat, in order
@@ -17,7 +18,7 @@ struct Summary {
     std::vector<PhaseResult::Quantile> latency;  ///< medians over the repeats
     std::uint64_t bytes_written = 0;             ///< median; 0 where the engine does not tell
 
-    /// "ycsb/a/2/power": what is compared between engines and with a baseline.
+    /// "ycsb/a/2/power", of the machine "simd/search_of_64": what is compared between engines and with a baseline.
     [[nodiscard]] std::string row() const;
 };
 

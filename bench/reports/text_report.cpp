@@ -32,6 +32,15 @@ std::string latency(double nanoseconds) {
     return format("%.0f ns", nanoseconds);
 }
 
+std::string heading(const Summary& summary) {
+    std::string text = "\n" + summary.suite + " " + summary.phase;
+    if (!summary.of_machine) {
+        text += ", " + std::to_string(summary.threads) + (summary.threads == 1 ? " thread" : " threads") +
+                ", writes survive the loss of " + std::string(to_string(summary.promise));
+    }
+    return text + "\n";
+}
+
 std::string line(const Summary& summary, const Summary* ours) {
     std::string text = format("  %-12s %11s  %10s .. %-10s", summary.engine.c_str(), rate(summary.median).c_str(),
                               rate(summary.least).c_str(), rate(summary.most).c_str());
@@ -72,9 +81,7 @@ std::string text_report(const BenchReport& report) {
         for (const Summary& summary : summaries) {
             if (summary.row() != row) continue;
             if (first) {
-                text += "\n" + summary.suite + " " + summary.phase + ", " + std::to_string(summary.threads) +
-                        (summary.threads == 1 ? " thread" : " threads") + ", writes survive the loss of " +
-                        std::string(to_string(summary.promise)) + "\n";
+                text += heading(summary);
             }
             first = false;
             text += line(summary, ours);

@@ -83,6 +83,13 @@ void Life::begin(KeyOrder order, bool versions) {
     moments_.clear();
 }
 
+void Life::begin_sized(double times_of_memory) {
+    const Dataset dataset(request_.shape, KeyOrder::scattered);
+    const double records = times_of_memory * static_cast<double>(request_.cache_bytes) / dataset.record_bytes();
+    request_.records = std::max<std::uint64_t>(static_cast<std::uint64_t>(records), 2);
+    begin();
+}
+
 bool Life::wants(std::string_view phase) const {
     return !interrupted() &&
            (request_.phases.empty() || std::ranges::find(request_.phases, phase) != request_.phases.end());

@@ -31,6 +31,8 @@ public:
 
     /// Makes the store anew and empty. A life begins without one.
     void begin(KeyOrder order = KeyOrder::scattered, bool versions = false);
+    /// The same with as many records as take so many times the engine's memory.
+    void begin_sized(double times_of_memory);
     [[nodiscard]] Abilities abilities() const noexcept { return engine_->abilities(); }
     [[nodiscard]] std::string settings() const { return engine_ ? engine_->settings() : settings_; }
 
@@ -62,7 +64,7 @@ private:
     void measure(std::string_view name, const Workload& workload, const Plan& plan);
     void report(std::string_view name, const Outcome& outcome, std::optional<std::uint64_t> written_before);
 
-    const BenchRequest& request_;
+    BenchRequest request_;
     const Who who_;
     const Report report_;
     const Interrupted interrupted_;

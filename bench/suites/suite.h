@@ -36,6 +36,7 @@ struct BenchRequest {
 /// What one phase of one life took.
 struct PhaseResult {
     std::string suite, phase, engine;
+    bool of_machine = false;  ///< no engine took part: neither promise nor threads say anything
     Promise promise = Promise::power;
     unsigned threads = 1;
     unsigned repeat = 0;

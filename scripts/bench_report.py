@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""Makes a page with plots, and a Markdown table, of reports that zverse-bench wrote.
+
+    scripts/bench_report.py --html PAGE.html --markdown TABLE.md REPORT.json...
+
+The page needs nothing but itself: plots are inline SVG, and its figures stand beside them. Of reports that measured the
+same row, the last one counts. Goals (GOALS below) are judged by the same rows; one that was not measured is red.
+"""
+
+import argparse
+import html
+import json
+import math
+import sys
+
+SCHEMA = "zverse.bench/1"
+COLOURS = {
+    "zverse": "#c2410c", "rocksdb": "#1d4ed8", "lmdb": "#15803d", "leveldb": "#7c3aed", "wiredtiger": "#0e7490",
+    "tkrzw": "#a16207",
+}
+OTHER_COLOURS = ["#334155", "#be185d", "#4d7c0f", "#0369a1", "#6d28d9", "#b45309"]
+
+# (what must hold, row of ZVerse, peer or "best", times, and the peer's row where it is another one)
+GOALS = [
+    ("durable put, known keys", "micro/overwrite/1/power", "rocksdb", 10, None),
+    ("durable put, known keys", "micro/overwrite/1/power", "lmdb", 4, None),
+    ("get", "micro/readrandom/1/power", "rocksdb", 8, None),
+    ("get", "micro/readrandom/1/power", "lmdb", 2, None),
+    ("get of a missing key", "micro/readmissing/1/power", "rocksdb", 2, None),
+    ("scan of 100, compacted", "micro/seekrandom_settled/1/power", "rocksdb", 4, None),
+    ("scan of 100, compacted", "micro/seekrandom_settled/1/power", "lmdb", 1, None),
+    *((f"YCSB {load.upper()}, {threads} thread{'s' if threads > 1 else ''}", f"ycsb/{load}/{threads}/power", "rocksdb",
+       3 if load == "e" else 8, None) for load in "abcef" for threads in (1, 2)),
+    ("get as of one of 8 versions", "versions/get_as_of/1/power", "rocksdb", 4, None),
+    ("changes of a round", "versions/changes_settled/1/power", "rocksdb", 5, None),
+    ("recovery", "recovery/reopen/1/power", "rocksdb", 5, None),
+]
+P99_GOALS = [("99th percentile of a durable put", "micro/overwrite/1/power", 3000)]
+
+
+def load(paths):
+    """{(row, engine): result}, and the reports."""
+    results, reports = {}, []
+    for path in paths:
+        with open(path, encoding="utf-8") as file:
+            report = json.load(file)
+        if report.get("schema") != SCHEMA:
+            sys.exit(f"bench_report: {path} is no report of zverse-bench (schema {SCHEMA})")
+        reports.append(report)
+        for result in report["results"]:
+            results[result["row"], result["engine"]] = result
+    return results, reports
+
+
+def rate_text(per_second):
+    for scale, unit in ((1e6, "M/s"), (1e3, "k/s")):
+        if per_second >= scale:
+            return f"{per_second / scale:.3g} {unit}"
+    return f"{per_second:.3g} /s"
+
+
+def time_text(nanoseconds):
+    for scale, unit in ((1e9, "s"), (1e6, "ms"), (1e3, "us")):
+        if nanoseconds >= scale:
+            return f"{nanoseconds / scale:.3g} {unit}"
+    return f"{nanoseconds:.0f} ns"
+
+
+def judge(results):
+    """Rows (what, goal, measured, met or None when it was not measured)."""
+    rows = []
+    for what, row, peer, times, peer_row in GOALS:
+        ours, theirs = results.get((row, "zverse")), results.get((peer_row or row, peer))
+        goal = f"at least {times} x {peer}"
+        if ours is None or theirs is None:
+            rows.append((what, goal, "not measured", None))
+            continue
+        ratio = ours["per_second"] / theirs["per_second"]
+        measured = f"{ratio:.1f} x ({rate_text(ours['per_second'])} against {rate_text(theirs['per_second'])})"
+        rows.append((what, goal, measured, ratio >= times))
+    for what, row, nanoseconds in P99_GOALS:
+        ours = results.get((row, "zverse"))
+        goal = f"at most {time_text(nanoseconds)}"
+        if ours is None:
+            rows.append((what, goal, "not measured", None))
+        else:
+            p99 = ours["latency_ns"]["p99"]
+            rows.append((what, goal, time_text(p99), p99 <= nanoseconds))
+    return rows
+
+
+def verdict(met):
+    return "green" if met else "red"
+
+
+def comparisons(results):
+    """Row -> results of all its engines, rows in the order of the reports."""
+    rows = {}
+    for (row, _), result in results.items():
+        rows.setdefault(row, []).append(result)
+    return rows
+
+
+def markdown(results):
+    lines = ["| what must hold | goal | measured | |", "| --- | --- | --- | --- |"]
+    lines += [f"| {what} | {goal} | {measured} | {verdict(met)} |" for what, goal, measured, met in judge(results)]
+    lines += ["", "| row | engine | rate | least .. most | p50 | p99 | zverse is |", "| --- | --- | --- | --- | --- | --- | --- |"]
+    for row, group in comparisons(results).items():
+        ours = next((each["per_second"] for each in group if each["engine"] == "zverse"), None)
+        for each in group:
+            repeats = each["per_second_of_repeats"]
+            latency = each["latency_ns"]
+            times = f"{ours / each['per_second']:.1f} x" if ours and each["engine"] != "zverse" else ""
+            lines.append(
+                f"| {row} | {each['engine']} | {rate_text(each['per_second'])} | {rate_text(min(repeats))} .. "
+                f"{rate_text(max(repeats))} | {time_text(latency.get('p50', 0))} | {time_text(latency.get('p99', 0))} | "
+                f"{times} |"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def colour(engine, number):
+    return COLOURS.get(engine, OTHER_COLOURS[number % len(OTHER_COLOURS)])
+
+
+def bars(title, group, value, text):
+    """Horizontal bars, one for each engine, longest first."""
+    height, left, width = 22, 150, 620
+    group = sorted(group, key=value, reverse=True)
+    most = max(map(value, group)) or 1
+    parts = [f'<figure><figcaption>{html.escape(title)}</figcaption>'
+             f'<svg viewBox="0 0 {left + width + 150} {height * len(group) + 4}" role="img">']
+    for number, each in enumerate(group):
+        y, length = number * height + 2, max(value(each) / most * width, 1)
+        parts.append(f'<text x="{left - 8}" y="{y + 15}" text-anchor="end">{html.escape(each["engine"])}</text>'
+                     f'<rect x="{left}" y="{y + 2}" width="{length:.1f}" height="{height - 5}" '
+                     f'fill="{colour(each["engine"], number)}"/>'
+                     f'<text x="{left + length + 6:.1f}" y="{y + 15}">{html.escape(text(each))}</text>')
+    return "".join(parts) + "</svg></figure>"
+
+
+def lines_plot(title, series, x_label):
+    """Logarithmic times over named steps; series: {engine: [(step, nanoseconds)]}."""
+    width, height, left, bottom = 700, 260, 70, 36
+    steps = list(dict.fromkeys(step for points in series.values() for step, _ in points))
+    values = [value for points in series.values() for _, value in points if value > 0]
+    if not values or len(steps) < 2:
+        return ""
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    high = max(high, low + 1)
+
+    def place(step, value):
+        x = left + steps.index(step) / (len(steps) - 1) * (width - left - 20)
+        y = height - bottom - (math.log10(max(value, 10**low)) - low) / (high - low) * (height - bottom - 12)
+        return x, y
+
+    parts = [f'<figure><figcaption>{html.escape(title)}</figcaption><svg viewBox="0 0 {width + 130} {height}" role="img">']
+    for power in range(low, high + 1):
+        _, y = place(steps[0], 10**power)
+        parts.append(f'<line x1="{left}" x2="{width - 20}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>'
+                     f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{time_text(10**power)}</text>')
+    for step in steps:
+        x, _ = place(step, 10**low)
+        parts.append(f'<text x="{x:.1f}" y="{height - 14}" text-anchor="middle">{html.escape(step)}</text>')
+    for number, (engine, points) in enumerate(series.items()):
+        path = " ".join("{:.1f},{:.1f}".format(*place(step, value)) for step, value in points)
+        x, y = place(*points[-1])
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour(engine, number)}" stroke-width="2"/>'
+                     f'<text x="{x + 6:.1f}" y="{y + 4:.1f}" fill="{colour(engine, number)}">{html.escape(engine)}</text>')
+    parts.append(f'<text x="{width / 2}" y="{height}" text-anchor="middle">{html.escape(x_label)}</text>')
+    return "".join(parts) + "</svg></figure>"
+
+
+def circumstances(report):
+    rows = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
+                   for name, value in report["circumstances"].items())
+    settings = "".join(f"<li><b>{html.escape(name)}</b>: {html.escape(text)}</li>"
+                       for name, text in (report.get("settings") or {}).items())
+    return f"<details><summary>Circumstances and settings</summary><table>{rows}</table><ul>{settings}</ul></details>"
+
+
+STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #1f2937 }
+figure { margin: 1.2rem 0 } figcaption { font-weight: 600; margin-bottom: .3rem } svg { width: 100%; font-size: 12px }
+table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .2rem .6rem; text-align: left; vertical-align: top }
+tr:nth-child(even) { background: #f3f4f6 } .green { color: #15803d } .red { color: #b91c1c; font-weight: 600 }
+.grid { stroke: #d1d5db } .warning { background: #fef3c7; padding: .6rem 1rem }
+"""
+
+
+def page(results, reports):
+    parts = [f"<!doctype html><html lang=en><meta charset=utf-8><title>ZVerse benchmarks</title><style>{STYLE}</style>",
+             "<h1>ZVerse benchmarks</h1>"]
+    if any(report["emulated"] for report in reports):
+        parts.append("<p class=warning>Cache-line granularity is forced on a medium that has less: ZVerse's durable "
+                     "figures are the cost of its flushes and fences on this memory, not on a persistent one.</p>")
+    parts.append("<h2>What must hold</h2><table><tr><th>what</th><th>goal</th><th>measured</th><th></th></tr>")
+    for what, goal, measured, met in judge(results):
+        parts.append(f"<tr><td>{html.escape(what)}</td><td>{html.escape(goal)}</td><td>{html.escape(measured)}</td>"
+                     f"<td class={verdict(met)}>{verdict(met)}</td></tr>")
+    parts.append("</table>")
+    for row, group in comparisons(results).items():
+        first = group[0]
+        title = f"{first['suite']} {first['phase']}"
+        if first["durability"]:
+            title += f", threads {first['threads']}, survives the loss of {first['durability']}"
+        parts.append(f"<h2>{html.escape(title)}</h2>")
+        parts.append(bars("Operations per second", group, lambda each: each["per_second"],
+                          lambda each: rate_text(each["per_second"])))
+        parts.append(lines_plot("Latency by percentile",
+                                {each["engine"]: list(each["latency_ns"].items()) for each in group}, "percentile"))
+    parts += [circumstances(report) for report in reports]
+    return "\n".join(parts) + "\n"
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("reports", nargs="+")
+    parser.add_argument("--html")
+    parser.add_argument("--markdown")
+    options = parser.parse_args(arguments)
+    results, reports = load(options.reports)
+    if options.html:
+        with open(options.html, "w", encoding="utf-8") as file:
+            file.write(page(results, reports))
+    table = markdown(results)
+    if options.markdown:
+        with open(options.markdown, "w", encoding="utf-8") as file:
+            file.write(table)
+    elif not options.html:
+        print(table, end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
