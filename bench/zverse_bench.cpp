@@ -118,6 +118,7 @@ void add_options(CLI::App& app, Arguments& arguments) {
                    "Force what ZVerse's flushes reach; emulated where the medium has less")
         ->check(CLI::IsMember({"byte", "cache_line", "page"}));
     app.add_option("--seed", request.seed, "Of all random choices")->capture_default_str()->envname("ZVERSE_SEED");
+    app.add_option("--label", request.label, "Begins the names of rows, to tell runs of different shapes apart");
     app.add_option("--json", arguments.json, "Write the report as JSON to this file; -: standard output");
     app.add_option("--baseline", arguments.baseline, "Compare with an earlier --json file")->check(CLI::ExistingFile);
     app.add_option("--fail-if-worse", arguments.fail_if_worse, "With --baseline: exit 1 when a row lost more percent")

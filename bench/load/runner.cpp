@@ -107,17 +107,20 @@ private:
                                        kBlockMin, kBlockMax);
     }
 
-    /// The schedule goes on where it was: a block that came late because of the one before begins behind its time.
+    /// The schedule goes on where it was, with what it was behind; it only stands still while a block is drawn.
     void perform_at_rate() {
         const std::uint64_t step = clock_.ticks(1e9 / rate_);
         const std::uint64_t begin = clock_.now();
-        if (intended_ == 0) intended_ = begin;
+        intended_ += begin - block_end_;
         for (std::size_t i = 0; i < block_.size(); ++i, intended_ += step) {
             wait_until(intended_);
             result_.operations += block_.perform(i);
             note(clock_.now() - intended_);
         }
-        result_.ticks += clock_.now() - begin;
+        block_end_ = clock_.now();
+        result_.ticks += block_end_ - begin;
+        result_.rated_ticks += block_end_ - begin;
+        result_.rated_operations += block_.size();
         block_operations_ =
             std::clamp(static_cast<std::size_t>(kBlockNanoseconds * rate_ / 1e9), std::size_t{1}, kBlockMax);
     }
@@ -149,7 +152,7 @@ private:
     std::size_t block_operations_ = kBlockMin;
     double nanoseconds_each_ = 0;
     unsigned blocks_ = 0;
-    std::uint64_t intended_ = 0;
+    std::uint64_t intended_ = 0, block_end_ = 0;  ///< equal at first: the schedule begins with the first block
     ThreadOutcome result_;
 };
 

@@ -18,6 +18,7 @@ nlohmann::ordered_json row(const Summary& summary) {
     nlohmann::ordered_json latency;
     for (const auto& each : summary.latency) latency[std::string(each.name)] = each.nanoseconds;
     return {{"row", summary.row()},
+            {"label", summary.label},
             {"suite", summary.suite},
             {"phase", summary.phase},
             {"engine", summary.engine},
@@ -68,8 +69,9 @@ Comparison compare(const BenchReport& report, const std::filesystem::path& basel
         throw std::runtime_error(baseline.string() + " is no report of zverse-bench (schema " + kSchema + ")");
     const bool emulated = before.value("emulated", false);
     if (emulated != report.circumstances.emulated) {
-        throw std::runtime_error("the baseline " + baseline.string() + " was made on " +
-                                 (emulated ? "emulated" : "real") + " persistence, this run was not: no comparison");
+        const auto kind = [](bool is_emulated) { return is_emulated ? "emulated" : "real"; };
+        throw std::runtime_error("the baseline " + baseline.string() + " was made on " + kind(emulated) +
+                                 " persistence and this run on " + kind(!emulated) + ": no comparison");
     }
     Comparison comparison;
     bool any = false;

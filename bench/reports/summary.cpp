@@ -16,6 +16,7 @@ double median(std::vector<double> values) {
 Summary summary_of(const std::vector<const PhaseResult*>& repeats) {
     const PhaseResult& first = *repeats.front();
     Summary summary;
+    summary.label = first.label;
     summary.suite = first.suite;
     summary.phase = first.phase;
     summary.engine = first.engine;
@@ -43,14 +44,15 @@ Summary summary_of(const std::vector<const PhaseResult*>& repeats) {
 }  // namespace
 
 std::string Summary::row() const {
-    if (of_machine) return suite + "/" + phase;
-    return suite + "/" + phase + "/" + std::to_string(threads) + "/" + std::string(to_string(promise));
+    const std::string name = (label.empty() ? "" : label + " ") + suite + "/" + phase;
+    if (of_machine) return name;
+    return name + "/" + std::to_string(threads) + "/" + std::string(to_string(promise));
 }
 
 std::vector<Summary> summarize(const std::vector<PhaseResult>& results) {
     const auto same = [](const PhaseResult& a, const PhaseResult& b) {
-        return a.suite == b.suite && a.phase == b.phase && a.engine == b.engine && a.promise == b.promise &&
-               a.threads == b.threads;
+        return a.label == b.label && a.suite == b.suite && a.phase == b.phase && a.engine == b.engine &&
+               a.promise == b.promise && a.threads == b.threads;
     };
     std::vector<std::vector<const PhaseResult*>> groups;
     for (const PhaseResult& result : results) {

@@ -9,7 +9,7 @@
 namespace zverse::bench {
 
 struct Summary {
-    std::string suite, phase, engine;
+    std::string label, suite, phase, engine;
     bool of_machine = false;
     Promise promise = Promise::power;
     unsigned threads = 1;

@@ -33,7 +33,7 @@ std::string latency(double nanoseconds) {
 }
 
 std::string heading(const Summary& summary) {
-    std::string text = "\n" + summary.suite + " " + summary.phase;
+    std::string text = "\n" + (summary.label.empty() ? "" : summary.label + ": ") + summary.suite + " " + summary.phase;
     if (!summary.of_machine) {
         text += ", " + std::to_string(summary.threads) + (summary.threads == 1 ? " thread" : " threads") +
                 ", writes survive the loss of " + std::string(to_string(summary.promise));

@@ -244,6 +244,7 @@ void Life::phase_recovery(std::string_view name) {
 
 void Life::report(std::string_view name, const Outcome& outcome, std::optional<std::uint64_t> written_before) {
     PhaseResult result;
+    result.label = request_.label;
     result.suite = who_.suite;
     result.phase = name;
     result.engine = who_.kind.name;

@@ -31,11 +31,12 @@ struct BenchRequest {
     std::uint64_t seed = 1;
     std::string force_granularity;
     std::vector<std::string> phases;  ///< the only ones wanted; empty: all
+    std::string label;                ///< begins the names of rows, to tell runs of different shapes apart
 };
 
 /// What one phase of one life took.
 struct PhaseResult {
-    std::string suite, phase, engine;
+    std::string label, suite, phase, engine;
     bool of_machine = false;  ///< no engine took part: neither promise nor threads say anything
     Promise promise = Promise::power;
     unsigned threads = 1;

@@ -6,7 +6,7 @@
 #include <iterator>
 #include <stdexcept>
 
-#include "run_tool.h"
+#include <support/run_tool.h>
 
 namespace zverse::test {
 namespace {

@@ -18,8 +18,8 @@
 #include <fstream>
 #include <regex>
 
+#include <support/run_tool.h>
 #include "git_fixture.h"
-#include "run_tool.h"
 
 namespace zverse::test {
 namespace {

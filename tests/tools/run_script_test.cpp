@@ -15,8 +15,8 @@
 #include <sstream>
 #include <string>
 
+#include <support/run_tool.h>
 #include "git_fixture.h"
-#include "run_tool.h"
 
 namespace zverse::test {
 namespace {

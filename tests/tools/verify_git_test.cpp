@@ -21,8 +21,8 @@
 #include <map>
 #include <optional>
 
+#include <support/run_tool.h>
 #include "git_fixture.h"
-#include "run_tool.h"
 
 namespace zverse::test {
 namespace {
