@@ -163,8 +163,11 @@ Outcome add_up(const std::vector<ThreadOutcome>& threads) {
         const double seconds = clock.nanoseconds(each.ticks) * 1e-9;
         all.operations += each.operations;
         all.seconds = std::max(all.seconds, seconds);
-        const double rated_seconds = clock.nanoseconds(each.rated_ticks) * 1e-9;
-        if (rated_seconds > 0) all.per_second += static_cast<double>(each.rated_operations) / rated_seconds;
+        // A run of a block or two may have none that makes the rate.
+        const bool rated = each.rated_ticks > 0;
+        const double rate_seconds = rated ? clock.nanoseconds(each.rated_ticks) * 1e-9 : seconds;
+        const std::uint64_t rate_operations = rated ? each.rated_operations : each.operations;
+        if (rate_seconds > 0) all.per_second += static_cast<double>(rate_operations) / rate_seconds;
         all.latency.add(each.latency);
         all.inserted.push_back(each.inserted);
     }
