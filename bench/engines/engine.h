@@ -88,13 +88,13 @@ public:
     /// The first `count` entries with keys >= `begin`; returns how many there were.
     virtual std::uint64_t scan(std::string_view begin, std::uint64_t count, EntrySink& sink);
 
-    // ---- Old states. Only what the engine's abilities name; the others throw.
+    // ---- Old states. Only what the abilities name; the others throw. An erasure is a version with an empty value.
     [[nodiscard]] virtual Moment now();
     [[nodiscard]] virtual bool get_as_of(std::string_view key, Moment moment, std::string& value);
     virtual std::uint64_t scan_as_of(std::string_view begin, std::uint64_t count, Moment moment, EntrySink& sink);
     /// All versions of a key, newest first; returns how many.
     virtual std::uint64_t history(std::string_view key, EntrySink& sink);
-    /// What was put after one moment and not after the other, every version of it, in any order; returns how many.
+    /// What was put or erased after one moment and not after the other, every version, in any order; returns how many.
     virtual std::uint64_t changes(Moment after, Moment upto, EntrySink& sink);
 };
 

@@ -35,6 +35,7 @@ public:
         return must(store_.get_into(key, value, moment));
     }
     std::uint64_t scan_as_of(std::string_view begin, std::uint64_t count, Moment moment, EntrySink& sink) override {
+        if (count == 0) return 0;  // the store takes a limit of 0 for none
         return show(must(store_.scan({std::string(begin), {}}, moment, {.limit = count})), sink);
     }
     std::uint64_t history(std::string_view key, EntrySink& sink) override {
