@@ -7,6 +7,7 @@ FLUSH = "engine/flush_test"
 RETENTION = "engine/retention_test"
 PINS = "engine/pins_test"
 WORKERS = "engine/workers_test"
+CURSOR = "engine/cursor_test"
 API = "engine/api_test"
 SEGMENT = "cold/segment_test"
 SLAB_MERGE = "warm/slab_merge_test"
@@ -29,6 +30,14 @@ CURSORS = [
           "Result<void> ScanCursor::place_at(std::string_view key) {\n")),
         ("covered-settled-shown", "what a newer record of the rings covers is shown, too", [ORACLE],
          ("        if (first == 0) {\n            if (auto passed = settled_->next(); !passed) return passed;\n        }\n", "")),
+        ("versions-one-by-one", "a scan looks at all versions of a key", [CURSOR],
+         ("    if (top.left > 0 && pass(*top.next)) {\n", "    if (top.left > 0 && pass(*top.next) && step_ == 0) {\n")),
+        ("newest-of-one-source", "a reversed scan shows what the first source has of a key", [CURSOR],
+         ("(chosen && newest.version < scratch_->picked.back().version)", "chosen")),
+        ("reversed-passes-as-of", "a reversed scan passes over what it is as of", [CURSOR],
+         ("return same_key(next) && next.version <= as_of_; }", "return same_key(next); }")),
+        ("forward-passes-as-of", "a scan passes over what it is as of", [CURSOR],
+         ("(chosen || next.version > as_of_)", "(chosen || next.version >= as_of_)")),
     ),
     *room(
         "engine/close.cpp",

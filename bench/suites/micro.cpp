@@ -21,12 +21,12 @@ void live_micro(Life& life) {
     }
     life.begin();
     life.fill("fillrandom", only(OperationKind::insert));
-    life.phase("overwrite", only(OperationKind::update));
     life.phase("readrandom", only(OperationKind::read));
     life.phase("readmissing", only(OperationKind::read_missing));
     life.phase("multireadrandom", only(OperationKind::multi_read));
     const bool scans = life.abilities().scan;
     if (scans) life.phase("seekrandom", only(OperationKind::scan));
+    if (life.wants("overwrite")) life.fill("overwrite", only(OperationKind::update));
     Workload beside = only(OperationKind::read);
     beside.writers_beside = 1;
     life.phase("readwhilewriting", beside);

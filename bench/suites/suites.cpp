@@ -7,9 +7,8 @@ namespace zverse::bench {
 namespace {
 
 constexpr std::string_view kMicro[] = {
-    "fillseq",          "fillbatch",          "fillrandom",          "overwrite",
-    "readrandom",       "readmissing",        "multireadrandom",     "seekrandom",
-    "readwhilewriting", "readrandom_settled", "readmissing_settled", "seekrandom_settled",
+    "fillseq",      "fillbatch", "fillrandom",       "readrandom",         "readmissing",         "multireadrandom",
+    "seekrandom",   "overwrite", "readwhilewriting", "readrandom_settled", "readmissing_settled", "seekrandom_settled",
     "deleterandom",
 };
 constexpr std::string_view kYcsb[] = {"a", "b", "c", "f", "d", "e"};

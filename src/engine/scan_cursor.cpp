@@ -85,10 +85,34 @@ bool ScanCursor::before(const Source& a, const Source& b) const noexcept {
     return options_.reverse ? warm::entry_less(rings, *b.next, *a.next) : warm::entry_less(rings, *a.next, *b.next);
 }
 
-void ScanCursor::advance_top() noexcept {
+/// Behind the first entry of the top source, and behind all that follow it and are passed over: `pass` holds for some
+/// of the next ones and for none behind those. A key may have any number of versions, so they are not looked at one by
+/// one, but in steps that double, then halve. Returns the last one passed over, or null.
+template <class Pass>
+const warm::RunEntry* ScanCursor::pass_top(const Pass& pass) noexcept {
     Source& top = scratch_->heap[0];
+    const warm::RunEntry* last = nullptr;
     if (--top.left > 0) top.next += step_;
-    platform::settle_top(scratch_->heap, top.left > 0,
+    if (top.left > 0 && pass(*top.next)) {
+        std::size_t passed = 1, reach = 1;  // the next `passed` are passed over
+        while (passed + reach <= top.left && pass(top.next[step_ * static_cast<std::ptrdiff_t>(passed + reach - 1)])) {
+            passed += reach;
+            reach *= 2;
+        }
+        for (; reach > 0; reach /= 2) {
+            if (passed + reach <= top.left && pass(top.next[step_ * static_cast<std::ptrdiff_t>(passed + reach - 1)]))
+                passed += reach;
+        }
+        last = top.next + step_ * static_cast<std::ptrdiff_t>(passed - 1);
+        top.left -= passed;
+        if (top.left > 0) top.next = last + step_;
+    }
+    return last;
+}
+
+/// After the top source moved.
+void ScanCursor::settle_top() noexcept {
+    platform::settle_top(scratch_->heap, scratch_->heap[0].left > 0,
                          [this](const Source& a, const Source& b) { return before(a, b); });
 }
 
@@ -127,6 +151,33 @@ bool ScanCursor::beyond_range(const warm::RunEntry& entry) const noexcept {
     return !range_.end.empty() && warm::compare_to_probe(rings, entry, warm::Probe(range_.end)) >= 0;
 }
 
+/// Past `entry`, the first of the top source, and past those of its key behind it that are not chosen, or, reversed, of
+/// which the last one is: returns it then.
+const warm::RunEntry* ScanCursor::advance_top(const warm::RunEntry& entry, bool chosen) noexcept {
+    const hot::RingSet& rings = engine_->tier().rings();
+    const auto same_key = [&](const warm::RunEntry& next) { return warm::compare_keys(rings, next, entry) == 0; };
+    const warm::RunEntry* last = nullptr;
+    if (!options_.reverse) {
+        // Older than the chosen one, or as long as none is chosen, too new down to as_of_.
+        pass_top([&](const warm::RunEntry& next) { return same_key(next) && (chosen || next.version > as_of_); });
+    } else if (entry.version <= as_of_) {
+        last = pass_top([&](const warm::RunEntry& next) { return same_key(next) && next.version <= as_of_; });
+    } else {
+        pass_top(same_key);  // newer still
+    }
+    settle_top();
+    return last;
+}
+
+void ScanCursor::choose(const warm::RunEntry& entry) {
+    scratch_->picked.push_back(entry);
+    const hot::Ring& ring = engine_->tier().rings()[entry.shard()];
+    const std::byte* op = ring.at((entry.place & warm::RunEntry::kUnitMask) * hot::kUnitBytes);
+    platform::prefetch(op);
+    platform::prefetch(op + hot::kLineBytes);
+    platform::prefetch(op + 2 * hot::kLineBytes);
+}
+
 /// Chooses, key by key, the newest version <= as_of_; starts loading what it chose.
 void ScanCursor::pick(const warm::View& view, std::size_t entries) {
     const hot::RingSet& rings = engine_->tier().rings();
@@ -149,22 +200,23 @@ void ScanCursor::pick(const warm::View& view, std::size_t entries) {
             current = entry;
         }
         ++scratch_->looked_at;
-        const bool visible = entry.version <= as_of_ && entry.version > view.cut;
-        // Forward a key's newest version comes first, reversed its oldest.
-        if (visible && (!chosen || options_.reverse)) {
-            if (chosen) {
-                scratch_->picked.back() = entry;
-            } else {
-                scratch_->picked.push_back(entry);
+        const auto visible = [&](const warm::RunEntry& each) {
+            return each.version <= as_of_ && each.version > view.cut;
+        };
+        if (!options_.reverse) {  // a key's newest version comes first
+            if (!chosen && visible(entry)) {
+                choose(entry);
+                chosen = true;
             }
-            chosen = true;
-            const hot::Ring& ring = rings[entry.shard()];
-            const std::byte* op = ring.at((entry.place & warm::RunEntry::kUnitMask) * hot::kUnitBytes);
-            platform::prefetch(op);
-            platform::prefetch(op + hot::kLineBytes);
-            platform::prefetch(op + 2 * hot::kLineBytes);
+            advance_top(entry, chosen);
+            continue;
         }
-        advance_top();
+        const warm::RunEntry* const last = advance_top(entry, chosen);
+        const warm::RunEntry& newest = last != nullptr ? *last : entry;
+        if (!visible(newest) || (chosen && newest.version < scratch_->picked.back().version)) continue;
+        if (chosen) scratch_->picked.pop_back();  // of another source
+        choose(newest);
+        chosen = true;
     }
 }
 

@@ -44,7 +44,11 @@ private:
     };
     void add_source(const List& list, const warm::Probe& place);
     [[nodiscard]] bool before(const Source& a, const Source& b) const noexcept;
-    void advance_top() noexcept;
+    template <class Pass>
+    const warm::RunEntry* pass_top(const Pass& pass) noexcept;
+    void settle_top() noexcept;
+    const warm::RunEntry* advance_top(const warm::RunEntry& entry, bool chosen) noexcept;
+    void choose(const warm::RunEntry& entry);
     void pick(const warm::View& view, std::size_t entries);
     [[nodiscard]] bool beyond_range(const warm::RunEntry& entry) const noexcept;
     [[nodiscard]] bool in_place(std::string_view key) const noexcept;

@@ -66,6 +66,33 @@ TEST_F(ApiTest, ACursorStaysAtItsVersion) {
     EXPECT_EQ(keys(store.scan({})), (Keys{"b", "c"}));
 }
 
+// A key that is written again and again has a version for each; a scan must not look at them one by one.
+TEST_F(ApiTest, ScansPassOverTheVersionsOfAKey) {
+    constexpr int kVersions = 3000;
+    put("a", "first");
+    Version middle = 0;
+    for (int i = 0; i < kVersions; ++i) {
+        const Version version = put("b", std::to_string(i));
+        if (i == kVersions / 2) middle = version;
+    }
+    put("c", "last");
+    const auto looked_at = [&] { return store.stats().value("zverse_scan_ring_entries_total").value_or(0); };
+    const std::string newest = "b=" + std::to_string(kVersions - 1), old = "b=" + std::to_string(kVersions / 2);
+    const auto shown = [&](Version as_of, bool reverse) {
+        Cursor cursor = must(store.scan({}, as_of, {.reverse = reverse}));
+        Keys entries;
+        while (must(cursor.next())) {
+            entries.push_back(std::string(cursor.entry().key) + "=" + std::string(cursor.entry().value));
+        }
+        return entries;
+    };
+    EXPECT_EQ(shown(kLatest, false), (Keys{"a=first", newest, "c=last"}));
+    EXPECT_EQ(shown(kLatest, true), (Keys{"c=last", newest, "a=first"}));
+    EXPECT_EQ(shown(middle, false), (Keys{"a=first", old}));
+    EXPECT_EQ(shown(middle, true), (Keys{old, "a=first"}));
+    EXPECT_LT(looked_at(), kVersions / 10) << "in four scans";
+}
+
 TEST_F(ApiTest, SeekMovesInBothDirections) {
     for (const char* key : {"b", "d", "f"}) put(key, "x");
     Cursor cursor = must(store.scan({}));
