@@ -63,7 +63,9 @@ protected:
 };
 
 /// It says so, instead of answering something.
-void expect_no_moments(bench::Engine& engine) { EXPECT_THROW(static_cast<void>(engine.session()->now()), std::logic_error); }
+void expect_no_moments(bench::Engine& engine) {
+    EXPECT_THROW(static_cast<void>(engine.session()->now()), std::logic_error);
+}
 
 TEST_P(EnginesTest, AnswersWhatAMapAnswers) {
     const SeedScope seed;
