@@ -22,7 +22,7 @@ in_memory=(--store "$memory" --granularity "${ZVERSE_BENCH_GRANULARITY:-cache_li
 measure memory "${in_memory[@]}" --engine all --suite micro,ycsb --threads 1,2
 measure versions "${in_memory[@]}" --engine all --suite versions,recovery
 measure hundred "${in_memory[@]}" --engine zverse,rocksdb --suite versions --versions-per-key 100 \
-    --label 'hundred versions'
+    --label hundred
 measure disk --store "$disk" --engine zverse,rocksdb,lmdb,wiredtiger --suite durability --threads 1,2,16 --num 20000 \
     --label disk
 measure large-4k "${in_memory[@]}" --engine all --suite micro --workload fillrandom --value-size 4096 --num 100000 \
