@@ -11,7 +11,7 @@ constexpr std::string_view kMicro[] = {
     "seekrandom",   "overwrite", "readwhilewriting", "readrandom_settled", "readmissing_settled", "seekrandom_settled",
     "deleterandom",
 };
-constexpr std::string_view kYcsb[] = {"a", "b", "c", "f", "d", "e"};
+constexpr std::string_view kYcsb[] = {"a", "b", "c", "f", "d", "e_aged", "e"};
 constexpr std::string_view kVersions[] = {
     "get_as_of",         "scan_as_of",         "history",         "changes",
     "get_as_of_settled", "scan_as_of_settled", "history_settled", "changes_settled",
