@@ -84,6 +84,9 @@ void add_options(CLI::App& app, Arguments& arguments) {
         ->check(CLI::IsMember(names_of_suites()));
     app.add_option("--workload", request.phases, "Only these phases of them")->delimiter(',');
     app.add_option("--engine", arguments.engines, "Engines to compare, or all")->delimiter(',');
+    app.add_option("--threads", arguments.threads, "Numbers of threads")->delimiter(',')->check(CLI::Range(1, 1024));
+    // Of what is said twice the last counts, so that a script can be given more.
+    app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     app.add_option("--store", request.parent, "Directory to make stores in; they are removed")->required();
     app.add_option("--num", request.records, "Records")
         ->capture_default_str()
@@ -92,7 +95,6 @@ void add_options(CLI::App& app, Arguments& arguments) {
         ->capture_default_str()
         ->check(CLI::Range(16, 1024));
     app.add_option("--value-size", arguments.value_size, "Bytes of a value, or LEAST-MOST")->capture_default_str();
-    app.add_option("--threads", arguments.threads, "Numbers of threads")->delimiter(',')->check(CLI::Range(1, 1024));
     app.add_option("--duration", request.seconds, "Measured seconds of a phase")
         ->capture_default_str()
         ->check(CLI::PositiveNumber);

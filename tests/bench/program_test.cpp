@@ -126,6 +126,13 @@ TEST_F(BenchProgram, WhatIsWrongIsNamed) {
     expect_no_stores();
 }
 
+TEST_F(BenchProgram, WhatIsSaidLastCounts) {
+    const std::string report = (directory_ / "report.json").string();
+    ASSERT_EQ(
+        bench({"--suite", "simd", "--seed", "5", "--json", "/none/report", "--seed", "7", "--json", report}).status, 0);
+    EXPECT_EQ(read_json("report.json")["request"]["seed"], 7);
+}
+
 TEST_F(BenchProgram, SuitesOfTheMachineSayWhatIsNotThere) {
     const ProgramRun simd = bench({"--suite", "simd"});
     EXPECT_EQ(simd.status, 0) << simd.errors;
