@@ -3,6 +3,7 @@
 // Exit status: 0 done; 1 a figure is worse than the baseline allows; 8 an engine or the system failed, or gave a wrong
 // answer; 16 the command line is wrong; 32 interrupted; 77 what was asked for can't be measured here, with the reason.
 #include <bench/engines/engine.h>
+#include <bench/reports/baseline.h>
 #include <bench/reports/report.h>
 #include <bench/suites/hardware.h>
 #include <bench/suites/interruption.h>
@@ -15,6 +16,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -231,6 +233,11 @@ int bench(const Arguments& arguments) {
     BenchReport report;
     report.request = arguments.request;
     report.circumstances = circumstances(report.request);
+    std::optional<Baseline> baseline;
+    if (!arguments.baseline.empty()) {
+        baseline = Baseline::read(arguments.baseline);
+        baseline->check(report);  // before an hour of measuring
+    }
     const std::vector<Turn> all = turns(arguments);
     const std::uint64_t count = all.size() * arguments.repeats;
     tools::Progress progress("benchmarking", "turns", count,
@@ -246,8 +253,8 @@ int bench(const Arguments& arguments) {
     if (!arguments.json.empty()) write_json(arguments.json, json_report(report));
     if (report.interrupted) return kInterrupted;
     if (report.results.empty()) return kSkipped;
-    if (arguments.baseline.empty()) return kDone;
-    const Comparison comparison = compare(report, arguments.baseline);
+    if (!baseline) return kDone;
+    const Baseline::Comparison comparison = baseline->compare(report);
     std::printf("\nAgainst %s:\n%s", arguments.baseline.c_str(), comparison.text.c_str());
     return comparison.worst_percent > arguments.fail_if_worse ? kWorse : kDone;
 }

@@ -24,6 +24,7 @@ std::uint64_t LatencyHistogram::upper_end(std::size_t bucket) noexcept {
 
 double LatencyHistogram::quantile(double share) const noexcept {
     if (total_ == 0) return 0;
+    if (share >= 1) return static_cast<double>(most_);  // perhaps of one that was not counted
     const auto wanted =
         std::max<std::uint64_t>(static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(total_))), 1);
     std::uint64_t seen = 0;

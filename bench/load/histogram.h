@@ -28,7 +28,8 @@ public:
     void clear() noexcept;
 
     [[nodiscard]] std::uint64_t count() const noexcept { return total_; }
-    /// The latency that a `share` of all did not exceed, rounded up by at most one part in 64; 0 when there are none.
+    /// The latency that a `share` of all did not exceed, rounded up by at most one part in 64; of 1 max();
+    /// 0 when there are none.
     [[nodiscard]] double quantile(double share) const noexcept;
     [[nodiscard]] std::uint64_t max() const noexcept { return most_; }
 

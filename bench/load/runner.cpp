@@ -83,8 +83,8 @@ private:
     void perform() {
         constexpr double kShortNanoseconds = 2000;
         constexpr unsigned kBlocksPerTimed = 8;
-        constexpr std::size_t kStallOperations =
-            16;  // no stall is overlooked: a group's time is one operation's at most
+        // So that no stall is overlooked: the time of so many is one operation's at most.
+        constexpr std::size_t kStallOperations = 16;
         const bool each = nanoseconds_each_ > kShortNanoseconds || blocks_++ % kBlocksPerTimed == 0;
         const std::uint64_t operations_before = result_.operations;
         const std::uint64_t begin = clock_.now();
@@ -111,6 +111,7 @@ private:
     void perform_at_rate() {
         const std::uint64_t step = clock_.ticks(1e9 / rate_);
         const std::uint64_t begin = clock_.now();
+        const std::uint64_t operations_before = result_.operations;
         intended_ += begin - block_end_;
         for (std::size_t i = 0; i < block_.size(); ++i, intended_ += step) {
             wait_until(intended_);
@@ -120,7 +121,7 @@ private:
         block_end_ = clock_.now();
         result_.ticks += block_end_ - begin;
         result_.rated_ticks += block_end_ - begin;
-        result_.rated_operations += block_.size();
+        result_.rated_operations += result_.operations - operations_before;
         block_operations_ =
             std::clamp(static_cast<std::size_t>(kBlockNanoseconds * rate_ / 1e9), std::size_t{1}, kBlockMax);
     }

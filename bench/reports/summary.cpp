@@ -14,16 +14,8 @@ double median(std::vector<double> values) {
 }
 
 Summary summary_of(const std::vector<const PhaseResult*>& repeats) {
-    const PhaseResult& first = *repeats.front();
-    Summary summary;
-    summary.label = first.label;
-    summary.suite = first.suite;
-    summary.phase = first.phase;
-    summary.engine = first.engine;
-    summary.of_machine = first.of_machine;
-    summary.promise = first.promise;
-    summary.threads = first.threads;
-    summary.latency = first.latency;
+    Summary summary(*repeats.front());
+    summary.latency = repeats.front()->latency;
     std::vector<double> written;
     for (const PhaseResult* each : repeats) {
         summary.per_second.push_back(each->per_second);
@@ -43,20 +35,11 @@ Summary summary_of(const std::vector<const PhaseResult*>& repeats) {
 
 }  // namespace
 
-std::string Summary::row() const {
-    const std::string name = (label.empty() ? "" : label + " ") + suite + "/" + phase;
-    if (of_machine) return name;
-    return name + "/" + std::to_string(threads) + "/" + std::string(to_string(promise));
-}
-
 std::vector<Summary> summarize(const std::vector<PhaseResult>& results) {
-    const auto same = [](const PhaseResult& a, const PhaseResult& b) {
-        return a.label == b.label && a.suite == b.suite && a.phase == b.phase && a.engine == b.engine &&
-               a.promise == b.promise && a.threads == b.threads;
-    };
     std::vector<std::vector<const PhaseResult*>> groups;
     for (const PhaseResult& result : results) {
-        const auto group = std::ranges::find_if(groups, [&](const auto& each) { return same(*each.front(), result); });
+        const Measured& what = result;
+        const auto group = std::ranges::find_if(groups, [&](const auto& each) { return what == *each.front(); });
         if (group != groups.end()) {
             group->push_back(&result);
         } else {

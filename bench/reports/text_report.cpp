@@ -80,9 +80,7 @@ std::string text_report(const BenchReport& report) {
         bool first = true;
         for (const Summary& summary : summaries) {
             if (summary.row() != row) continue;
-            if (first) {
-                text += heading(summary);
-            }
+            if (first) text += heading(summary);
             first = false;
             text += line(summary, ours);
         }

@@ -56,7 +56,7 @@ void HardwareRun::row(std::string_view phase, std::string_view variant,
         count *= nanoseconds > kChunkNanoseconds / 16 ? 2 : 8;
         nanoseconds = timed(count);
     }
-    PhaseResult result{request_.label, std::string(suite_), std::string(phase), std::string(variant), true};
+    PhaseResult result{{request_.label, std::string(suite_), std::string(phase), std::string(variant), true}};
     result.repeat = repeat_;
     std::vector<double> each;
     while (result.seconds < request_.seconds && !(interrupted_ && interrupted_())) {

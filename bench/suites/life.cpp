@@ -150,7 +150,7 @@ void Life::measure(std::string_view name, const Workload& workload, const Plan& 
     const auto written = engine_->bytes_written();
     const Outcome outcome = run(*engine_, *dataset_, workload, numbers_, law(workload.popularity), plan, interrupted_);
     numbers_ = after_inserts(numbers_, outcome.inserted);
-    if (!interrupted()) report(name, outcome, written);
+    if (wants(name)) report(name, outcome, written);
 }
 
 void Life::phase(std::string_view name, const Workload& workload) {
@@ -197,7 +197,7 @@ void Life::put_each_and_die(const EngineSetup& setup) {
         const auto engine = who_.kind.open(setup);
         const auto session = engine->session();
         std::string key, value;
-        for (std::uint64_t number = 0; number < request_.records; ++number) {
+        for (std::uint64_t number = 0; number < request_.records && !interrupted(); ++number) {
             dataset_->key(number, key);
             dataset_->value(number, 0, value);
             session->put(key, value);
@@ -243,13 +243,8 @@ void Life::phase_recovery(std::string_view name) {
 }
 
 void Life::report(std::string_view name, const Outcome& outcome, std::optional<std::uint64_t> written_before) {
-    PhaseResult result;
-    result.label = request_.label;
-    result.suite = who_.suite;
-    result.phase = name;
-    result.engine = who_.kind.name;
-    result.promise = who_.promise;
-    result.threads = who_.threads;
+    PhaseResult result{{request_.label, std::string(who_.suite), std::string(name), std::string(who_.kind.name), false,
+                        who_.promise, who_.threads}};
     result.repeat = who_.repeat;
     result.operations = outcome.operations;
     result.seconds = outcome.seconds;

@@ -44,7 +44,8 @@ public:
     void settle();
     /// One phase by time, unless it is not wanted.
     void phase(std::string_view name, const Workload& workload);
-    /// The same with as many operations as there are records, without warm-up: an insert of all of them.
+    /// As many operations as there are records, without warm-up, wanted or not: what follows needs them. Shown only if
+    /// it is wanted.
     void fill(std::string_view name, const Workload& workload);
     /// Times what was changed between the moments of neighbouring rounds, per record.
     void phase_changes(std::string_view name);

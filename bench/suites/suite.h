@@ -34,12 +34,20 @@ struct BenchRequest {
     std::string label;                ///< begins the names of rows, to tell runs of different shapes apart
 };
 
-/// What one phase of one life took.
-struct PhaseResult {
+/// What was measured, but for the repeat.
+struct Measured {
     std::string label, suite, phase, engine;
     bool of_machine = false;  ///< no engine took part: neither promise nor threads say anything
     Promise promise = Promise::power;
     unsigned threads = 1;
+
+    [[nodiscard]] bool operator==(const Measured&) const = default;
+    /// "ycsb/a/2/power", of the machine "simd/search_of_64": what is compared between engines and with a baseline.
+    [[nodiscard]] std::string row() const;
+};
+
+/// What one phase of one life took.
+struct PhaseResult : Measured {
     unsigned repeat = 0;
     std::uint64_t operations = 0;
     double seconds = 0, per_second = 0;

@@ -37,6 +37,12 @@ constexpr Suite kSuites[] = {
 
 }  // namespace
 
+std::string Measured::row() const {
+    const std::string name = (label.empty() ? "" : label + " ") + suite + "/" + phase;
+    if (of_machine) return name;
+    return name + "/" + std::to_string(threads) + "/" + std::string(to_string(promise));
+}
+
 std::span<const Suite> suites() noexcept { return kSuites; }
 
 }  // namespace zverse::bench

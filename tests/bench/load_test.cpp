@@ -235,7 +235,7 @@ TEST_F(RunnerTest, AnOpenLoopCountsFromTheIntendedMoment) {
     EXPECT_GT(open.latency.quantile(0.9), 5e6);
     const Outcome closed = run_on(MapEngine::Fault::stalls_once, reads_, {.operations = 200});
     EXPECT_LT(closed.latency.quantile(0.9), 5e6);
-    EXPECT_GE(static_cast<double>(closed.latency.max()), 50e6);
+    EXPECT_GE(closed.latency.quantile(1), 50e6) << "whatever block it came in";
 }
 
 TEST_F(RunnerTest, ARunEndsWhenItIsInterrupted) {

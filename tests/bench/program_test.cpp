@@ -100,6 +100,18 @@ TEST_F(BenchProgram, ABaselineIsHeldAgainstIt) {
     const ProgramRun other_medium = with_baseline("10");
     EXPECT_EQ(other_medium.status, 8);
     EXPECT_NE(other_medium.errors.find("emulated"), std::string::npos) << other_medium.errors;
+    json["emulated"] = true;
+    json["request"]["records"] = 1999;
+    const ProgramRun other_records = with_baseline("10");
+    EXPECT_EQ(other_records.status, 8);
+    EXPECT_NE(other_records.errors.find("another records"), std::string::npos) << other_records.errors;
+    json["request"]["records"] = 2000;
+    json["results"][0]["row"] = "ycsb/c/7/power";
+    const ProgramRun nothing = with_baseline("10");
+    EXPECT_EQ(nothing.status, 8) << "it would pass whatever was measured";
+    EXPECT_NE(nothing.errors.find("nothing of the baseline"), std::string::npos) << nothing.errors;
+    json["results"][0]["row"] = 5;
+    EXPECT_EQ(with_baseline("10").status, 8);
     json["schema"] = "else";
     EXPECT_EQ(with_baseline("10").status, 8);
 }

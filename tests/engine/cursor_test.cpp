@@ -74,9 +74,11 @@ TEST_F(ApiTest, ScansPassOverTheVersionsOfAKey) {
     for (int i = 0; i < kVersions; ++i) {
         const Version version = put("b", std::to_string(i));
         if (i == kVersions / 2) middle = version;
+        if (i % 700 == 0) static_cast<void>(keys(store.scan({})));  // which makes a run of what there is by now
     }
     put("c", "last");
     const auto looked_at = [&] { return store.stats().value("zverse_scan_ring_entries_total").value_or(0); };
+    const double before = looked_at();
     const std::string newest = "b=" + std::to_string(kVersions - 1), old = "b=" + std::to_string(kVersions / 2);
     const auto shown = [&](Version as_of, bool reverse) {
         Cursor cursor = must(store.scan({}, as_of, {.reverse = reverse}));
@@ -90,7 +92,7 @@ TEST_F(ApiTest, ScansPassOverTheVersionsOfAKey) {
     EXPECT_EQ(shown(kLatest, true), (Keys{"c=last", newest, "a=first"}));
     EXPECT_EQ(shown(middle, false), (Keys{"a=first", old}));
     EXPECT_EQ(shown(middle, true), (Keys{old, "a=first"}));
-    EXPECT_LT(looked_at(), kVersions / 10) << "in four scans";
+    EXPECT_LT(looked_at() - before, kVersions / 10) << "in four scans";
 }
 
 TEST_F(ApiTest, SeekMovesInBothDirections) {
