@@ -71,8 +71,7 @@ void ScanCursor::collect_tails(hot::WriterSlot& slot, const warm::View& view) {
                 tier.visible(slot, hot::RingSet::operation_at(*ring, position + sizeof(hot::FrameHeader)), as_of_);
             if (!version || *version <= view.cut) return;
             hot::for_each_operation(*ring, position, [&](const hot::OperationHeader& op, std::uint64_t at) {
-                const std::string_view key(reinterpret_cast<const char*>(&op + 1), op.key_bytes);
-                if (in_place(key)) scratch_->tail.push_back(warm::make_entry(key, *version, ring->shard(), at));
+                if (in_place(op.key())) scratch_->tail.push_back(warm::make_entry(op, *version, ring->shard(), at));
             });
         });
     }
@@ -171,11 +170,7 @@ const warm::RunEntry* ScanCursor::advance_top(const warm::RunEntry& entry, bool 
 
 void ScanCursor::choose(const warm::RunEntry& entry) {
     scratch_->picked.push_back(entry);
-    const hot::Ring& ring = engine_->tier().rings()[entry.shard()];
-    const std::byte* op = ring.at((entry.place & warm::RunEntry::kUnitMask) * hot::kUnitBytes);
-    platform::prefetch(op);
-    platform::prefetch(op + hot::kLineBytes);
-    platform::prefetch(op + 2 * hot::kLineBytes);
+    warm::prefetch_record(engine_->tier().rings(), entry);
 }
 
 /// Chooses, key by key, the newest version <= as_of_; starts loading what it chose.
@@ -240,10 +235,10 @@ Result<void> ScanCursor::open_settled(const warm::View& view) {
 }
 
 void ScanCursor::add_picked(const warm::RunEntry& entry, std::string_view& last) {
-    const hot::OperationRef ref = warm::resolve(engine_->tier().rings(), entry);
-    last = ref.key();
-    if (ref.tombstone()) return;
-    const std::string_view value = options_.keys_only ? std::string_view{} : ref.value();
+    const warm::Record record = warm::record_of(engine_->tier().rings(), entry);
+    last = record.key;
+    if (record.tombstone) return;
+    const std::string_view value = options_.keys_only ? std::string_view{} : record.value;
     if (batch_.empty()) batch_.reserve(scratch_->picked.size(), last.size() + value.size());
     batch_.add(last, value, entry.version, false);
 }
@@ -277,7 +272,7 @@ Result<void> ScanCursor::fill(std::size_t entries) {
         if (!picked_left && (!exhausted_ || !settled_left())) break;
         int first = -1;
         if (settled_left())
-            first = picked_left ? first_of(warm::resolve(rings, picked[taken]).key(), settled_->key()) : 1;
+            first = picked_left ? first_of(warm::record_of(rings, picked[taken]).key, settled_->key()) : 1;
         if (first > 0) {
             last = {};
             if (auto added = add_settled(entries); !added) return added;

@@ -33,7 +33,7 @@ void Stripe::collect_tails(hot::WriterSlot& slot, const View& view) {
                 tier_.visible(slot, hot::RingSet::operation_at(*ring, position + sizeof(hot::FrameHeader)), s_);
             if (!version || *version <= cut_) return;
             hot::for_each_operation(*ring, position, [&](const hot::OperationHeader& op, std::uint64_t at) {
-                tail_.push_back(make_entry(op.key(), *version, ring->shard(), at));
+                tail_.push_back(make_entry(op, *version, ring->shard(), at));
             });
         });
     }

@@ -19,12 +19,15 @@ void key_prefix(std::string_view key, std::uint64_t (&prefix)[2]) noexcept {
     }
 }
 
-RunEntry make_entry(std::string_view key, Version version, unsigned shard, std::uint64_t position) noexcept {
+RunEntry make_entry(const hot::OperationHeader& op, Version version, unsigned shard, std::uint64_t position) noexcept {
     RunEntry entry{};
-    key_prefix(key, entry.prefix);
+    key_prefix(op.key(), entry.prefix);
     entry.version = version;
-    entry.place = (std::uint64_t{key.size()} << 48) | (std::uint64_t{shard} << RunEntry::kUnitBits) |
-                  ((position / hot::kUnitBytes) & RunEntry::kUnitMask);
+    const std::uint64_t key_size = std::min<unsigned>(op.key_bytes, RunEntry::kLongKey);
+    const std::uint64_t value_size =
+        op.tombstone != 0 ? RunEntry::kTombstone : std::min(op.value_bytes, std::uint32_t{RunEntry::kLongValue});
+    entry.place = (key_size << RunEntry::kKeyShift) | (value_size << RunEntry::kValueShift) |
+                  (std::uint64_t{shard} << RunEntry::kUnitBits) | ((position / hot::kUnitBytes) & RunEntry::kUnitMask);
     return entry;
 }
 
@@ -35,7 +38,7 @@ std::strong_ordering compare_long_keys(const hot::RingSet& rings, const RunEntry
 std::strong_ordering compare_to_probe(const hot::RingSet& rings, const RunEntry& entry, const Probe& probe) noexcept {
     if (entry.prefix[0] != probe.prefix[0]) return entry.prefix[0] <=> probe.prefix[0];
     if (entry.prefix[1] != probe.prefix[1]) return entry.prefix[1] <=> probe.prefix[1];
-    if (entry.key_bytes() <= 16 || probe.key.size() <= 16) return entry.key_bytes() <=> probe.key.size();
+    if (entry.key_size() <= 16 || probe.key.size() <= 16) return entry.key_size() <=> probe.key.size();
     return resolve(rings, entry).key().compare(probe.key) <=> 0;
 }
 

@@ -55,8 +55,7 @@ void RunBuilder::collect(const hot::Ring& ring, std::uint64_t begin, std::uint64
         if (data && stamp.is_committed() && stamp.number() > cut) {
             const Version version = stamp.number();
             hot::for_each_operation(ring, position, [&](const hot::OperationHeader& op, std::uint64_t at) {
-                const std::string_view key(reinterpret_cast<const char*>(&op + 1), op.key_bytes);
-                into.entries.push_back(make_entry(key, version, ring.shard(), at));
+                into.entries.push_back(make_entry(op, version, ring.shard(), at));
             });
             if (!span) span = Run::Span{ring.shard(), position, next, version, version};
             span->end = next;

@@ -1,5 +1,6 @@
 // Goal:    Entries are ordered as their keys are, byte by byte and by length, whatever lies in the first 16 bytes and
-//          behind them; a trim keeps exactly what is above the cut.
+//          behind them; they know the sizes that they have room for, and the record's header the others; a trim keeps
+//          exactly what is above the cut.
 // Method:  Keys of all lengths around 16 over an alphabet of the difficult bytes, every pair compared with the order of
 //          std::string; random keys beside them.
 #include <warm/run.h>
@@ -14,11 +15,11 @@ using warm::RunEntry;
 
 class RunTest : public ::testing::Test {
 protected:
-    RunEntry put(const std::string& key) {
-        const auto version = tier_.put(key, "v");
+    RunEntry put(const std::string& key, std::string_view value = "v", bool tombstone = false) {
+        const auto version = tier_->put({key, value, tier_->hash(key), tombstone});
         EXPECT_TRUE(version) << version.error().message();
         const auto ref = tier_->chain(tier_->hash(key));
-        return warm::make_entry(key, *version, ref.ring->shard(), ref.position);
+        return warm::make_entry(*ref.op, *version, ref.ring->shard(), ref.position);
     }
     static int sign(std::strong_ordering order) { return order < 0 ? -1 : order > 0 ? 1 : 0; }
     static int sign(int order) { return order < 0 ? -1 : order > 0 ? 1 : 0; }
@@ -28,8 +29,8 @@ protected:
         for (const std::string& key : keys) entries.push_back(put(key));
         const hot::PinGuard pin(tier_->epochs(), tier_->slots().mine());
         for (std::size_t i = 0; i < keys.size(); ++i) {
-            ASSERT_EQ(entries[i].key_bytes(), keys[i].size());
             ASSERT_EQ(warm::resolve(tier_->rings(), entries[i]).key(), keys[i]);
+            ASSERT_EQ(warm::record_of(tier_->rings(), entries[i]).key, keys[i]);
             const warm::Probe probe(keys[i]);
             for (std::size_t j = 0; j < keys.size(); ++j) {
                 const int wanted = sign(keys[i].compare(keys[j]));
@@ -84,6 +85,29 @@ TEST_F(RunTest, OrderIsByteOrderForRandomKeys) {
     keys.push_back(std::string(65535, 'k'));
     keys.push_back(std::string(65535, 'k'));
     compare_all(keys);
+}
+
+TEST_F(RunTest, RecordsOfAllSizesAreReadAsTheyAre) {
+    // Around the key that fits the prefix, and the largest value that an entry has a number for.
+    for (const std::size_t key_bytes : {1, 15, 16, 17, 18, 31, 32, 33, 400}) {
+        const std::string key(key_bytes, 'k');
+        for (const std::size_t value_bytes : {0, 1, 8, 100, 2044, 2045, 2046, 2047, 2048, 4095, 4096, 9000}) {
+            const std::string value(value_bytes, 'v');
+            const RunEntry entry = put(key, value);
+            const hot::PinGuard pin(tier_->epochs(), tier_->slots().mine());
+            warm::prefetch_record(tier_->rings(), entry);
+            const warm::Record record = warm::record_of(tier_->rings(), entry);
+            ASSERT_EQ(record.key, key);
+            ASSERT_EQ(record.value, value) << "of " << key_bytes << " bytes of key";
+            ASSERT_FALSE(record.tombstone) << value_bytes;
+        }
+        const RunEntry erased = put(key, "", true);
+        const hot::PinGuard pin(tier_->epochs(), tier_->slots().mine());
+        const warm::Record record = warm::record_of(tier_->rings(), erased);
+        ASSERT_EQ(record.key, key);
+        ASSERT_EQ(record.value, "");
+        ASSERT_TRUE(record.tombstone);
+    }
 }
 
 TEST_F(RunTest, VersionsOfAKeyAreDescending) {
