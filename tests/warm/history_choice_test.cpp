@@ -1,4 +1,5 @@
 // Goal:    small histories are packed into few files, at their level, and what lies between them or is large stays.
+//          A compaction merges small ones at a level of their own, goes on with what it began, and lets large ones be.
 // Method:  a cold tier of stripes that each supersede something; choices by hand, then a mover's packs.
 #include <support/mover_parts.h>
 
@@ -45,6 +46,30 @@ protected:
     [[nodiscard]] std::optional<warm::MergeChoice> choose(std::uint64_t memory = kMemory,
                                                           const warm::MergesRunning& running = {}) {
         return warm::choose_pack(*parts.cold().tree(), memory, running, 4);
+    }
+    /// Two stripes more than a segment's header can name histories.
+    void flush_too_many() {
+        for (std::size_t i = 0; i < cold::kReplacedMax + 2; ++i) {
+            const std::string key = "key" + std::to_string(100 + i);
+            (void)parts.put(key, "1");
+            (void)parts.put(key, "2");
+            flush_alone();
+        }
+        ASSERT_EQ(histories().size(), cold::kReplacedMax + 2);
+    }
+    /// For a compaction.
+    [[nodiscard]] std::optional<warm::MergeChoice> choose_merge(const warm::MergesRunning& running = {}) {
+        return warm::choose_history_merge(*parts.cold().tree(), parts.settled(), running);
+    }
+    /// A merge for a compaction that is let go after its first part.
+    void begin_merge() {
+        warm::Workplace at = parts.workplace();
+        at.memory.waiting_bytes = 30'000;
+        auto choice = choose_merge();
+        ASSERT_TRUE(choice);
+        const auto before = parts.cold().tree();
+        warm::MergeJob job(at, std::move(*choice));
+        while (parts.cold().tree() == before) ASSERT_EQ(must(job.step()), warm::Progress::more);
     }
     void expect_all_versions() {
         const auto tree = parts.cold().tree();
@@ -147,30 +172,74 @@ TEST_F(HistoryChoice, FewAreEnoughWhenTheyFillTheMemoryByHalf) {
 TEST_F(HistoryChoice, WhatAMergeHasBegunIsNotPacked) {
     for (int i = 0; i < 9; ++i) flush_stripe(20, 1000);
     ASSERT_TRUE(choose());
-    warm::Workplace at = parts.workplace();
-    at.memory.waiting_bytes = 30'000;
-    auto choice = warm::choose_history_merge(*parts.cold().tree(), parts.settled(), {});
-    ASSERT_TRUE(choice);
-    const auto before = parts.cold().tree();
-    {
-        warm::MergeJob job(at, std::move(*choice));
-        while (parts.cold().tree() == before) ASSERT_EQ(must(job.step()), warm::Progress::more);
-    }
+    begin_merge();
     ASSERT_GE(histories().size(), 5U);
     EXPECT_FALSE(choose());
 }
 
 TEST_F(HistoryChoice, APackHasAsManyInputsAsAHeaderCanName) {
-    for (std::size_t i = 0; i < cold::kReplacedMax + 2; ++i) {
-        const std::string key = "key" + std::to_string(100 + i);
-        (void)parts.put(key, "1");
-        (void)parts.put(key, "2");
-        flush_alone();
-    }
-    ASSERT_EQ(histories().size(), cold::kReplacedMax + 2);
+    flush_too_many();
     const auto choice = choose();
     ASSERT_TRUE(choice);
     EXPECT_EQ(choice->inputs.size(), cold::kReplacedMax);
+}
+
+/// The others are left to a second round.
+TEST_F(HistoryChoice, AMergeHasAsManyInputsAsAHeaderCanName) {
+    flush_too_many();
+    const auto choice = choose_merge();
+    ASSERT_TRUE(choice);
+    EXPECT_EQ(choice->inputs.size(), cold::kReplacedMax);
+}
+
+/// At the level of another merge it would wait for that one to end.
+TEST_F(HistoryChoice, AMergeHasALevelOfItsOwn) {
+    for (int i = 0; i < 3; ++i) flush_stripe();
+    const auto level = [&](const warm::MergesRunning& running) {
+        const auto choice = choose_merge(running);
+        return choice ? choice->level : 0;
+    };
+    EXPECT_EQ(level({}), 1U);
+    EXPECT_EQ(level({.inputs = {}, .levels = {1}}), 2U);
+    EXPECT_EQ(level({.inputs = {}, .levels = {1, 2}}), 3U);
+    EXPECT_EQ(level({.inputs = {}, .levels = {2}}), 1U);
+}
+
+TEST_F(HistoryChoice, AMergeTakesNoneThatIsLargerThanTwiceAllBeforeIt) {
+    flush_stripe(20, 20'000);
+    for (int i = 0; i < 3; ++i) flush_stripe();
+    const auto all = histories();
+    const std::uint64_t large = all[0]->bytes(), small = all[1]->bytes() + all[2]->bytes() + all[3]->bytes();
+    ASSERT_GT(large, 2 * small);
+    const auto choice = choose_merge();
+    ASSERT_TRUE(choice);
+    EXPECT_EQ(choice->inputs, cold::Tree::Components(all.begin() + 1, all.end()));
+    flush_stripe(20, 20'000);
+    const auto whole = choose_merge();
+    ASSERT_TRUE(whole);
+    EXPECT_EQ(whole->inputs.size(), 5U) << "all up to the second large one, which is not";
+}
+
+TEST_F(HistoryChoice, AMergeThatEndedEarlyGoesOn) {
+    for (int i = 0; i < 9; ++i) flush_stripe(20, 1000);
+    const auto before = histories();
+    begin_merge();
+    const auto levels = parts.cold().tree()->history();
+    ASSERT_EQ(levels.size(), 2U) << "what is left of the inputs, and the output";
+    const auto choice = choose_merge();
+    ASSERT_TRUE(choice);
+    EXPECT_EQ(choice->history, levels[1].front());
+    EXPECT_EQ(choice->level, 1U);
+    EXPECT_FALSE(choice->range_begin.empty());
+    EXPECT_EQ(choice->slab_after, before.front()->slab_after());
+    EXPECT_EQ(choice->slab_upto, before.back()->slab_upto());
+    const warm::Workplace at = parts.workplace();
+    warm::MergeJob job(at, *choice);
+    while (must(job.step()) != warm::Progress::done) {}
+    ASSERT_EQ(histories().size(), 1U);
+    EXPECT_EQ(histories().front()->level(), 1U) << "the same output";
+    EXPECT_EQ(parts.records_on_disk(), parts.records());
+    expect_all_versions();
 }
 
 /// Merges of stripes, the second of three unfinished; what they supersede comes first of all keys or last.
