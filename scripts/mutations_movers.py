@@ -1,6 +1,6 @@
 """Broken on purpose: the movers between the tiers, what decides about them, and how writers wait. See mutation.py."""
 
-from mutation import BUILDER, TIER, room
+from mutation import BUILDER, BUILDER_RACE, TIER, room
 
 MOVER = "warm/mover_test"
 SCHEDULE = "warm/schedule_test"
@@ -17,7 +17,6 @@ COMPACTION = "engine/compaction_test"
 FLUSH = "engine/flush_test"
 RETENTION = "engine/retention_test"
 NO_MEMORY = "engine/no_memory_test"
-RACE = "engine/invariant_race_test"
 HOSTILE = "engine/hostile_test"
 
 JOBS = [
@@ -245,7 +244,7 @@ JOBS = [
     ),
     *room(
         "warm/run_builder.cpp",
-        ("cut-before-tree", "readers see a cut without the tree that has what is below it", [RACE, "engine/race_test"],
+        ("cut-before-tree", "readers see a cut without the tree that has what is below it", [BUILDER_RACE],
          ("    next->tree = std::move(settled.tree);\n    views_.publish(std::move(next), freed);",
           "    auto whole = std::make_unique<View>(*next);\n    whole->tree = std::move(settled.tree);\n"
           "    views_.publish(std::move(next), freed);\n    views_.publish(std::move(whole), 0);")),

@@ -1,6 +1,7 @@
-// Goal:    A merge that a cut overtakes anywhere loses nothing above the new cut and keeps nothing below it.
+// Goal:    A merge that a cut overtakes anywhere loses nothing above the new cut and keeps nothing below it. Who reads
+//          a new cut has the floor and the tree that belong to it.
 // Method:  The merge is stopped at each of its atomic operations in turn (support/interleave.h), and a cut, an
-//          extension and another merge come between.
+//          extension and another merge come between. So is a cut, with a reader between.
 #include <warm/run_builder.h>
 
 #include <support/hot_parts.h>
@@ -26,12 +27,18 @@ public:
         EXPECT_TRUE(builder_.mergeable());
     }
     void merge() { builder_.merge_step(); }
-    void cut(Version version) {
-        builder_.show([&] { return cold::Settled{version, 0, nullptr}; });
+    void cut(Version version, Version floor = 0, std::shared_ptr<const cold::Tree> tree = nullptr) {
+        builder_.show([&] { return cold::Settled{version, floor, std::move(tree)}; });
     }
     void extend() {
         EXPECT_TRUE(tier_.put("late", "v"));
         builder_.extend(1);
+    }
+    /// What a reader finds.
+    cold::Settled settled() {
+        const hot::PinGuard pin(tier_->epochs(), tier_->slots().mine());
+        const View& view = views_.current();
+        return {view.cut, view.floor, view.tree};
     }
     void check(Version cut, std::uint64_t late) {
         const hot::PinGuard pin(tier_->epochs(), tier_->slots().mine());
@@ -70,6 +77,25 @@ TEST(RunBuilderRace, ACutOvertakesAMerge) {
             if (::testing::Test::HasFailure()) ADD_FAILURE() << "stopped after " << stop;
         }
     }
+}
+
+/// With the cut alone it would find neither in the runs nor in the tree what has just settled.
+TEST(RunBuilderRace, AReaderFindsACutWithItsTree) {
+    const auto place = std::make_shared<int>();  // any: nobody looks into the tree
+    const std::shared_ptr<const cold::Tree> tree(place, reinterpret_cast<const cold::Tree*>(place.get()));
+    std::uint64_t points = 0;
+    bool before = false, after = false;
+    for (std::uint64_t stop = 0; stop <= points && !::testing::Test::HasFailure(); ++stop) {
+        World world;
+        cold::Settled found;
+        const auto used = interleave::run_with_stops(
+            {{0, stop}}, {[&] { world.cut(kRecords / 2, 7, tree); }, [&] { found = world.settled(); }});
+        points = used[0];
+        (found.cut == 0 ? before : after) = true;
+        EXPECT_EQ(found.cut, found.tree == nullptr ? 0 : kRecords / 2) << "stopped after " << stop;
+        EXPECT_EQ(found.floor, found.tree == nullptr ? 0U : 7U) << "stopped after " << stop;
+    }
+    EXPECT_TRUE(before && after);
 }
 
 }  // namespace
