@@ -12,7 +12,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <filesystem>
 #include <functional>
+#include <iterator>
 #include <optional>
 #include <thread>
 
@@ -77,6 +79,14 @@ protected:
         });
         while (mover->alarm().observe() == seen) std::this_thread::yield();
         return answer;
+    }
+    /// Of a mover that did not flush yet. Returns when what the compaction waits for is nothing but merges.
+    Answer ask_for_compaction() {
+        const Answer compacted = ask([&] { return mover->compact(); });
+        const std::uint32_t seen = mover->alarm().observe();
+        work_until([&] { return mover->figures().flushes == 1; });
+        while (mover->alarm().observe() - seen < 2) std::this_thread::yield();  // by the flush, and by who asks again
+        return compacted;
     }
     static constexpr int failed(ErrorCode code) { return 2 + static_cast<int>(code); }
 
@@ -240,6 +250,25 @@ TEST_F(MoverTest, AFailedFlushPausesLongerEachTime) {
     EXPECT_EQ(mover->work(), Worked::yes) << "a success ends the pause";
 }
 
+/// What it wrote counts already, and who waits for it is told so.
+TEST_F(MoverTest, AFlushThatHasCommittedComesToItsEnd) {
+    warm::Workplace at = parts.workplace();
+    int notes = 0;
+    at.note_settled = [&](Version) -> Result<void> {
+        if (++notes < 3) return std::unexpected(platform::os_error("a superblock", ENOSPC));
+        return {};
+    };
+    mover = std::make_unique<Mover>(std::move(at), MoverOptions{});
+    parts.put("key", "value");
+    const Answer flushed = ask([&] { return mover->flush(true); });
+    work_until([&] { return *flushed != 0; });
+    EXPECT_EQ(*flushed, 1);
+    EXPECT_EQ(mover->figures().failures, 2U);
+    EXPECT_EQ(mover->figures().flushes, 1U);
+    EXPECT_EQ(parts.ring().free_head.load(), parts.ring().tail.load());
+    EXPECT_EQ(parts.records_on_disk(), 1U);
+}
+
 TEST_F(MoverTest, AFailedMergeIsTriedAgain) {
     make_stripes(4, 1);
     start({});
@@ -276,6 +305,24 @@ TEST_F(MoverTest, AMergeThatCanNotReadKeepsItsInputs) {
     work_until([&] { return mover->figures().merges == 1; });
     EXPECT_EQ(parts.stripes_at(0), 0U);
     EXPECT_EQ(parts.records_on_disk(), before);
+}
+
+/// Nobody writes any more, which would free them.
+TEST_F(MoverTest, FilesThatWereReplacedGoOnceTheirReadersHaveLeft) {
+    make_stripes(4, 1);
+    start({});
+    const auto files = [&] {
+        return std::distance(std::filesystem::directory_iterator(parts.cold().directory()),
+                             std::filesystem::directory_iterator());
+    };
+    {
+        const hot::PinGuard reader(parts.tier().epochs(), parts.tier().slots().mine());
+        work_until([&] { return mover->figures().merges == 1; });
+        for (int i = 0; i < 100; ++i) (void)mover->work();
+        EXPECT_EQ(files(), 5);
+    }
+    work_until_idle();
+    EXPECT_EQ(files(), 1);
 }
 
 TEST_F(MoverTest, MergesSideBySideAreAsManyAsHaveMemory) {
@@ -446,16 +493,35 @@ TEST_F(MoverTest, ACompactionWaitsForMergesAndNoOtherBegins) {
     make_stripes(4, kStripe);
     start({.bytes_per_second = 1, .by_itself = false});
     ASSERT_EQ(mover->work(), Worked::yes);
-    const Answer flushed = ask([&] { return mover->compact(); });
-    const std::uint32_t seen = mover->alarm().observe();
-    work_until([&] { return mover->figures().flushes == 1; });
-    while (mover->alarm().observe() - seen < 2) std::this_thread::yield();  // by the flush, and by who asks again
+    const Answer compacted = ask_for_compaction();
     for (int i = 0; i < 100; ++i) ASSERT_EQ(mover->work(), Worked::waiting);
     EXPECT_EQ(parts.stripes_at(0), 4U);
-    EXPECT_EQ(*flushed, 0);
+    EXPECT_EQ(*compacted, 0);
     mover->stop(Error(ErrorCode::closed, "stopped"));
-    while (*flushed == 0) std::this_thread::yield();
-    EXPECT_EQ(*flushed, failed(ErrorCode::closed));
+    while (*compacted == 0) std::this_thread::yield();
+    EXPECT_EQ(*compacted, failed(ErrorCode::closed));
+}
+
+/// Else its histories would be in two merges.
+TEST_F(MoverTest, ACompactionWaitsForAPack) {
+    const warm::Workplace at = parts.workplace();
+    for (std::size_t stripe = 0; stripe < warm::kPackMin; ++stripe) {
+        // All together more than one step, each with one record that stays live.
+        for (int version = 0; version < 50; ++version) parts.put(std::to_string(stripe), std::string(2000, 'v'));
+        warm::FlushJob flush(at, true);
+        while (must(flush.step()) != warm::Progress::done) {}
+    }
+    // One live component, so that only histories are left to compact.
+    warm::MergeJob merge(at, warm::choose_compaction(*parts.cold().tree(), parts.settled()).value());
+    while (must(merge.step()) != warm::Progress::done) {}
+    start({.fan_in = kNever, .bytes_per_second = 1});
+    ASSERT_EQ(mover->work(), Worked::yes);
+    ASSERT_EQ(mover->work(), Worked::waiting);
+    ASSERT_EQ(mover->figures().merging, 1U);
+    const Answer compacted = ask_for_compaction();
+    for (int i = 0; i < 100; ++i) ASSERT_EQ(mover->work(), Worked::waiting);
+    EXPECT_EQ(mover->figures().merging, 1U);
+    EXPECT_EQ(*compacted, 0);
 }
 
 TEST_F(MoverTest, OnlyStripesMergeOnBeforeACompaction) {
@@ -467,10 +533,7 @@ TEST_F(MoverTest, OnlyStripesMergeOnBeforeACompaction) {
     ASSERT_EQ(parts.stripes_at(2), 2U);
     start({.fan_in = 2, .bytes_per_second = 1});
     ASSERT_EQ(mover->work(), Worked::yes);  // two large ones, for ever
-    const Answer compacted = ask([&] { return mover->compact(); });
-    const std::uint32_t seen = mover->alarm().observe();
-    work_until([&] { return mover->figures().flushes == 1; });
-    while (mover->alarm().observe() - seen < 2) std::this_thread::yield();  // by the flush, and by who asks again
+    const Answer compacted = ask_for_compaction();
     for (int i = 0; i < 4; ++i) {
         parts.put("small", "value");
         const Answer flushed = ask([&] { return mover->flush(true); });
