@@ -78,6 +78,7 @@ TEST(Alarm, WakesEverySleeper) {
     Alarm alarm;
     std::atomic<bool> rung{false};
     std::atomic<int> awake{0};
+    const auto begin = std::chrono::steady_clock::now();
     run_threads(4, [&](std::size_t thread) {
         if (thread == 0) {
             std::this_thread::sleep_for(20ms);
@@ -92,6 +93,7 @@ TEST(Alarm, WakesEverySleeper) {
         ++awake;
     });
     EXPECT_EQ(awake, 3);
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, 30s) << "one slept until its time was over";
 }
 
 TEST(Alarm, TheTimeEnds) {
