@@ -37,6 +37,9 @@ struct Arguments {
     unsigned repeats = 5;
     std::string json, baseline;
     double fail_if_worse = 0;
+    std::uint64_t min_dataset = 0;
+    bool in_memory = false;
+    bool perf = false;
     bool quiet = false;
 };
 
@@ -127,6 +130,10 @@ void add_options(CLI::App& app, Arguments& arguments) {
     app.add_option("--baseline", arguments.baseline, "Compare with an earlier --json file")->check(CLI::ExistingFile);
     app.add_option("--fail-if-worse", arguments.fail_if_worse, "With --baseline: exit 1 when a row lost more percent")
         ->check(CLI::NonNegativeNumber);
+    app.add_option("--min-dataset", arguments.min_dataset, "Refuse records of fewer bytes, unless --in-memory is said")
+        ->transform(CLI::AsSizeValue(false));
+    app.add_flag("--in-memory", arguments.in_memory, "Fewer bytes than --min-dataset are what is meant");
+    app.add_flag("--perf", arguments.perf, "Count instructions, cycles and misses, where the CPU shows them");
     app.add_flag("-q,--quiet", arguments.quiet, "No progress");
     app.footer(lists());
 }
@@ -152,6 +159,13 @@ void check(Arguments& arguments) {
                    (suite.phases.empty() || std::ranges::find(suite.phases, phase) != suite.phases.end());
         });
         if (!known) throw CLI::ValidationError("--workload", "\"" + phase + "\" is no phase of the suites asked for");
+    }
+    const double bytes = static_cast<double>(arguments.request.records) *
+                         Dataset(arguments.request.shape, KeyOrder::scattered).record_bytes();
+    if (bytes < static_cast<double>(arguments.min_dataset) && !arguments.in_memory) {
+        throw CLI::ValidationError("--min-dataset", "the records take " +
+                                                        std::to_string(static_cast<std::uint64_t>(bytes)) +
+                                                        " bytes, fewer than that; --in-memory says that it is meant");
     }
     if (!std::filesystem::is_directory(arguments.request.parent))
         throw CLI::ValidationError("--store", arguments.request.parent.string() + " is no directory");
@@ -232,6 +246,8 @@ void write_json(const std::string& target, const std::string& json) {
 int bench(const Arguments& arguments) {
     BenchReport report;
     report.request = arguments.request;
+    std::optional<PerfCounters> perf;
+    if (arguments.perf) report.request.perf = &perf.emplace(report.skipped);  // before there is another thread
     report.circumstances = circumstances(report.request);
     std::optional<Baseline> baseline;
     if (!arguments.baseline.empty()) {

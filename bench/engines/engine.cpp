@@ -43,6 +43,7 @@ void Session::multi_get(std::span<const std::string_view> keys, std::span<std::o
 }
 
 std::uint64_t Session::scan(std::string_view, std::uint64_t, EntrySink&) { not_able("scan"); }
+bool Session::get_in_snapshot(std::string_view, std::string&) { not_able("snapshots"); }
 Moment Session::now() { not_able("moments"); }
 bool Session::get_as_of(std::string_view, Moment, std::string&) { not_able("reads as of a moment"); }
 std::uint64_t Session::scan_as_of(std::string_view, std::uint64_t, Moment, EntrySink&) {

@@ -38,6 +38,7 @@ struct EngineSetup {
     std::uint64_t cache_bytes = std::uint64_t{1} << 30;  ///< for caches and write buffers, where there are such
     unsigned threads = 1;             ///< sessions at once
     bool versions = false;            ///< reads as of a moment will be asked for, so old versions must be kept
+    std::uint64_t writes_behind = 0;  ///< with `versions`: those of moments more writes ago need not; 0: all must
     std::string force_granularity;    ///< of ZVerse: "cache_line" where pmem is emulated; else empty
 };
 
@@ -46,6 +47,8 @@ struct Abilities {
     bool as_of = false;    ///< reads of older moments, with `versions` in the setup
     bool history = false;  ///< all versions of a key
     bool changes = false;  ///< what was written between two moments
+    bool snapshots = false;  ///< get_in_snapshot()
+    bool forgets = false;    ///< old versions go on their own by `writes_behind`
 };
 
 /// Where scans put what they find, in order. The views end with the call.
@@ -87,6 +90,9 @@ public:
     virtual void multi_get(std::span<const std::string_view> keys, std::span<std::optional<std::string>> values);
     /// The first `count` entries with keys >= `begin`; returns how many there were.
     virtual std::uint64_t scan(std::string_view begin, std::uint64_t count, EntrySink& sink);
+
+    /// A snapshot is taken, one key read in it, and the snapshot let go. Only with Abilities::snapshots.
+    [[nodiscard]] virtual bool get_in_snapshot(std::string_view key, std::string& value);
 
     // ---- Old states. Only what the abilities name; the others throw. An erasure is a version with an empty value.
     [[nodiscard]] virtual Moment now();

@@ -72,6 +72,14 @@ public:
     std::uint64_t scan(std::string_view begin, std::uint64_t count, EntrySink& sink) final {
         return scan_at(nullptr, begin, count, sink);
     }
+    bool get_in_snapshot(std::string_view key, std::string& value) final {
+        struct Release {
+            leveldb::DB& db;
+            void operator()(const leveldb::Snapshot* snapshot) const { db.ReleaseSnapshot(snapshot); }
+        };
+        const std::unique_ptr<const leveldb::Snapshot, Release> snapshot(db_.GetSnapshot(), Release{db_});
+        return get_at(snapshot.get(), key, value);
+    }
 
 protected:
     bool get_at(const leveldb::Snapshot* snapshot, std::string_view key, std::string& value) {
@@ -148,7 +156,7 @@ public:
 
     std::string_view name() const noexcept override { return "leveldb"; }
     std::string settings() const override { return settings_; }
-    Abilities abilities() const noexcept override { return {.as_of = moments_.has_value()}; }
+    Abilities abilities() const noexcept override { return {.as_of = moments_.has_value(), .snapshots = true}; }
     std::unique_ptr<Session> session() override {
         if (moments_) return std::make_unique<VersionedSession>(*db_, sync_, *moments_);
         return std::make_unique<PlainSession>(*db_, sync_);

@@ -82,6 +82,9 @@ public:
         }
     }
 
+    /// Its reads are of snapshots anyway.
+    bool get_in_snapshot(std::string_view key, std::string& value) override { return get(key, value); }
+
 private:
     /// Renews the transaction for one operation.
     class Reading {
@@ -155,7 +158,7 @@ public:
 
     std::string_view name() const noexcept override { return "lmdb"; }
     std::string settings() const override { return settings_; }
-    Abilities abilities() const noexcept override { return {}; }
+    Abilities abilities() const noexcept override { return {.snapshots = true}; }
     std::unique_ptr<Session> session() override { return std::make_unique<LmdbSession>(env_.get(), tree_); }
     /// A tree is always in its one form; only what the page cache owes to the medium is left.
     void settle() override { must(mdb_env_sync(env_.get(), 1)); }

@@ -16,6 +16,7 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/snapshot.h>
 #include <rocksdb/table.h>
 #include <rocksdb/version.h>
 
@@ -60,10 +61,18 @@ struct Database {
     std::unique_ptr<rocksdb::DB> db;
     rocksdb::WriteOptions writes;
     std::optional<WriteClock> clock;  ///< with versions
+    std::uint64_t writes_behind = 0;   ///< with versions: as in the setup
     std::array<std::mutex, 256> key_locks;
 
     std::size_t key_lock(std::string_view key) const noexcept {
         return std::hash<std::string_view>{}(key) % key_locks.size();
+    }
+    /// After the write of a number: now and then, what is older than was asked for is let go. Compactions drop it.
+    void forget_behind(Moment number) {
+        constexpr Moment kBetween = 1 << 16;  // each time the manifest is written
+        if (writes_behind == 0 || number % kBetween != 0 || number <= writes_behind) return;
+        const Timestamp oldest(number - writes_behind);
+        must(db->IncreaseFullHistoryTsLow(db->DefaultColumnFamily(), oldest.slice().ToString()));
     }
 };
 
@@ -98,6 +107,12 @@ public:
     }
     std::uint64_t scan(std::string_view begin, std::uint64_t count, EntrySink& sink) final {
         return scan_with(reads_, begin, count, sink);
+    }
+    bool get_in_snapshot(std::string_view key, std::string& value) final {
+        rocksdb::ManagedSnapshot snapshot(&db_);
+        rocksdb::ReadOptions reads = reads_;
+        reads.snapshot = snapshot.snapshot();
+        return get_with(reads, key, value);
     }
 
 protected:
@@ -141,11 +156,13 @@ public:
         const std::lock_guard lock(database_.key_locks[database_.key_lock(key)]);
         const WriteClock::Write write(*database_.clock);
         must(db_.Put(database_.writes, key, Timestamp(write.number()).slice(), value));
+        database_.forget_behind(write.number());
     }
     void erase(std::string_view key) override {
         const std::lock_guard lock(database_.key_locks[database_.key_lock(key)]);
         const WriteClock::Write write(*database_.clock);
         must(db_.Delete(database_.writes, key, Timestamp(write.number()).slice()));
+        database_.forget_behind(write.number());
     }
     void write(std::span<const Record> batch) override {
         // In one order for all threads, each once, so that none waits for another in a circle.
@@ -159,6 +176,7 @@ public:
         rocksdb::ColumnFamilyHandle* family = db_.DefaultColumnFamily();
         for (const Record& record : batch) must(batch_.Put(family, record.key, timestamp.slice(), record.value));
         must(db_.Write(database_.writes, &batch_));
+        database_.forget_behind(write.number());
     }
 
     Moment now() override { return database_.clock->now(); }
@@ -229,6 +247,7 @@ public:
         must(rocksdb::DB::Open(options, setup.directory.string(), &db));
         database_.db.reset(db);
         database_.writes.sync = setup.promise == Promise::power;
+        database_.writes_behind = setup.writes_behind;
         if (versions_) database_.clock.emplace(db->GetLatestSequenceNumber());
         settings_ = "RocksDB " + rocksdb::GetRocksVersionAsString() + ", " +
                     std::to_string(options.db_write_buffer_size >> 20) + " MiB of write buffers, as much block cache," +
@@ -236,13 +255,15 @@ public:
                     " buffers, hash index in data blocks for point reads, dynamic level sizes, no compression as the" +
                     " values are random, log " +
                     (database_.writes.sync ? "synced by each write" : "left to the page cache") +
-                    (versions_ ? ", versions by user-defined timestamps (which exclude the hash index)" : "");
+                    (versions_ ? ", versions by user-defined timestamps (which exclude the hash index)" : "") +
+                    (setup.writes_behind != 0 ? ", full_history_ts_low raised every 65536 writes" : "");
     }
 
     std::string_view name() const noexcept override { return "rocksdb"; }
     std::string settings() const override { return settings_; }
     Abilities abilities() const noexcept override {
-        return {.as_of = versions_, .history = versions_, .changes = versions_};
+        return {
+            .as_of = versions_, .history = versions_, .changes = versions_, .snapshots = true, .forgets = versions_};
     }
     std::unique_ptr<Session> session() override {
         if (versions_) return std::make_unique<VersionedSession>(database_);

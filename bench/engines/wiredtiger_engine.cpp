@@ -10,6 +10,7 @@
 #include <wiredtiger.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
@@ -48,8 +49,8 @@ OwnedSession open_session(WT_CONNECTION* connection) {
 class WiredtigerSession final : public Session {
 public:
     /// Without a clock there are no moments.
-    WiredtigerSession(WT_CONNECTION* connection, WriteClock* clock)
-        : session_(open_session(connection)), clock_(clock) {
+    WiredtigerSession(WT_CONNECTION* connection, WriteClock* clock, std::uint64_t writes_behind)
+        : session_(open_session(connection)), clock_(clock), writes_behind_(writes_behind) {
         must(session_->open_cursor(session_.get(), kTable, nullptr, nullptr, &cursor_));
     }
 
@@ -86,6 +87,10 @@ public:
         return show(begin, count, sink);
     }
 
+    bool get_in_snapshot(std::string_view key, std::string& value) override {
+        const Reading reading(session_.get(), nullptr);
+        return find(key, value);
+    }
     Moment now() override { return clock_ == nullptr ? Session::now() : clock_->now(); }
     bool get_as_of(std::string_view key, Moment moment, std::string& value) override {
         const Reading reading(session_.get(), TimestampText("read_timestamp=", moment).text());
@@ -149,7 +154,16 @@ private:
         if (clock_ == nullptr) return session_->commit_transaction(session_.get(), nullptr);
         const WriteClock::Write write(*clock_);
         const TimestampText settings("commit_timestamp=", write.number());
-        return session_->commit_transaction(session_.get(), settings.text());
+        const int status = session_->commit_transaction(session_.get(), settings.text());
+        if (status == 0) forget_behind(write.number());
+        return status;
+    }
+    /// After the write of a number: now and then, what is older than was asked for is let go.
+    void forget_behind(Moment number) {
+        constexpr Moment kBetween = 1 << 12;
+        if (writes_behind_ == 0 || number % kBetween != 0) return;
+        WT_CONNECTION* const connection = session_->connection;
+        must(connection->set_timestamp(connection, TimestampText("oldest_timestamp=", number - writes_behind_).text()));
     }
 
     bool find(std::string_view key, std::string& value) {
@@ -182,12 +196,14 @@ private:
 
     const OwnedSession session_;
     WriteClock* const clock_;
+    const std::uint64_t writes_behind_;
     WT_CURSOR* cursor_ = nullptr;  // goes with the session
 };
 
 class WiredtigerEngine final : public Engine {
 public:
-    explicit WiredtigerEngine(const EngineSetup& setup) : cache_bytes_(setup.cache_bytes) {
+    explicit WiredtigerEngine(const EngineSetup& setup)
+        : cache_bytes_(setup.cache_bytes), writes_behind_(setup.writes_behind) {
         std::filesystem::create_directories(setup.directory);
         const bool power = setup.promise == Promise::power;
         const std::string settings = "create,statistics=(fast),cache_size=" + std::to_string(setup.cache_bytes) +
@@ -211,21 +227,25 @@ public:
             " checkpoints each minute or GB of log so that the log stays short, no compression as the" +
             " values are random, log " +
             (power ? "synced by each commit (method=fsync)" : "handed to the page cache by each commit (method=none)") +
-            (setup.versions ? ", commits with timestamps, of which none is dropped; history that the cache"
-                              " can't hold goes to its overflow file"
-                            : "");
+            (setup.versions ? ", commits with timestamps; history that the cache can't hold goes to its"
+                              " overflow file"
+                            : "") +
+            (setup.writes_behind != 0 ? ", oldest_timestamp raised every 4096 writes" : "");
     }
 
     std::string_view name() const noexcept override { return "wiredtiger"; }
     std::string settings() const override { return settings_; }
-    Abilities abilities() const noexcept override { return {.as_of = clock_.has_value()}; }
+    Abilities abilities() const noexcept override {
+        return {.as_of = clock_.has_value(), .snapshots = true, .forgets = clock_.has_value()};
+    }
     std::unique_ptr<Session> session() override {
-        return std::make_unique<WiredtigerSession>(connection_.get(), clock_ ? &*clock_ : nullptr);
+        return std::make_unique<WiredtigerSession>(connection_.get(), clock_ ? &*clock_ : nullptr, writes_behind_);
     }
     void settle() override {
         const OwnedSession session = open_session(connection_.get());
         must(session->checkpoint(session.get(), nullptr));
-        must(session->compact(session.get(), kTable, "timeout=0"));
+        // It gives up where history leaves the cache too little room: then the file stays as large as it is.
+        if (const int status = session->compact(session.get(), kTable, "timeout=0"); status != EBUSY) must(status);
         // History is read best where it is, in the cache.
         if (!clock_) empty_cache();
     }
@@ -276,7 +296,7 @@ private:
         must(connection_->set_timestamp(connection_.get(), settings));
     }
 
-    const std::uint64_t cache_bytes_;
+    const std::uint64_t cache_bytes_, writes_behind_;
     struct Close {
         void operator()(WT_CONNECTION* connection) const noexcept { connection->close(connection, nullptr); }
     };

@@ -30,6 +30,10 @@ public:
         return scan_as_of(begin, count, kLatest, sink);
     }
 
+    bool get_in_snapshot(std::string_view key, std::string& value) override {
+        const Snapshot snapshot = store_.snapshot();
+        return must(store_.get_into(key, value, snapshot.version()));
+    }
     Moment now() override { return store_.latest_version(); }
     bool get_as_of(std::string_view key, Moment moment, std::string& value) override {
         return must(store_.get_into(key, value, moment));
@@ -66,9 +70,13 @@ public:
         const std::uint64_t rings = std::bit_floor(std::max(setup.cache_bytes / 2 / setup.threads, kRingBytesMin));
         options.shards = setup.threads;
         options.ring_bytes = rings;
+        if (setup.writes_behind != 0) options.retention.max_versions_behind = setup.writes_behind;
         store_.emplace(must(Store::open(setup.directory, options)));
         settings_ = "ZVerse " ZVERSE_VERSION ", " + std::to_string(setup.threads) + " x " +
                     std::to_string(rings >> 20) + " MiB of rings, class " + std::string(to_string(setup.promise));
+        if (setup.writes_behind != 0) {
+            settings_ += ", versions of the last " + std::to_string(setup.writes_behind) + " writes kept";
+        }
         const Stats stats = store_->stats();
         for (const Capability& row : stats.platform()) {
             if (row.name != "persistence of ring 0") continue;
@@ -79,7 +87,9 @@ public:
 
     std::string_view name() const noexcept override { return "zverse"; }
     std::string settings() const override { return settings_; }
-    Abilities abilities() const noexcept override { return {.as_of = true, .history = true, .changes = true}; }
+    Abilities abilities() const noexcept override {
+        return {.as_of = true, .history = true, .changes = true, .snapshots = true, .forgets = true};
+    }
     std::unique_ptr<Session> session() override { return std::make_unique<ZVerseSession>(*store_); }
     void settle() override {
         must(store_->flush());

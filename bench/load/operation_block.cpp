@@ -94,6 +94,11 @@ std::uint64_t OperationBlock::perform(std::size_t index) {
         case OperationKind::read_missing:
             if (session.get(key, answer_)) wrong(operation, key, "found a record that never was");
             return 1;
+        case OperationKind::read_in_snapshot: {
+            const bool found = session.get_in_snapshot(key, answer_);
+            check(operation, found, answer_, key);
+            return 1;
+        }
         case OperationKind::update:
         case OperationKind::insert: session.put(key, values_[first]); return 1;
         case OperationKind::read_modify_write:

@@ -27,7 +27,7 @@ struct Shared {
 };
 
 struct ThreadOutcome {
-    std::uint64_t operations = 0;
+    std::uint64_t operations = 0, warmup_operations = 0;
     std::uint64_t ticks = 0;
     std::uint64_t rated_operations = 0, rated_ticks = 0;  ///< of blocks that make the rate
     LatencyHistogram latency;
@@ -53,7 +53,7 @@ public:
     void warm_up(double seconds) {
         if (seconds <= 0) return;
         measure(seconds, 0);
-        result_ = {};
+        result_ = {.warmup_operations = result_.operations};
     }
     /// Until so many seconds were measured, or so many operations when that is not 0.
     void measure(double seconds, std::uint64_t operations) {
@@ -163,6 +163,7 @@ Outcome add_up(const std::vector<ThreadOutcome>& threads) {
     for (const ThreadOutcome& each : threads) {
         const double seconds = clock.nanoseconds(each.ticks) * 1e-9;
         all.operations += each.operations;
+        all.warmup_operations += each.warmup_operations;
         all.seconds = std::max(all.seconds, seconds);
         // A run of a block or two may have none that makes the rate.
         const bool rated = each.rated_ticks > 0;

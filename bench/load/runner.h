@@ -33,6 +33,7 @@ struct Plan {
 
 struct Outcome {
     std::uint64_t operations = 0;
+    std::uint64_t warmup_operations = 0;  ///< done before those
     double seconds = 0;  ///< the longest of the threads' times by the clock
     double per_second = 0;  ///< the threads' rates, added up
     LatencyHistogram latency;  ///< nanoseconds, of calls; a call of a group is one

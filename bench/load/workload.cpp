@@ -15,6 +15,7 @@ std::string_view to_string(OperationKind kind) noexcept {
         case OperationKind::scan: return "scan";
         case OperationKind::read_modify_write: return "read_modify_write";
         case OperationKind::erase: return "erase";
+        case OperationKind::read_in_snapshot: return "read_in_snapshot";
         case OperationKind::read_as_of: return "read_as_of";
         case OperationKind::scan_as_of: return "scan_as_of";
         case OperationKind::history: return "history";

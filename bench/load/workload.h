@@ -20,6 +20,7 @@ enum class OperationKind : std::uint8_t {
     scan,
     read_modify_write,
     erase,              ///< of the next record from the beginning
+    read_in_snapshot,   ///< taken for it and let go
     read_as_of,
     scan_as_of,
     history,

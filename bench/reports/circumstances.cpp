@@ -98,6 +98,12 @@ Circumstances circumstances(const BenchRequest& request) {
     add("load", first_line("/proc/loadavg", "unknown"));
     add("file_system", file_system);
     add("mount_options", mount_options);
+    const double record_bytes = Dataset(request.shape, KeyOrder::scattered).record_bytes();
+    const double megabytes = record_bytes * static_cast<double>(request.records) / 1e6;
+    const double physical =
+        static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1e6;
+    add("records", std::to_string(request.records) + ", " + std::to_string(static_cast<std::uint64_t>(megabytes)) +
+                       " MB" + (megabytes < physical ? ", in-memory: fewer than the machine has" : ""));
     add("granularity", request.force_granularity.empty() ? "the medium's" : request.force_granularity + ", forced");
     add("emulated", all.emulated ? "true" : "false");
     for (const Capability& row : platform::machine_capabilities()) add(("platform_" + row.name).c_str(), row.used);

@@ -10,6 +10,10 @@ namespace {
 nlohmann::ordered_json row(const Summary& summary) {
     nlohmann::ordered_json latency;
     for (const auto& each : summary.latency) latency[std::string(each.name)] = each.nanoseconds;
+    nlohmann::ordered_json counters = nlohmann::ordered_json::object(), steps = nlohmann::ordered_json::array();
+    for (const auto& each : summary.counters) counters[std::string(each.name)] = each.per_operation;
+    for (const auto& each : summary.steps)
+        steps.push_back({{"operations", each.operations}, {"bytes_written", each.bytes_written}});
     return {{"row", summary.row()},
             {"label", summary.label},
             {"suite", summary.suite},
@@ -20,8 +24,11 @@ nlohmann::ordered_json row(const Summary& summary) {
             {"threads", summary.of_machine ? nlohmann::ordered_json() : nlohmann::ordered_json(summary.threads)},
             {"per_second", summary.median},
             {"per_second_of_repeats", summary.per_second},
+            {"interval", {{"low", summary.low}, {"high", summary.high}, {"confidence", summary.confidence}}},
             {"latency_ns", latency},
-            {"bytes_written", summary.bytes_written}};
+            {"bytes_written", summary.bytes_written},
+            {"per_operation", counters},
+            {"steps", steps}};
 }
 
 }  // namespace

@@ -13,8 +13,13 @@ struct Summary : Measured {
 
     std::vector<double> per_second;  ///< of each repeat, in order
     double median = 0, least = 0, most = 0;
+    /// Order statistics between which the median of endlessly many repeats lies with `confidence`: at least 95 % where
+    /// there are six repeats or more, else that of least and most.
+    double low = 0, high = 0, confidence = 0;
     std::vector<PhaseResult::Quantile> latency;  ///< medians over the repeats
-    std::uint64_t bytes_written = 0;             ///< median; 0 where the engine does not tell
+    std::uint64_t bytes_written = 0;  ///< median; 0 where the engine does not tell
+    std::vector<PhaseResult::Counter> counters;  ///< medians
+    std::vector<PhaseResult::Step> steps;  ///< of the first repeat
 };
 
 /// In the order in which rows and engines first came.

@@ -43,13 +43,18 @@ std::string heading(const Summary& summary) {
 
 std::string line(const Summary& summary, const Summary* ours) {
     std::string text = format("  %-12s %11s  %10s .. %-10s", summary.engine.c_str(), rate(summary.median).c_str(),
-                              rate(summary.least).c_str(), rate(summary.most).c_str());
+                              rate(summary.low).c_str(), rate(summary.high).c_str());
     for (const auto& each : summary.latency) {
         if (each.name == "p90" || each.name == "p99.99") continue;  // in the JSON
         text += format("  %s %-8s", std::string(each.name).c_str(), latency(each.nanoseconds).c_str());
     }
     if (ours != nullptr && ours != &summary && summary.median > 0)
         text += format("  zverse is %.1f x", ours->median / summary.median);
+    text += "\n";
+    if (summary.counters.empty()) return text;
+    text += "               per operation:";
+    for (const auto& each : summary.counters)
+        text += format("  %s %.3g", std::string(each.name).c_str(), each.per_operation);
     return text + "\n";
 }
 
@@ -84,6 +89,13 @@ std::string text_report(const BenchReport& report) {
             first = false;
             text += line(summary, ours);
         }
+    }
+    if (!summaries.empty()) {
+        const double confidence = std::ranges::min(summaries, {}, &Summary::confidence).confidence;
+        text += format(
+            "\nRates are medians; a median of endlessly many repeats lies between the two behind it with a\n"
+            "probability of %.0f %%.\n",
+            100 * confidence);
     }
     if (!report.skipped.empty()) text += "\nNot measured:\n";
     for (const std::string& reason : report.skipped) text += "  " + reason + "\n";

@@ -1,6 +1,7 @@
 #include <bench/suites/life.h>
 
 #include <bench/suites/interruption.h>
+#include <bench/suites/kill_loop.h>
 #include <platform/tick_clock.h>
 
 #include <algorithm>
@@ -75,9 +76,11 @@ EngineSetup Life::make_directory(bool versions) {
     return setup;
 }
 
-void Life::begin(KeyOrder order, bool versions) {
+void Life::begin(KeyOrder order, bool versions, std::uint64_t writes_behind) {
     dataset_.emplace(request_.shape, order);
-    engine_ = who_.kind.open(make_directory(versions));
+    EngineSetup setup = make_directory(versions);
+    setup.writes_behind = writes_behind;
+    engine_ = who_.kind.open(setup);
     settings_ = engine_->settings();
     numbers_ = {};
     moments_.clear();
@@ -148,9 +151,25 @@ const ZipfLaw* Life::law(Popularity popularity) {
 
 void Life::measure(std::string_view name, const Workload& workload, const Plan& plan) {
     const auto written = engine_->bytes_written();
+    const auto counted = request_.perf != nullptr ? request_.perf->read() : std::vector<PerfCounters::Value>{};
     const Outcome outcome = run(*engine_, *dataset_, workload, numbers_, law(workload.popularity), plan, interrupted_);
     numbers_ = after_inserts(numbers_, outcome.inserted);
-    if (wants(name)) report(name, outcome, written);
+    if (!wants(name)) return;
+    report(name, outcome, written, counters_since(counted, outcome.operations + outcome.warmup_operations));
+}
+
+std::vector<PhaseResult::Counter> Life::counters_since(const std::vector<PerfCounters::Value>& before,
+                                                       std::uint64_t operations) const {
+    std::vector<PhaseResult::Counter> counters;
+    if (request_.perf == nullptr || operations == 0) return counters;
+    for (const PerfCounters::Value& now : request_.perf->read()) {
+        for (const PerfCounters::Value& then : before) {
+            if (then.name != now.name) continue;
+            counters.push_back(
+                {now.name, static_cast<double>(now.count - then.count) / static_cast<double>(operations)});
+        }
+    }
+    return counters;
 }
 
 void Life::phase(std::string_view name, const Workload& workload) {
@@ -165,6 +184,30 @@ void Life::fill(std::string_view name, const Workload& workload) {
     all.warmup_seconds = 0;
     all.operations = request_.records;
     measure(name, workload, all);
+}
+
+void Life::fill_by_steps(std::string_view name, std::uint64_t steps) {
+    ++phases_;
+    if (!wants(name)) return;
+    const Workload updates{.mix = {{OperationKind::update, 100}}};
+    const auto written = engine_->bytes_written();
+    Outcome all;
+    std::vector<PhaseResult::Step> noted;
+    for (std::uint64_t step = 0; step < steps && !interrupted(); ++step) {
+        Plan part = plan();
+        part.warmup_seconds = 0;
+        part.operations = std::max<std::uint64_t>(request_.records / steps, 1);
+        part.seed = test::mix(part.seed, step);
+        const Outcome outcome = run(*engine_, *dataset_, updates, numbers_, nullptr, part, interrupted_);
+        all.operations += outcome.operations;
+        all.seconds += outcome.seconds;
+        all.latency.add(outcome.latency);
+        noted.push_back({all.operations, engine_->bytes_written().value_or(0) - written.value_or(0)});
+    }
+    if (interrupted()) return;
+    all.per_second = static_cast<double>(all.operations) / all.seconds;
+    if (!written) noted.clear();
+    report(name, all, written, {}, std::move(noted));
 }
 
 void Life::phase_changes(std::string_view name) {
@@ -242,7 +285,29 @@ void Life::phase_recovery(std::string_view name) {
     report(name, outcome, std::nullopt);
 }
 
-void Life::report(std::string_view name, const Outcome& outcome, std::optional<std::uint64_t> written_before) {
+void Life::phase_crash(std::string_view name) {
+    ++phases_;
+    if (!wants(name)) return;
+    constexpr std::uint64_t kRecordsMax = 100'000;  // all of them are read after every kill
+    dataset_.emplace(request_.shape, KeyOrder::scattered);
+    const KillSetting setting{who_.kind,        make_directory(false),
+                              *dataset_,        std::min(request_.records, kRecordsMax),
+                              request_.seconds, test::mix(plan().seed, who_.repeat)};
+    const KillOutcome killed = kill_loop(setting, [this] { return interrupted(); });
+    if (interrupted()) return;
+    engine_ = who_.kind.open(setting.setup);
+    settings_ = engine_->settings() + "; " + std::to_string(killed.kills) + " kills in each repeat, nothing lost";
+    Outcome outcome;
+    outcome.operations = killed.acknowledged;
+    outcome.seconds = killed.seconds;
+    outcome.per_second = static_cast<double>(killed.acknowledged) / killed.seconds;
+    outcome.latency.add(killed.opening);
+    report(name, outcome, std::nullopt);
+    engine_.reset();
+}
+
+void Life::report(std::string_view name, const Outcome& outcome, std::optional<std::uint64_t> written_before,
+                  std::vector<PhaseResult::Counter> counters, std::vector<PhaseResult::Step> steps) {
     PhaseResult result{{request_.label, std::string(who_.suite), std::string(name), std::string(who_.kind.name), false,
                         who_.promise, who_.threads}};
     result.repeat = who_.repeat;
@@ -250,6 +315,8 @@ void Life::report(std::string_view name, const Outcome& outcome, std::optional<s
     result.seconds = outcome.seconds;
     result.per_second = outcome.per_second;
     result.latency = quantiles(outcome.latency);
+    result.counters = std::move(counters);
+    result.steps = std::move(steps);
     if (const auto written = engine_->bytes_written(); written && written_before) {
         result.bytes_written = *written - *written_before;
     }

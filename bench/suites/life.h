@@ -30,7 +30,8 @@ public:
     Life& operator=(const Life&) = delete;
 
     /// Makes the store anew and empty. A life begins without one.
-    void begin(KeyOrder order = KeyOrder::scattered, bool versions = false);
+    /// With `versions`, all old ones are kept, or those of the last `writes_behind` writes.
+    void begin(KeyOrder order = KeyOrder::scattered, bool versions = false, std::uint64_t writes_behind = 0);
     /// The same with as many records as take so many times the engine's memory.
     void begin_sized(double times_of_memory);
     [[nodiscard]] Abilities abilities() const noexcept { return engine_->abilities(); }
@@ -47,10 +48,15 @@ public:
     /// As many operations as there are records, without warm-up, wanted or not: what follows needs them. Shown only if
     /// it is wanted.
     void fill(std::string_view name, const Workload& workload);
+    /// The same by uniform updates, in so many steps, of which each is noted with what was written until its end.
+    void fill_by_steps(std::string_view name, std::uint64_t steps);
     /// Times what was changed between the moments of neighbouring rounds, per record.
     void phase_changes(std::string_view name);
     /// Times the opening of a store whose process was killed after putting all records, per record. Begins itself.
     void phase_recovery(std::string_view name);
+    /// Kills a process that writes, again and again, and looks for all that was acknowledged. Begins itself. Throws
+    /// when something is missing. The rate is of acknowledged writes, the latency that of opening.
+    void phase_crash(std::string_view name);
     [[nodiscard]] bool wants(std::string_view phase) const;
     [[nodiscard]] const BenchRequest& request() const noexcept { return request_; }
     [[nodiscard]] std::uint64_t records() const noexcept { return numbers_.count; }
@@ -63,7 +69,10 @@ private:
     [[nodiscard]] const ZipfLaw* law(Popularity popularity);
     [[nodiscard]] bool interrupted() const { return interrupted_ && interrupted_(); }
     void measure(std::string_view name, const Workload& workload, const Plan& plan);
-    void report(std::string_view name, const Outcome& outcome, std::optional<std::uint64_t> written_before);
+    void report(std::string_view name, const Outcome& outcome, std::optional<std::uint64_t> written_before,
+                std::vector<PhaseResult::Counter> counters = {}, std::vector<PhaseResult::Step> steps = {});
+    [[nodiscard]] std::vector<PhaseResult::Counter> counters_since(const std::vector<PerfCounters::Value>& before,
+                                                                   std::uint64_t operations) const;
 
     BenchRequest request_;
     const Who who_;

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <bench/load/dataset.h>
+#include <bench/load/perf_counters.h>
 #include <bench/load/runner.h>
 
 #include <filesystem>
@@ -32,6 +33,7 @@ struct BenchRequest {
     std::string force_granularity;
     std::vector<std::string> phases;  ///< the only ones wanted; empty: all
     std::string label;                ///< begins the names of rows, to tell runs of different shapes apart
+    const PerfCounters* perf = nullptr;  ///< with --perf
 };
 
 /// What was measured, but for the repeat.
@@ -58,6 +60,17 @@ struct PhaseResult : Measured {
     };
     std::vector<Quantile> latency;  ///< p50 .. p99.99 and max
     std::optional<std::uint64_t> bytes_written;  ///< to data files meanwhile, whatever caused it
+    /// With --perf: of all threads of the process, per operation, drawing operations and warming up included.
+    struct Counter {
+        std::string_view name;
+        double per_operation;
+    };
+    std::vector<Counter> counters;
+    /// Of a phase that goes on by steps: what had been done and written at the end of each.
+    struct Step {
+        std::uint64_t operations, bytes_written;
+    };
+    std::vector<Step> steps;
 };
 
 class HardwareRun;

@@ -11,6 +11,7 @@ void live_ycsb(Life& life);
 void live_versions(Life& life);
 void live_durability(Life& life);
 void live_scale(Life& life);
+void live_crash(Life& life);
 void live_recovery(Life& life);
 
 void measure_numa(HardwareRun& run);

@@ -155,6 +155,7 @@ private:
             const std::string& key = any_key();
             expect_same(shown_by([&](auto& sink) { return session.history(key, sink); }), model_.history(key));
         }
+        if (dice >= 38 && dice < 42 && abilities_.snapshots) compare_in_snapshot(session);
         if (dice == 37 && abilities_.changes && !model_.pasts.empty()) compare_changes(session);
     }
 
@@ -169,6 +170,12 @@ private:
         const std::string key = random_.one_in(5) ? random_.bytes(4) : any_key();
         std::string value = "left from before";
         const bool found = session.get(key, value);
+        expect_value(model_.state, key, found, value);
+    }
+    void compare_in_snapshot(bench::Session& session) {
+        const std::string key = random_.one_in(5) ? random_.bytes(4) : any_key();
+        std::string value = "left from before";
+        const bool found = session.get_in_snapshot(key, value);
         expect_value(model_.state, key, found, value);
     }
     void compare_multi_get(bench::Session& session) {

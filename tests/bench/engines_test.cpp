@@ -177,6 +177,40 @@ TEST_P(EnginesTest, OldStatesOutgrowTheCache) {
     }
 }
 
+TEST_P(EnginesTest, OldStatesAreLetGoAsFarAsAsked) {
+    constexpr std::uint64_t kKeys = 100, kRounds = 1'500, kValueBytes = 500;
+    const auto value_of = [](std::uint64_t round, std::uint64_t number) {
+        return Random(mix(round, number)).bytes(kValueBytes);
+    };
+    bench::EngineSetup its_setup = setup();
+    its_setup.writes_behind = 20 * kKeys;
+    its_setup.cache_bytes = std::uint64_t{64} << 20;
+    if (!its_setup.versions || its_setup.promise == Promise::power) return;
+    const auto engine = bench::engine_kind(GetParam().engine).open(its_setup);
+    if (!engine->abilities().forgets) return;
+    const auto session = engine->session();
+    Moment moment = 0;
+    for (std::uint64_t round = 0; round < kRounds; ++round) {
+        for (std::uint64_t i = 0; i < kKeys; ++i) session->put(std::to_string(i), value_of(round, i));
+        if (round == kRounds - 10) moment = session->now();
+    }
+    engine->settle();
+    for (std::uint64_t i = 0; i < kKeys; ++i) {
+        std::string value;
+        ASSERT_TRUE(session->get_as_of(std::to_string(i), moment, value)) << i;
+        ASSERT_EQ(value, value_of(kRounds - 10, i)) << i;
+    }
+    // WiredTiger's files do not shrink, and rings and logs have their size whatever is in them.
+    if (!engine->bytes_written() || GetParam().engine == "wiredtiger") return;
+    std::uint64_t table_bytes = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(its_setup.directory)) {
+        const std::string kind = entry.path().extension();
+        if (kind == ".sst" || kind == ".zseg") table_bytes += entry.file_size();
+    }
+    EXPECT_GT(table_bytes, kKeys * kValueBytes);
+    EXPECT_LT(table_bytes, kKeys * kRounds * kValueBytes * 3 / 4) << "nothing was let go";
+}
+
 TEST_P(EnginesTest, MomentsStandWhileOthersWrite) {
     const SeedScope seed;
     const auto engine = open();

@@ -44,8 +44,8 @@ protected:
 
 TEST_F(BenchProgram, EverySuiteOfEnginesRunsAndLeavesNothing) {
     const std::string report = (directory_ / "report.json").string();
-    const ProgramRun run =
-        bench({"--suite", "micro,ycsb,versions,durability,recovery", "--threads", "2", "--json", report});
+    const ProgramRun run = bench(
+        {"--suite", "micro,ycsb,versions,durability,recovery,crash", "--threads", "2", "--perf", "--json", report});
     EXPECT_EQ(run.status, 0) << run.errors;
     EXPECT_NE(run.output.find("ycsb e, 2 threads, writes survive the loss of process"), std::string::npos)
         << run.output;
@@ -59,9 +59,17 @@ TEST_F(BenchProgram, EverySuiteOfEnginesRunsAndLeavesNothing) {
         EXPECT_GT(result["per_second"].get<double>(), 0) << result["row"];
         EXPECT_EQ(result["per_second_of_repeats"].size(), 1U);
         EXPECT_GE(result["latency_ns"]["p99"].get<double>(), result["latency_ns"]["p50"].get<double>());
+        const auto& interval = result["interval"];
+        EXPECT_LE(interval["low"].get<double>(), result["per_second"].get<double>());
+        EXPECT_GE(interval["high"].get<double>(), result["per_second"].get<double>());
+        EXPECT_EQ(result["steps"].size(), result["phase"].get<std::string>().starts_with("update_") ? 20U : 0U);
+        const bool counted = result["per_operation"].contains("cpu_nanoseconds");
+        const bool by_run = result["suite"] != "recovery" && result["suite"] != "crash" && result["steps"].empty() &&
+                            !result["phase"].get<std::string>().starts_with("changes");
+        EXPECT_EQ(counted, by_run) << result["row"];
         ++rows;
     }
-    EXPECT_EQ(rows, (13U + 7U + 8U + 3U + 1U) * 2U);
+    EXPECT_EQ(rows, (13U + 7U + 11U + 3U + 1U + 1U) * 2U);
     expect_no_stores();
 }
 
@@ -126,6 +134,7 @@ TEST_F(BenchProgram, WhatIsWrongIsNamed) {
         {{"--engine", "oracle"}, "\"oracle\""}, {{"--value-size", "10"}, "24 bytes"},
         {{"--value-size", "9x"}, "\"9x\""},     {{"--value-size", "50-40"}, "24 bytes"},
         {{"--threads", "0"}, "--threads"},      {{"--baseline", "/none"}, "/none"},
+        {{"--min-dataset", "1GiB"}, "232000"},
     };
     for (const Case& each : cases) {
         const ProgramRun run = bench(each.arguments);
@@ -136,6 +145,12 @@ TEST_F(BenchProgram, WhatIsWrongIsNamed) {
     EXPECT_EQ(no_directory.status, 16);
     EXPECT_NE(no_directory.errors.find("no directory"), std::string::npos) << no_directory.errors;
     expect_no_stores();
+}
+
+TEST_F(BenchProgram, FewRecordsAreMeasuredWhereThatIsMeant) {
+    const ProgramRun run = bench({"--suite", "ycsb", "--workload", "c", "--min-dataset", "1GiB", "--in-memory"});
+    EXPECT_EQ(run.status, 0) << run.errors;
+    EXPECT_NE(run.output.find("in-memory"), std::string::npos) << run.output;
 }
 
 TEST_F(BenchProgram, WhatIsSaidLastCounts) {
