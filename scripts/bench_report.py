@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Makes a page with plots, and a Markdown table, of reports that zverse-bench wrote.
 
-    scripts/bench_report.py --html PAGE.html --markdown TABLE.md REPORT.json...
+    scripts/bench_report.py --html PAGE.html --markdown TABLE.md [--layouts LAYOUTS.txt] REPORT.json...
 
 The page needs nothing but itself: plots are inline SVG, and its figures stand beside them. Of reports that measured the
 same row, the last one counts. Goals (GOALS below) are judged by the same rows; one that was not measured is red.
+LAYOUTS.txt is what layout_bench prints: blocks that queries touch, by layout.
 """
 
 import argparse
@@ -52,7 +53,10 @@ def load(paths):
         if report.get("schema") != SCHEMA:
             sys.exit(f"bench_report: {path} is no report of zverse-bench (schema {SCHEMA})")
         reports.append(report)
+        request = report["request"]
         for result in report["results"]:
+            value_bytes = (request["value_bytes_min"] + request["value_bytes_max"]) / 2
+            result["record_bytes"] = request["key_bytes"] + value_bytes
             results[result["row"], result["engine"]] = result
     return results, reports
 
@@ -69,6 +73,10 @@ def time_text(nanoseconds):
         if nanoseconds >= scale:
             return f"{nanoseconds / scale:.3g} {unit}"
     return f"{nanoseconds:.0f} ns"
+
+
+def count_text(count):
+    return f"{count:g}"
 
 
 def judge(results):
@@ -146,8 +154,8 @@ def bars(title, group, value, text):
     return "".join(parts) + "</svg></figure>"
 
 
-def lines_plot(title, series, x_label):
-    """Logarithmic times over named steps; series: {engine: [(step, nanoseconds)]}."""
+def lines_plot(title, series, x_label, text=time_text):
+    """Values on a logarithmic axis over named steps; series: {name: [(step, value)]}."""
     width, height, left, bottom = 700, 260, 70, 36
     steps = list(dict.fromkeys(step for points in series.values() for step, _ in points))
     values = [value for points in series.values() for _, value in points if value > 0]
@@ -165,17 +173,91 @@ def lines_plot(title, series, x_label):
     for power in range(low, high + 1):
         _, y = place(steps[0], 10**power)
         parts.append(f'<line x1="{left}" x2="{width - 20}" y1="{y:.1f}" y2="{y:.1f}" class="grid"/>'
-                     f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{time_text(10**power)}</text>')
+                     f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{text(10.0**power)}</text>')
     for step in steps:
         x, _ = place(step, 10**low)
         parts.append(f'<text x="{x:.1f}" y="{height - 14}" text-anchor="middle">{html.escape(step)}</text>')
-    for number, (engine, points) in enumerate(series.items()):
+    taken = []  # heights of names, so that none lies on another
+    for number, (name, points) in enumerate(series.items()):
         path = " ".join("{:.1f},{:.1f}".format(*place(step, value)) for step, value in points)
         x, y = place(*points[-1])
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour(engine, number)}" stroke-width="2"/>'
-                     f'<text x="{x + 6:.1f}" y="{y + 4:.1f}" fill="{colour(engine, number)}">{html.escape(engine)}</text>')
+        while any(abs(y - other) < 12 for other in taken):
+            y += 12
+        taken.append(y)
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour(name, number)}" stroke-width="2"/>'
+                     f'<text x="{x + 6:.1f}" y="{y + 4:.1f}" fill="{colour(name, number)}">{html.escape(name)}</text>')
     parts.append(f'<text x="{width / 2}" y="{height}" text-anchor="middle">{html.escape(x_label)}</text>')
     return "".join(parts) + "</svg></figure>"
+
+
+def by_engine(results, key, step):
+    """{what: {engine: [(step, result)]}} of the results for which key() is not None."""
+    groups = {}
+    for result in results.values():
+        if (what := key(result)) is not None:
+            groups.setdefault(what, {}).setdefault(result["engine"], []).append((step(result), result))
+    return groups
+
+
+def scaling_plots(results):
+    """Rates by threads, of what was measured with several numbers of them, and by size of data."""
+    def of_threads(result):
+        if not result["threads"]:
+            return None
+        return " ".join(filter(None, (result["label"], result["suite"], result["phase"], result["durability"])))
+
+    def of_size(result):
+        return "of " + result["phase"].split("_")[0] if result["suite"] == "scale" else None
+
+    parts = []
+    for what, engines in by_engine(results, of_threads, lambda result: result["threads"]).items():
+        series = {}
+        for engine, points in engines.items():
+            rates = sorted((threads, result["per_second"]) for threads, result in points)
+            series[engine] = [(str(threads), rate) for threads, rate in rates]
+        parts.append(lines_plot(f"{what}, operations per second", series, "threads", rate_text))
+    sizes = {"quarter": "1/4", "once": "1", "four_times": "4"}
+    for what, engines in by_engine(results, of_size, lambda result: result["phase"].split("_", 1)[1]).items():
+        series = {engine: [(sizes[size], result["per_second"]) for size, result in points if result["threads"] == 1]
+                  for engine, points in engines.items()}
+        series = {engine: points for engine, points in series.items() if points}
+        parts.append(lines_plot(f"{what}, operations per second", series, "data, times of the engine's memory",
+                                rate_text))
+    return parts if any(parts) else []
+
+
+def amplification_plots(results):
+    """Bytes written to data files for each byte put, as time goes on."""
+    parts = []
+    groups = by_engine(results, lambda result: result["row"] if result["steps"] else None, lambda result: None)
+    for row, engines in groups.items():
+        series = {}
+        for engine, points in engines.items():
+            for _, result in points:
+                bytes_put = [step["operations"] * result["record_bytes"] for step in result["steps"]]
+                series[engine] = [(count_text(number + 1), step["bytes_written"] / bytes_put[number])
+                                  for number, step in enumerate(result["steps"])]
+        parts.append(lines_plot(f"{row}: bytes written to data files for each byte put", series,
+                                "parts of the run", count_text))
+    return parts
+
+
+def read_layouts(path):
+    """{world: {layout: [(query, blocks)]}} of what layout_bench printed; blocks found by zones and jumps together."""
+    worlds, world, layouts = {}, None, []
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            cells = [cell.strip() for cell in line.split(" | ")]
+            if line.rstrip().endswith("; zones, jumps, both"):
+                world = worlds.setdefault(line.strip().removesuffix("; zones, jumps, both"), {})
+            elif world is not None and len(cells) > 1 and cells[0] == "optimum":
+                layouts = cells[1:]
+            elif world is not None and len(cells) == len(layouts) + 1:
+                query, optimum = cells[0].rsplit(None, 1)
+                world.setdefault("optimum", []).append((query, float(optimum)))
+                for layout, cell in zip(layouts, cells[1:]):
+                    world.setdefault(layout, []).append((query, float(cell.split()[-1])))
+    return worlds
 
 
 def circumstances(report):
@@ -195,7 +277,12 @@ tr:nth-child(even) { background: #f3f4f6 } .green { color: #15803d } .red { colo
 """
 
 
-def page(results, reports):
+def section(title, figures):
+    figures = [figure for figure in figures if figure]
+    return [f"<h2>{title}</h2>", *figures] if figures else []
+
+
+def page(results, reports, layouts):
     parts = [f"<!doctype html><html lang=en><meta charset=utf-8><title>ZVerse benchmarks</title><style>{STYLE}</style>",
              "<h1>ZVerse benchmarks</h1>"]
     if any(report["emulated"] for report in reports):
@@ -214,8 +301,14 @@ def page(results, reports):
         parts.append(f"<h2>{html.escape(title)}</h2>")
         parts.append(bars("Operations per second", group, lambda each: each["per_second"],
                           lambda each: rate_text(each["per_second"])))
+        parts.append(bars("99th percentile of the latency", group, lambda each: each["latency_ns"].get("p99", 0),
+                          lambda each: time_text(each["latency_ns"].get("p99", 0))))
         parts.append(lines_plot("Latency by percentile",
                                 {each["engine"]: list(each["latency_ns"].items()) for each in group}, "percentile"))
+    parts += section("Scaling", scaling_plots(results))
+    parts += section("Write amplification over time", amplification_plots(results))
+    parts += section("Blocks touched per query, by layout",
+                     [lines_plot(world, queries, "queries", count_text) for world, queries in layouts.items()])
     parts += [circumstances(report) for report in reports]
     return "\n".join(parts) + "\n"
 
@@ -225,11 +318,12 @@ def main(arguments):
     parser.add_argument("reports", nargs="+")
     parser.add_argument("--html")
     parser.add_argument("--markdown")
+    parser.add_argument("--layouts")
     options = parser.parse_args(arguments)
     results, reports = load(options.reports)
     if options.html:
         with open(options.html, "w", encoding="utf-8") as file:
-            file.write(page(results, reports))
+            file.write(page(results, reports, read_layouts(options.layouts) if options.layouts else {}))
     table = markdown(results)
     if options.markdown:
         with open(options.markdown, "w", encoding="utf-8") as file:

@@ -29,7 +29,10 @@ measure large-4k "${in_memory[@]}" --engine all --suite micro --workload fillran
     --label 4k
 measure large-64k "${in_memory[@]}" --engine all --suite micro --workload fillrandom --value-size 65536 --num 20000 \
     --label 64k
+measure scale "${in_memory[@]}" --engine zverse,rocksdb,lmdb,wiredtiger --suite scale --cache-size 128MiB
 measure machine "${in_memory[@]}" --suite pmem,simd,numa --duration 0.2
-python3 scripts/bench_report.py "$out"/{memory,versions,hundred,disk,large-4k,large-64k,machine}.json \
-    --html "$out/index.html" --markdown "$out/table.md"
+echo "== layouts" >&2
+build/bench/layout_bench >"$out/layouts.txt"
+python3 scripts/bench_report.py "$out"/{memory,versions,hundred,disk,large-4k,large-64k,scale,machine}.json \
+    --layouts "$out/layouts.txt" --html "$out/index.html" --markdown "$out/table.md"
 echo "$out/index.html and $out/table.md"
