@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <string>
@@ -102,6 +103,8 @@ public:
     [[nodiscard]] bool has_key(const StoredRecord& record, std::string_view key) const noexcept;
     /// Puts a record's whole key into `key`; false when its restart record is none.
     [[nodiscard]] bool read_key(const StoredRecord& record, std::string& key) const;
+    /// The key of the restart record that a record shares bytes with; false when that is none.
+    [[nodiscard]] bool restart_key(const StoredRecord& record, std::string_view& key) const noexcept;
     /// Finds in a block in (key, version descending) order: the offset of the last restart record whose key is below
     /// `key`, or begin(). False when the block is damaged.
     [[nodiscard]] bool seek(std::string_view key, std::uint32_t& offset) const noexcept;
@@ -114,12 +117,41 @@ private:
     /// Behind the flags, at `at`.
     [[nodiscard]] bool read_usual(std::uint32_t offset, const std::byte* at, StoredRecord& record) const noexcept;
     [[nodiscard]] bool end_record(const std::byte* at, StoredRecord& record) const noexcept;
-    [[nodiscard]] bool restart_key(const StoredRecord& record, std::string_view& key) const noexcept;
 
     const std::byte* block_ = nullptr;
     const std::byte* bound_ = nullptr;
     Version after_ = 0;
     BlockHold hold_;
+};
+
+/// Whole keys of records that are read one behind the other: it decodes a restart record once for all that share its
+/// key. Of one block at a time.
+class KeyReader {
+public:
+    /// Before the first record of each block.
+    void enter_block() noexcept { restart_ = 0; }
+    /// A view of the block, or of memory that lives until the next call. False when the restart record is none.
+    [[nodiscard]] bool read(const BlockReader& block, const StoredRecord& record, std::string_view& key) {
+        if (record.shared == 0) {
+            key = record.suffix;
+            return true;
+        }
+        if (record.restart != restart_ || record.shared > restart_key_.size()) {
+            if (!block.restart_key(record, restart_key_)) return false;
+            restart_ = record.restart;
+        }
+        const std::size_t bytes = record.shared + record.suffix.size();
+        if (bytes > whole_.size()) whole_.resize(bytes);
+        std::memcpy(whole_.data(), restart_key_.data(), record.shared);
+        std::memcpy(whole_.data() + record.shared, record.suffix.data(), record.suffix.size());
+        key = {whole_.data(), bytes};
+        return true;
+    }
+
+private:
+    std::uint32_t restart_ = 0;  ///< offset of the restart record; 0, where no record lies: none yet
+    std::string_view restart_key_;
+    std::string whole_;
 };
 
 }  // namespace zverse::cold

@@ -26,19 +26,16 @@ protected:
         auto block = part().block(block_);
         if (!block) return std::unexpected(std::move(block.error()));
         reader_ = *block;
+        keys_.enter_block();
         at_ = reader_.begin();
         records_end_ = reader_.end();
         return {};
     }
     /// The record at an offset of the block and its key; false when there is none.
     [[nodiscard]] bool read(std::uint32_t offset) {
-        if (!reader_.read(offset, record_)) return false;
-        if (record_.shared == 0) {
-            set_key(record_.suffix);
-            return true;
-        }
-        if (!reader_.read_key(record_, key_bytes_)) return false;
-        set_key(key_bytes_);
+        std::string_view key;
+        if (!reader_.read(offset, record_) || !keys_.read(reader_, record_, key)) return false;
+        set_key(key);
         return true;
     }
 
@@ -49,7 +46,7 @@ protected:
     std::size_t part_ = 0, block_ = 0;
     BlockReader reader_;
     std::uint32_t at_ = 0, records_end_ = 0;  ///< in the block
-    std::string key_bytes_;
+    KeyReader keys_;
 };
 
 /// Streams.

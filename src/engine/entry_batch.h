@@ -20,8 +20,7 @@ class EntryBatch {
 public:
     /// Lets go of everything but some memory.
     void clear() noexcept {
-        entries_.clear();
-        next_ = 0;
+        count_ = next_ = 0;
         copied_ = 0;
         if (chunks_.empty()) return;
         std::swap(chunks_.front(), chunks_.back());
@@ -30,7 +29,7 @@ public:
     }
     /// Room for `entries` entries of about `bytes_each` copied bytes, as far as one batch goes.
     void reserve(std::size_t entries, std::size_t bytes_each) {
-        entries_.reserve(entries);
+        if (entries > entries_.size()) entries_.resize(entries);
         if (const std::size_t bytes = std::min(entries * bytes_each, kChunkBytesMax); bytes > left_) add_chunk(bytes);
     }
     /// Copies key and value.
@@ -38,25 +37,25 @@ public:
         char* const copy = take_bytes(key.size() + value.size());
         hot::copy_bytes(copy, key.data(), key.size());
         if (!value.empty()) std::memcpy(copy + key.size(), value.data(), value.size());
-        entries_.push_back({{copy, key.size()}, {copy + key.size(), value.size()}, version, tombstone});
+        add_entry({{copy, key.size()}, {copy + key.size(), value.size()}, version, tombstone});
     }
     /// Copies the key; the value stays where it lies.
     void add_settled(std::string_view key, std::string_view value, Version version) {
         char* const copy = take_bytes(key.size());
         hot::copy_bytes(copy, key.data(), key.size());
-        entries_.push_back({{copy, key.size()}, value, version, false});
+        add_entry({{copy, key.size()}, value, version, false});
     }
 
     [[nodiscard]] bool take(Entry& entry) noexcept {
-        if (next_ == entries_.size()) return false;
+        if (next_ == count_) return false;
         entry = entries_[next_++];
         return true;
     }
-    [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
-    [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
+    [[nodiscard]] bool empty() const noexcept { return count_ == 0; }
+    [[nodiscard]] std::size_t size() const noexcept { return count_; }
     /// Of what was copied.
     [[nodiscard]] std::size_t bytes() const noexcept { return copied_; }
-    [[nodiscard]] const Entry& last() const noexcept { return entries_.back(); }
+    [[nodiscard]] const Entry& last() const noexcept { return entries_[count_ - 1]; }
 
 private:
     static constexpr std::size_t kChunkBytesMin = 512, kChunkBytesMax = 64 << 10;
@@ -66,6 +65,11 @@ private:
         std::size_t bytes = 0;
     };
 
+    void add_entry(const Entry& entry) {
+        if (count_ == entries_.size()) [[unlikely]]
+            entries_.resize(std::max<std::size_t>(2 * count_, 4));
+        entries_[count_++] = entry;
+    }
     [[nodiscard]] char* take_bytes(std::size_t bytes) {
         if (bytes > left_ || chunks_.empty()) [[unlikely]] {
             const std::size_t twice = chunks_.empty() ? 0 : 2 * chunks_.back().bytes;
@@ -81,8 +85,8 @@ private:
         left_ = bytes;
     }
 
-    std::vector<Entry> entries_;
-    std::size_t next_ = 0;
+    std::vector<Entry> entries_;  ///< the first count_ of them; more would be built one by one, out of line
+    std::size_t count_ = 0, next_ = 0;
     std::vector<Chunk> chunks_;
     std::size_t left_ = 0;  ///< at the end of the last chunk
     std::size_t copied_ = 0;

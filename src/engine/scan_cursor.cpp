@@ -265,21 +265,26 @@ Result<void> ScanCursor::fill(std::size_t entries) {
     const hot::RingSet& rings = engine_->tier().rings();
     const std::vector<warm::RunEntry>& picked = scratch_->picked;
     std::string_view last;  // when it is no key of the batch
+    std::optional<warm::Probe> settled;  // the next key that has settled: most are told apart without their frames
     std::size_t taken = 0, moved = 0;
     for (; moved < entries && batch_.bytes() < batch_bytes_; ++moved) {
         const bool picked_left = taken < picked.size();
         // Behind the picked keys more may come from the rings, before what has settled.
         if (!picked_left && (!exhausted_ || !settled_left())) break;
         int first = -1;
-        if (settled_left())
-            first = picked_left ? first_of(warm::record_of(rings, picked[taken]).key, settled_->key()) : 1;
+        if (settled_left()) {
+            if (!settled) settled.emplace(settled_->key());
+            first = picked_left ? first_of(warm::compare_to_probe(rings, picked[taken], *settled)) : 1;
+        }
         if (first > 0) {
             last = {};
+            settled.reset();
             if (auto added = add_settled(entries); !added) return added;
             continue;
         }
         add_picked(picked[taken++], last);
         if (first == 0) {
+            settled.reset();
             if (auto passed = settled_->next(); !passed) return passed;
         }
     }

@@ -57,8 +57,8 @@ private:
     [[nodiscard]] Result<void> add_settled(std::size_t entries);
     [[nodiscard]] bool settled_left() const noexcept { return settled_ && settled_->valid(); }
     /// Of the picked entries and what has settled, whose key comes first: below 0, the picked one; 0: both.
-    [[nodiscard]] int first_of(std::string_view hot, std::string_view settled) const noexcept {
-        const int order = hot.compare(settled);
+    [[nodiscard]] int first_of(std::strong_ordering picked_to_settled) const noexcept {
+        const int order = picked_to_settled < 0 ? -1 : picked_to_settled > 0 ? 1 : 0;
         return options_.reverse ? -order : order;
     }
     void add_picked(const warm::RunEntry& entry, std::string_view& last);
