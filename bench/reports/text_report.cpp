@@ -90,7 +90,7 @@ std::string text_report(const BenchReport& report) {
             text += line(summary, ours);
         }
     }
-    if (!summaries.empty()) {
+    if (!summaries.empty() && summaries.front().per_second.size() > 1) {
         const double confidence = std::ranges::min(summaries, {}, &Summary::confidence).confidence;
         text += format(
             "\nRates are medians; a median of endlessly many repeats lies between the two behind it with a\n"

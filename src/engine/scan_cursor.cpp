@@ -271,10 +271,10 @@ Result<void> ScanCursor::fill(std::size_t entries) {
         const bool picked_left = taken < picked.size();
         // Behind the picked keys more may come from the rings, before what has settled.
         if (!picked_left && (!exhausted_ || !settled_left())) break;
-        int first = -1;
-        if (settled_left()) {
+        int first = picked_left ? -1 : 1;
+        if (picked_left && settled_left()) {
             if (!settled) settled.emplace(settled_->key());
-            first = picked_left ? first_of(warm::compare_to_probe(rings, picked[taken], *settled)) : 1;
+            first = first_of(warm::compare_to_probe(rings, picked[taken], *settled));
         }
         if (first > 0) {
             last = {};

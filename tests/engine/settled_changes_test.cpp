@@ -150,8 +150,9 @@ TEST_F(SettledChangesTest, AFirstPageAndWhatFitsMakeNoFile) {
     expect_changes({}, {}, {.limit = 60});
     expect_changes({}, {}, {.reverse = true, .limit = 60});
     expect_changes({written_[5900].version, kLatest});
+    // A window has whole versions alone, of up to 20 records: so it may be that much smaller than its places.
     Cursor page = must(store_->changes({}));
-    EXPECT_EQ(take(page, 64), expected({}, {}, {.limit = 64}));
+    EXPECT_EQ(take(page, 40), expected({}, {}, {.limit = 40}));
     EXPECT_EQ(stat("zverse_spill_files_total"), 0);
     // Sorted, but in memory.
     expect_changes({written_[5400].version, kLatest});
