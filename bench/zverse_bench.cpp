@@ -8,7 +8,7 @@
 #include <bench/suites/hardware.h>
 #include <bench/suites/interruption.h>
 #include <bench/suites/life.h>
-#include <tools/zverse/progress.h>
+#include <tools/common/progress.h>
 #include <zverse_config.h>
 
 #include <CLI/CLI.hpp>

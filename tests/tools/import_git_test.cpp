@@ -7,9 +7,9 @@
 #include <support/results.h>
 #include <support/seed.h>
 #include <support/temp_store.h>
-#include <tools/zverse/commit_records.h>
-#include <tools/zverse/import_git.h>
-#include <tools/zverse/verify_git.h>
+#include <tools/git/commit_records.h>
+#include <tools/git/import_git.h>
+#include <tools/git/verify_git.h>
 #include <unistd.h>
 
 #include <algorithm>

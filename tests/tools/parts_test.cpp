@@ -4,10 +4,10 @@
 #include <support/results.h>
 #include <support/seed.h>
 #include <support/temp_store.h>
-#include <tools/zverse/git_blobs.h>
-#include <tools/zverse/report.h>
-#include <tools/zverse/sizing.h>
-#include <tools/zverse/text.h>
+#include <tools/common/text.h>
+#include <tools/git/git_blobs.h>
+#include <tools/git/report.h>
+#include <tools/git/sizing.h>
 #include <zverse/types.h>
 
 #include <algorithm>

@@ -6,10 +6,10 @@
 #include <support/results.h>
 #include <support/seed.h>
 #include <support/temp_store.h>
-#include <tools/zverse/commit_reader.h>
-#include <tools/zverse/commit_records.h>
-#include <tools/zverse/import_git.h>
-#include <tools/zverse/verify_git.h>
+#include <tools/git/commit_reader.h>
+#include <tools/git/commit_records.h>
+#include <tools/git/import_git.h>
+#include <tools/git/verify_git.h>
 
 #include <nlohmann/json.hpp>
 

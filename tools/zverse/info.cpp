@@ -1,6 +1,9 @@
+#include <tools/common/medium.h>
+#include <tools/common/platform_table.h>
+#include <tools/common/result.h>
+#include <tools/common/text.h>
 #include <tools/zverse/info.h>
-#include <tools/zverse/result.h>
-#include <tools/zverse/text.h>
+#include <zverse/store.h>
 
 #include <algorithm>
 #include <cmath>

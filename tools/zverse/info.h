@@ -1,7 +1,8 @@
 // Info: what a store is and what it makes of this machine, without changing a byte of it.
 #pragma once
 
-#include <tools/zverse/report.h>
+#include <tools/common/report_style.h>
+#include <zverse/error.h>
 
 #include <filesystem>
 #include <string>

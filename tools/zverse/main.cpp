@@ -1,15 +1,15 @@
 // zverse: one program, one subcommand per job. Text for people on standard output, diagnostics on standard error.
 //
 // Exit status: see exit_status.h.
-#include <tools/zverse/exit_status.h>
-#include <tools/zverse/import_git.h>
+#include <tools/common/exit_status.h>
+#include <tools/common/interrupt.h>
+#include <tools/common/result.h>
+#include <tools/common/text.h>
+#include <tools/git/import_git.h>
+#include <tools/git/prove_git.h>
+#include <tools/git/report.h>
+#include <tools/git/verify_git.h>
 #include <tools/zverse/info.h>
-#include <tools/zverse/interrupt.h>
-#include <tools/zverse/prove_git.h>
-#include <tools/zverse/report.h>
-#include <tools/zverse/result.h>
-#include <tools/zverse/text.h>
-#include <tools/zverse/verify_git.h>
 #include <zverse_config.h>
 
 #include <CLI/CLI.hpp>
