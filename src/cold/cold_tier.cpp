@@ -20,12 +20,7 @@ Result<void> ColdTier::check_part(std::uint64_t component, const Segment& part) 
     const Segment* before = found == components_.parts.end() || found->second.segments.empty()
                                 ? nullptr
                                 : found->second.segments.back().get();
-    const SegmentHeader& header = part.header();
-    const bool alike =
-        before == nullptr || (before->header().kind == header.kind && before->header().level == header.level &&
-                              before->header().slab_after == header.slab_after &&
-                              before->header().slab_upto == header.slab_upto && before->last_key() < part.first_key());
-    if (header.component == component && alike) return {};
+    if (is_next_part(component, before, part)) return {};
     return std::unexpected(part.damaged(0, "it does not follow the other parts of its component"));
 }
 

@@ -43,6 +43,15 @@ const Segment* Component::part_of(std::string_view key) const noexcept {
     return parts_[part].get();
 }
 
+bool is_next_part(std::uint64_t component, const Segment* before, const Segment& part) noexcept {
+    const SegmentHeader& header = part.header();
+    if (header.component != component) return false;
+    if (before == nullptr) return true;
+    const SegmentHeader& last = before->header();
+    return last.kind == header.kind && last.level == header.level && last.slab_after == header.slab_after &&
+           last.slab_upto == header.slab_upto && before->last_key() < part.first_key();
+}
+
 Tree::Tree(Components components, std::uint64_t hash_seed) : hash_seed_(hash_seed) {
     std::map<std::uint32_t, Components> history;
     for (auto& component : components) {

@@ -62,6 +62,9 @@ private:
     std::uint64_t bytes_ = 0, records_ = 0;
 };
 
+/// Whether `part` is one of a component and may follow `before`, null for the first part.
+[[nodiscard]] bool is_next_part(std::uint64_t component, const Segment* before, const Segment& part) noexcept;
+
 /// All components, immutable; part of a view.
 class Tree {
 public:

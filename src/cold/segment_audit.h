@@ -10,11 +10,16 @@
 
 namespace zverse::cold {
 
+enum class AuditDepth : std::uint8_t {
+    blocks,  ///< everything but the bytes of values outside of blocks
+    values,  ///< those too
+};
+
 /// Reads the file through FileIo; of the open segment it believes the header alone, which was checked when it was
 /// opened. Memory: the index, the keys, the zones and the dictionary, one block and what it decompresses to, a MiB of
 /// an outside value.
 void audit_segment(platform::FileIo& io, const Segment& segment, const std::uint64_t (&store)[2],
-                   platform::Audit& audit);
+                   platform::Audit& audit, AuditDepth depth = AuditDepth::values);
 
 class SegmentAudit;
 

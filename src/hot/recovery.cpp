@@ -1,4 +1,5 @@
 // Order: see recovery.h.
+#include <hot/frame_walk.h>
 #include <hot/recovery.h>
 
 #include <algorithm>
@@ -83,42 +84,48 @@ void take_operations(const Ring& ring, std::uint64_t position, const FrameHeader
     });
 }
 
+/// What recovery makes of the frames of one chunk.
+class ChunkJudge {
+public:
+    ChunkJudge(Chunk& chunk, Version mark, const RecoveryOptions& options)
+        : chunk_(chunk), mark_(mark), options_(options) {}
+
+    void need(std::uint64_t /*position*/, std::uint64_t /*bytes*/) noexcept {}
+    void whole(std::uint64_t position, const FrameHeader& frame, const FrameCheck& check) {
+        const std::uint64_t end = position + check.bytes;
+        extend(chunk_.whole, position, end);
+        const Version version = check.stamp.number();
+        const bool survives = version > options_.cut && (!options_.stop_at_mark || version <= mark_);
+        if (frame.kind() != FrameKind::filler && !survives) {
+            chunk_.found.strays.push_back(position);
+            return;
+        }
+        extend(chunk_.found.accepted, position, end);
+        ++chunk_.found.frames;
+        chunk_.found.newest = std::max(chunk_.found.newest, version);
+        if (check.stamp.is_committed()) {
+            take_operations(*chunk_.ring, position, frame, version, options_.secret, chunk_.found);
+        }
+    }
+    void broken(std::uint64_t position, const char* problem) {
+        chunk_.found.strays.push_back(position);
+        if (!chunk_.first_bad) chunk_.first_bad = {position, problem};
+    }
+
+private:
+    Chunk& chunk_;
+    const Version mark_;
+    const RecoveryOptions& options_;
+};
+
 void judge_chunk(Chunk& chunk, std::uint64_t limit, Version mark, const RecoveryOptions& options) {
     const Ring& ring = *chunk.ring;
-    std::uint64_t position = chunk.begin;
     constexpr std::uint64_t kFrameBytesGuess = 192;
-    if (ring.frame_at(position)->validity != 0) {
+    if (ring.frame_at(chunk.begin)->validity != 0) {
         chunk.found.operations.reserve((chunk.end - chunk.begin) / kFrameBytesGuess);
     }
-    while (position < chunk.end) {
-        const FrameHeader& frame = *ring.frame_at(position);
-        if (frame.validity == 0 || frame.validity != ring.validity_at(position)) {
-            position += kLineBytes;
-            continue;
-        }
-        const FrameCheck check = check_frame(ring, position, limit, options.secret);
-        if (!check.acceptable) {
-            chunk.found.strays.push_back(position);
-            if (!chunk.first_bad) chunk.first_bad = {position, check.problem};
-            position += kLineBytes;
-            continue;
-        }
-        const std::uint64_t end = position + check.bytes;
-        extend(chunk.whole, position, end);
-        const bool filler = frame.kind() == FrameKind::filler;
-        const Version version = check.stamp.number();
-        if (filler || (version > options.cut && (!options.stop_at_mark || version <= mark))) {
-            extend(chunk.found.accepted, position, end);
-            ++chunk.found.frames;
-            chunk.found.newest = std::max(chunk.found.newest, version);
-            if (check.stamp.is_committed()) {
-                take_operations(ring, position, frame, version, options.secret, chunk.found);
-            }
-        } else {
-            chunk.found.strays.push_back(position);
-        }
-        position = end;
-    }
+    ChunkJudge judge(chunk, mark, options);
+    static_cast<void>(walk_frames(ring, {chunk.begin, chunk.end, limit}, options.secret, judge));
 }
 
 void append(RingJudgement& all, Chunk& chunk) {

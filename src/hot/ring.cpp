@@ -85,6 +85,14 @@ HeaderArea fresh_headers(const RingIdentity& identity, std::uint64_t bytes) noex
     return area;
 }
 
+HeaderProblems check_headers(const HeaderArea& area, const RingIdentity& identity, std::uint64_t bytes) {
+    HeaderProblems problems;
+    for (unsigned copy = 0; copy < problems.size(); ++copy) {
+        problems[copy] = check_copy(read_copy(area, copy), identity, bytes, copy);
+    }
+    return problems;
+}
+
 Result<void> format_ring(std::span<std::byte> memory, const RingIdentity& identity,
                          const platform::PersistDomain& domain) {
     const std::uint64_t bytes = memory.size() - kHeaderAreaBytes;
@@ -225,15 +233,11 @@ RingMarks Ring::marks() const {
     return marks_;
 }
 
-Result<Ring::HeaderProblems> Ring::check_headers(platform::File& file) const {
+Result<HeaderProblems> Ring::check_headers(platform::File& file) const {
     HeaderArea area;
     const std::scoped_lock lock(marks_mutex_);
     if (auto read = file.read_exact(area, 0); !read) return std::unexpected(std::move(read.error()));
-    HeaderProblems problems;
-    for (unsigned copy = 0; copy < problems.size(); ++copy) {
-        problems[copy] = check_copy(read_copy(area, copy), identity_, bytes_, copy);
-    }
-    return problems;
+    return hot::check_headers(area, identity_, bytes_);
 }
 
 }  // namespace zverse::hot

@@ -61,6 +61,10 @@ struct RingMarks {
 using HeaderArea = std::array<std::byte, kHeaderAreaBytes>;
 [[nodiscard]] HeaderArea fresh_headers(const RingIdentity& identity, std::uint64_t bytes) noexcept;
 
+/// What is wrong with each copy of the header.
+using HeaderProblems = std::array<std::optional<Error>, 2>;
+[[nodiscard]] HeaderProblems check_headers(const HeaderArea& area, const RingIdentity& identity, std::uint64_t bytes);
+
 class Ring {
 public:
     /// Over formatted memory: checks both header copies against the identity. Errors: corrupt, incompatible.
@@ -129,7 +133,6 @@ public:
     [[nodiscard]] RingMarks marks() const;
     /// What is wrong with each copy of the header, read from the ring's file while nobody writes one. Errors: io,
     /// corrupt (the file ends).
-    using HeaderProblems = std::array<std::optional<Error>, 2>;
     [[nodiscard]] Result<HeaderProblems> check_headers(platform::File& file) const;
 
     alignas(64) std::atomic<std::uint64_t> tail{0};

@@ -26,20 +26,26 @@ inline constexpr std::string_view kReadFailed = "ZV-IO-001";
 inline constexpr std::string_view kFileMissing = "ZV-IO-002";
 inline constexpr std::string_view kSuperblockCopy = "ZV-SUP-001";
 inline constexpr std::string_view kSuperblockDiffers = "ZV-SUP-002";
+inline constexpr std::string_view kSuperblockLost = "ZV-SUP-003";
 inline constexpr std::string_view kRingSize = "ZV-RING-001";
 inline constexpr std::string_view kRingHeader = "ZV-RING-002";
 inline constexpr std::string_view kFrameMissing = "ZV-RING-003";
 inline constexpr std::string_view kFrameDamaged = "ZV-RING-004";
 inline constexpr std::string_view kFrameVersion = "ZV-RING-005";
+inline constexpr std::string_view kRingHeaders = "ZV-RING-006";
 inline constexpr std::string_view kManifestCopy = "ZV-MAN-001";
 inline constexpr std::string_view kManifestEdit = "ZV-MAN-002";
 inline constexpr std::string_view kManifestState = "ZV-MAN-003";
+inline constexpr std::string_view kManifestLost = "ZV-MAN-004";
+inline constexpr std::string_view kManifestBehind = "ZV-MAN-005";
 inline constexpr std::string_view kSegmentSize = "ZV-SEG-001";
 inline constexpr std::string_view kSegmentHeader = "ZV-SEG-002";
 inline constexpr std::string_view kSegmentSection = "ZV-SEG-003";
 inline constexpr std::string_view kSegmentCounts = "ZV-SEG-004";
 inline constexpr std::string_view kSegmentStray = "ZV-SEG-005";
 inline constexpr std::string_view kSegmentCut = "ZV-SEG-006";
+inline constexpr std::string_view kSegmentUnusable = "ZV-SEG-007";
+inline constexpr std::string_view kSegmentMisplaced = "ZV-SEG-008";
 inline constexpr std::string_view kBlockPlace = "ZV-SEG-013";
 inline constexpr std::string_view kBlockChecksum = "ZV-SEG-014";
 inline constexpr std::string_view kRecordMalformed = "ZV-SEG-015";
@@ -51,6 +57,9 @@ inline constexpr std::string_view kIndexPage = "ZV-SEG-020";
 inline constexpr std::string_view kIndexPosting = "ZV-SEG-021";
 inline constexpr std::string_view kZone = "ZV-SEG-022";
 inline constexpr std::string_view kBlockCompression = "ZV-SEG-023";
+inline constexpr std::string_view kVersionTwice = "ZV-VER-001";
+inline constexpr std::string_view kPinBelowFloor = "ZV-VER-002";
+inline constexpr std::string_view kSlabsOverlap = "ZV-VER-003";
 }  // namespace codes
 
 class Audit {
