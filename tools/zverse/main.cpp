@@ -4,6 +4,7 @@
 #include <tools/common/exit_status.h>
 #include <tools/common/interrupt.h>
 #include <tools/common/result.h>
+#include <tools/common/standard_streams.h>
 #include <tools/common/text.h>
 #include <tools/git/import_git.h>
 #include <tools/git/prove_git.h>
@@ -14,10 +15,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <csignal>
 #include <cstdio>
 #include <random>
 #include <string>
@@ -50,8 +47,6 @@ int failed(const std::string& command, const Error& error, const Arguments& argu
         std::fprintf(stderr, "zverse %s: %s: %s\n", command.c_str(), to_string(error.code()), error.message().c_str());
     return kExitFailed;
 }
-
-void print(const std::string& text) { std::fwrite(text.data(), 1, text.size(), stdout); }
 
 int run_import(const Arguments& arguments) {
     auto report = import_git(arguments.import);
@@ -162,16 +157,8 @@ void add_commands(CLI::App& app, Arguments& arguments) {
     info.add_flag("--json", arguments.json, "One JSON object on standard output");
 }
 
-/// Pipes of ours must never land on the standard descriptors, whoever closed those.
-void open_standard_descriptors() {
-    int fd = 0;
-    while ((fd = ::open("/dev/null", O_RDWR)) >= 0 && fd <= STDERR_FILENO) {}
-    if (fd >= 0) ::close(fd);
-}
-
 int run(int argc, char** argv) {
-    open_standard_descriptors();
-    std::signal(SIGPIPE, SIG_IGN);
+    prepare_standard_streams();
     install_interrupt_handlers();
 
     Arguments arguments;

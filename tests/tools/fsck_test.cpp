@@ -1,0 +1,171 @@
+// Goal:    zverse-fsck ends with the status and the sentence that docs/tools.md promises, changes no byte unless told
+//          to, and is usable from scripts: JSON, progress lines, a closed or full standard output, Ctrl-C.
+// Method:  the program itself over small stores, good, damaged, killed, held and absent.
+#include <support/file_tree.h>
+#include <support/results.h>
+#include <support/run_tool.h>
+#include <support/temp_store.h>
+
+#include <engine/store_access.h>
+#include <tools/common/exit_status.h>
+#include <zverse/zverse.h>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+#include <nlohmann/json.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace zverse::test {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using tools::kExitCorrected;
+using tools::kExitDamaged;
+using tools::kExitDone;
+using tools::kExitFailed;
+using tools::kExitUsage;
+
+class FsckTest : public ::testing::Test {
+protected:
+    void SetUp() override { ASSERT_NE(std::getenv("ZVERSE_FSCK"), nullptr) << "run this test through meson"; }
+    FsckTest() {
+        Store store = must(Store::open(path, options));
+        for (int i = 0; i < 100; ++i) must(store.put("key" + std::to_string(i), std::string(200, 'v')));
+        must(store.flush());
+        must(store.put("in the ring", "value"));
+        must(store.close());
+    }
+    [[nodiscard]] ProgramRun fsck(std::vector<std::string> arguments) const {
+        arguments.insert(arguments.begin(), std::getenv("ZVERSE_FSCK"));
+        return run_and_wait(arguments);
+    }
+    [[nodiscard]] fs::path first(const std::string& folder, const std::string& part) const {
+        for (const fs::directory_entry& entry : fs::directory_iterator(path / folder)) {
+            if (entry.path().filename().string().find(part) != std::string::npos) return entry.path();
+        }
+        return {};
+    }
+    void damage_a_block() const { flip_bit(first("cold", ".zseg"), (4096 + 100) * 8); }
+    void damage_a_copy() const { flip_bit(path / "SUPERBLOCK", 1000); }
+    static bool says(const std::string& text, const std::string& what) { return text.find(what) != std::string::npos; }
+
+    TempDirectory directory;
+    fs::path path = directory / "store";
+    Options options = small_options();
+};
+
+TEST_F(FsckTest, AGoodStoreIsCleanAndNotTouched) {
+    const FileTree before = read_tree(path);
+    const ProgramRun run = fsck({"--level", "full", path.string()});
+    EXPECT_EQ(run.status, kExitDone) << run.errors;
+    EXPECT_TRUE(says(run.output, "Pass 1: superblock\nPass 2: rings\n")) << run.output;
+    EXPECT_TRUE(run.output.ends_with("No damage.\n")) << run.output;
+    EXPECT_EQ(run.errors, "");
+    EXPECT_EQ(difference(before, read_tree(path)), "");
+    EXPECT_EQ(fsck({"-q", path.string()}).output, "");
+}
+
+TEST_F(FsckTest, DamageIsNamedInTextAndInJson) {
+    damage_a_block();
+    const FileTree before = read_tree(path);
+    const ProgramRun text = fsck({path.string()});
+    EXPECT_EQ(text.status, kExitDamaged);
+    EXPECT_TRUE(says(text.output, "ZV-SEG-014, data")) << text.output;
+    EXPECT_TRUE(says(text.output, "offset 4096")) << text.output;
+    EXPECT_TRUE(says(text.output, "zverse-recover")) << text.output;
+    EXPECT_TRUE(says(text.output, "keys key0 to key99")) << text.output;
+    EXPECT_FALSE(says(fsck({"--redact", path.string()}).output, "key99"));
+
+    const json report = json::parse(fsck({"--json", path.string()}).output);
+    EXPECT_EQ(report.at("schema"), "zverse.fsck/1");
+    EXPECT_EQ(report.at("result"), "errors");
+    EXPECT_EQ(report.at("exit"), kExitDamaged);
+    EXPECT_EQ(report.at("error_count"), 1);
+    const json& error = report.at("errors").at(0);
+    EXPECT_EQ(error.at("code"), "ZV-SEG-014");
+    EXPECT_EQ(error.at("severity"), "data");
+    EXPECT_EQ(error.at("offset"), 4096);
+    EXPECT_TRUE(error.at("file").get<std::string>().starts_with("cold/"));
+    EXPECT_EQ(error.at("affects").at("key_range"), json::array({"key0", "key99"}));
+
+    EXPECT_EQ(fsck({"--level", "quick", path.string()}).status, kExitDone) << "blocks are not of level quick";
+    EXPECT_EQ(fsck({"-p", "-f", path.string()}).status, kExitDamaged);
+    EXPECT_EQ(difference(before, read_tree(path)), "") << "-p touches nothing where data is damaged";
+}
+
+TEST_F(FsckTest, PreenMendsCopiesAndRecoversWhatAKillLeft) {
+    damage_a_copy();
+    EXPECT_EQ(fsck({path.string()}).status, kExitDamaged);
+    const ProgramRun mended = fsck({"-p", path.string()});
+    EXPECT_EQ(mended.status, kExitCorrected) << mended.output << mended.errors;
+    EXPECT_TRUE(says(mended.output, "mended: SUPERBLOCK: offset 0:")) << mended.output;
+    EXPECT_EQ(fsck({path.string()}).status, kExitDone);
+
+    Store store = must(Store::open(path, options));
+    must(store.put("unsettled", "value"));
+    engine::StoreAccess::abandon(store);
+    const json before = json::parse(fsck({"--json", path.string()}).output);
+    EXPECT_EQ(before.at("exit"), kExitDone) << "a crash is no damage";
+    EXPECT_TRUE(before.at("needs_recovery").get<bool>());
+    const json after = json::parse(fsck({"-p", "--json", path.string()}).output);
+    EXPECT_EQ(after.at("exit"), kExitDone);
+    EXPECT_FALSE(after.at("needs_recovery").get<bool>());
+    EXPECT_TRUE(after.at("clean_shutdown").get<bool>());
+    Store again = must(Store::open(path, options));
+    EXPECT_EQ(must(again.get("unsettled")), "value");
+}
+
+TEST_F(FsckTest, AtBootACleanStoreIsLookedAtQuickly) {
+    damage_a_block();
+    EXPECT_EQ(fsck({"-p", path.string()}).status, kExitDone) << "its level is quick, as it says";
+    EXPECT_EQ(json::parse(fsck({"-p", "--json", path.string()}).output).at("level"), "quick");
+    EXPECT_EQ(json::parse(fsck({"-p", "-f", "--json", path.string()}).output).at("level"), "normal");
+}
+
+TEST_F(FsckTest, WhatIsNoStoreOrInUseIsToldInOneSentence) {
+    const ProgramRun nowhere = fsck({(directory / "nowhere").string()});
+    EXPECT_EQ(nowhere.status, kExitFailed);
+    EXPECT_TRUE(says(nowhere.errors, "not_found: no store in")) << nowhere.errors;
+    EXPECT_EQ(nowhere.output, "");
+    {
+        const Store held = must(Store::open(path, options));
+        const ProgramRun busy = fsck({path.string()});
+        EXPECT_EQ(busy.status, kExitFailed);
+        EXPECT_TRUE(says(busy.errors, "process " + std::to_string(::getpid()))) << busy.errors;
+    }
+    for (const std::vector<std::string>& wrong : {std::vector<std::string>{},
+                                                  {"-n", "-p", path.string()},
+                                                  {"--level", "deep", path.string()},
+                                                  {path.string(), "another"},
+                                                  {"--no-such-option", path.string()}}) {
+        EXPECT_EQ(fsck(wrong).status, kExitUsage);
+    }
+    EXPECT_EQ(fsck({"--help"}).status, kExitDone);
+    EXPECT_TRUE(fsck({"--version"}).output.starts_with("zverse-fsck "));
+}
+
+TEST_F(FsckTest, ProgressGoesWhereItIsWanted) {
+    const ProgramRun run = fsck({"-q", "-C", "2", "--level", "full", path.string()});
+    EXPECT_EQ(run.status, kExitDone);
+    EXPECT_TRUE(run.errors.starts_with("1 0 1 SUPERBLOCK\n")) << run.errors;
+    EXPECT_TRUE(says(run.errors, "\n2 0 1 ")) << run.errors;
+    EXPECT_TRUE(says(run.errors, "\n7 ")) << run.errors;
+}
+
+TEST_F(FsckTest, AFullOrClosedStandardOutputIsAFailure) {
+    const std::string command = std::string(std::getenv("ZVERSE_FSCK")) + " " + path.string();
+    const ProgramRun full = run_and_wait({"sh", "-c", command + " > /dev/full"});
+    EXPECT_EQ(full.status, kExitFailed);
+    EXPECT_TRUE(says(full.errors, "writing to standard output: No space left on device")) << full.errors;
+    const ProgramRun closed = run_and_wait({"sh", "-c", "(" + command + "; echo $? >&2) | true"});
+    EXPECT_TRUE(says(closed.errors, "0") || says(closed.errors, "8")) << closed.errors;
+    EXPECT_EQ(run_and_wait({"sh", "-c", command + " >&-"}).status, kExitDone) << "who closes it wants no report";
+}
+
+}  // namespace
+}  // namespace zverse::test

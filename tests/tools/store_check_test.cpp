@@ -1,0 +1,419 @@
+// Goal:    the check behind zverse-fsck finds every change of a byte that means something, names the file, crashes on
+//          nothing, and finds nothing in a good store, however it was left.
+// Method:  a small store with something in every kind of file. Random bits flipped in each file, files cut, zeroed,
+//          swapped and removed, reads that fail; each time the whole check. What it does not find must be padding.
+//
+// ZVERSE_FLIPS is the number of random bits.
+#include <support/failing_file_io.h>
+#include <support/file_tree.h>
+#include <support/random.h>
+#include <support/results.h>
+#include <support/seed.h>
+#include <support/temp_store.h>
+
+#include <engine/store_access.h>
+#include <engine/superblock.h>
+#include <hot/layout.h>
+#include <platform/audit.h>
+#include <platform/compression.h>
+#include <tools/fsck/preen.h>
+#include <tools/fsck/store_check.h>
+#include <zverse/zverse.h>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace zverse::test {
+namespace {
+
+namespace fs = std::filesystem;
+namespace codes = platform::codes;
+using engine::StoreAccess;
+using tools::CheckLevel;
+using tools::CheckPart;
+using tools::CheckReport;
+using tools::CheckRequest;
+
+class StoreCheckTest : public ::testing::Test {
+protected:
+    StoreCheckTest() {
+        internals.stepped_worker = true;
+        options.compression = platform::has_compression() ? Compression::history : Compression::none;
+        fill();
+        contents = read();
+    }
+
+    /// Live and history segments, outside values, pins, and frames of all kinds in the ring; closed cleanly.
+    void fill() {
+        Store store = must(StoreAccess::open(path, options, internals));
+        for (int round = 0; round < 6; ++round) {
+            for (int i = 0; i < 60; ++i) {
+                must(store.put("key" + std::to_string(random.below(90)), random.bytes(random.below(300))));
+                if (i % 7 == 0) must(store.erase("key" + std::to_string(random.below(90))));
+            }
+            WriteBatch batch;
+            for (int j = 0; j < 4; ++j) batch.put("batch" + std::to_string(random.below(9)), random.bytes(40));
+            must(store.write(batch));
+            must(store.put("large", random.bytes(6'000)));
+            if (round < 5) must(store.flush());
+            must(store.pin("pin" + std::to_string(round)));
+        }
+        must(store.close());
+    }
+    [[nodiscard]] std::vector<std::string> read() const {
+        Options read_only = options;
+        read_only.read_only = true;
+        Store store = must(Store::open(path, read_only));
+        std::vector<std::string> all;
+        Cursor changes = must(store.changes({}));
+        while (must(changes.next())) {
+            const Entry& entry = changes.entry();
+            all.push_back(std::to_string(entry.version) + (entry.tombstone ? "!" : "=") + std::string(entry.key) + ":" +
+                          std::string(entry.value));
+        }
+        for (const auto& [name, version] : must(store.pins())) all.push_back(name + std::to_string(version));
+        return all;
+    }
+
+    [[nodiscard]] CheckRequest request(CheckLevel level = CheckLevel::full, CheckPart only = CheckPart::all) const {
+        CheckRequest asked;
+        asked.store = path;
+        asked.level = level;
+        asked.only = only;
+        return asked;
+    }
+    [[nodiscard]] Result<CheckReport> try_check(CheckLevel level = CheckLevel::full,
+                                                CheckPart only = CheckPart::all) const {
+        return tools::check_store(*io, request(level, only));
+    }
+    [[nodiscard]] CheckReport check(CheckLevel level = CheckLevel::full, CheckPart only = CheckPart::all) const {
+        return must(try_check(level, only));
+    }
+    static void expect_clean(const CheckReport& report, const std::string& when) {
+        for (const Finding& finding : report.seen.findings) {
+            ADD_FAILURE() << when << ": " << finding.code << " " << finding.file << " at " << finding.offset << ": "
+                          << finding.what;
+        }
+    }
+    static std::set<std::string> codes_of(const CheckReport& report) {
+        std::set<std::string> all;
+        for (const Finding& finding : report.seen.findings) all.insert(finding.code);
+        return all;
+    }
+    [[nodiscard]] std::vector<fs::path> files(const std::string& folder, const std::string& part) const {
+        std::vector<fs::path> found;
+        for (const fs::directory_entry& entry : fs::directory_iterator(path / folder)) {
+            if (entry.path().filename().string().find(part) != std::string::npos) found.push_back(entry.path());
+        }
+        std::ranges::sort(found);
+        return found;
+    }
+    [[nodiscard]] fs::path superblock() const { return path / "SUPERBLOCK"; }
+    [[nodiscard]] fs::path ring() const { return files("hot", "ring-").at(0); }
+    [[nodiscard]] fs::path manifest() const { return files("", "MANIFEST-").at(0); }
+    [[nodiscard]] std::vector<fs::path> segments() const { return files("cold", ".zseg"); }
+
+    const SeedScope seed;
+    Random random{seed.seed()};
+    TempDirectory directory;
+    fs::path path = directory / "store";
+    Options options = small_options();
+    engine::Internals internals;
+    std::unique_ptr<platform::FileIo> io = platform::make_posix_file_io();
+    std::vector<std::string> contents;
+};
+
+/// Which bits of a ring's file mean something: of headers and frames all but links, the flags of a stamp that are over
+/// with the writer, and padding.
+class RingBits {
+public:
+    explicit RingBits(const std::string& image) : image_(image), means_(image.size() * 8) {
+        hot::RingHeader header = at<hot::RingHeader>(0);
+        const auto other = at<hot::RingHeader>(hot::kHeaderCopyBytes);
+        if (other.sequence > header.sequence) header = other;
+        mark(0, sizeof header);
+        mark(hot::kHeaderCopyBytes, sizeof header);
+        for (std::uint64_t position = header.head; position < header.settled;) {
+            const std::uint64_t place = hot::kHeaderAreaBytes + position % header.bytes;
+            mark_frame(place);
+            position += at<hot::FrameHeader>(place).bytes();
+            ++frames_;
+        }
+    }
+    [[nodiscard]] bool means(std::uint64_t bit) const { return means_[bit]; }
+    [[nodiscard]] std::uint64_t frames() const { return frames_; }
+
+private:
+    template <class T>
+    [[nodiscard]] T at(std::uint64_t offset) const {
+        T value;
+        std::memcpy(&value, image_.data() + offset, sizeof value);
+        return value;
+    }
+    void mark(std::uint64_t offset, std::uint64_t bytes, bool means = true) {
+        for (std::uint64_t bit = offset * 8; bit < (offset + bytes) * 8; ++bit) means_[bit] = means;
+    }
+    void mark_frame(std::uint64_t place) {
+        const auto frame = at<hot::FrameHeader>(place);
+        mark(place, sizeof frame);
+        constexpr std::uint64_t kFirstFlag = 58, kEndOfFlags = 62;
+        for (std::uint64_t bit = kFirstFlag; bit < kEndOfFlags; ++bit) {
+            means_[(place + offsetof(hot::FrameHeader, stamp)) * 8 + bit] = false;
+        }
+        std::uint64_t offset = place + sizeof frame;
+        for (std::uint32_t i = 0; i < frame.count(); ++i) {
+            const auto op = at<hot::OperationHeader>(offset);
+            const std::uint64_t links = offsetof(hot::OperationHeader, back_units);
+            mark(offset + links, sizeof op - links + op.key_bytes + op.value_bytes);
+            offset += hot::operation_bytes(op.key_bytes, op.value_bytes);
+        }
+    }
+
+    const std::string& image_;
+    std::vector<bool> means_;
+    std::uint64_t frames_ = 0;
+};
+
+TEST_F(StoreCheckTest, AGoodStoreIsCleanAtEveryLevel) {
+    for (const CheckLevel level : {CheckLevel::quick, CheckLevel::normal, CheckLevel::full}) {
+        const CheckReport report = check(level);
+        expect_clean(report, "closed");
+        EXPECT_TRUE(report.clean_shutdown);
+        EXPECT_FALSE(report.needs_recovery);
+        EXPECT_FALSE(report.cancelled);
+        EXPECT_EQ(report.uuid.size(), 32U);
+    }
+    const CheckReport report = check();
+    EXPECT_EQ(report.seen.segments, segments().size());
+    Store store = must(Store::open(path, options));
+    EXPECT_EQ(report.max_seen, must(store.verify()).clean() ? report.durable : 0) << "closing makes all of it durable";
+    EXPECT_LE(report.max_seen, store.latest_version());
+    EXPECT_EQ(report.floor, store.floor());
+}
+
+TEST_F(StoreCheckTest, AStoreThatWasKilledNeedsRecoveryAndHasNoDamage) {
+    Store store = must(StoreAccess::open(path, options, internals));
+    for (int i = 0; i < 50; ++i) must(store.put("after" + std::to_string(i), "x"));
+    StoreAccess::abandon(store);
+    const CheckReport report = check();
+    expect_clean(report, "killed");
+    EXPECT_FALSE(report.clean_shutdown);
+    EXPECT_TRUE(report.needs_recovery);
+    // A copy that was being written when the machine died is no damage.
+    flip_bit(superblock(), 1000);
+    const CheckReport torn = check();
+    expect_clean(torn, "a torn copy");
+    ASSERT_EQ(torn.left_by_crash.size(), 1U);
+    EXPECT_EQ(torn.left_by_crash[0].code, codes::kSuperblockCopy);
+}
+
+TEST_F(StoreCheckTest, EveryFlippedBitIsFoundOrMeansNothing) {
+    const std::uint64_t flips = environment_number("ZVERSE_FLIPS", kSanitized ? 3'000 : 100'000);
+    const std::string ring_image = read_file(ring());
+    const RingBits ring_bits(ring_image);
+    ASSERT_GT(ring_bits.frames(), 50U);
+    const std::uint64_t ring_used = ring_image.find_last_not_of('\0') + 1;
+    struct Target {
+        fs::path file;
+        std::uint64_t bytes;
+        CheckPart part;
+        std::uint64_t flips;
+    };
+    std::vector<Target> targets = {{superblock(), fs::file_size(superblock()), CheckPart::catalog, flips / 10},
+                                   {ring(), ring_used, CheckPart::rings, flips / 5},
+                                   {manifest(), fs::file_size(manifest()), CheckPart::catalog, flips / 5}};
+    const std::vector<fs::path> all = segments();
+    for (const fs::path& segment : all) {
+        targets.push_back({segment, fs::file_size(segment), CheckPart::segments, flips / 2 / all.size()});
+    }
+    std::uint64_t found = 0, padding = 0;
+    for (const Target& target : targets) {
+        const std::string image = read_file(target.file);
+        for (std::uint64_t i = 0; i < target.flips && !HasFailure(); ++i) {
+            const std::uint64_t bit = random.below(target.bytes * 8);
+            flip_bit(target.file, bit);
+            const CheckReport report = check(CheckLevel::full, target.part);
+            const std::string what = target.file.string() + ", bit " + std::to_string(bit);
+            if (report.clean()) {
+                ++padding;
+                const bool means = target.file == ring() ? ring_bits.means(bit) : image[bit / 8] != '\0';
+                EXPECT_FALSE(means || target.file == superblock()) << what << " was not found";
+                const bool harmless = padding % 64 != 0 || read() == contents;
+                EXPECT_TRUE(harmless) << what;
+            } else {
+                ++found;
+                for (const Finding& finding : report.seen.findings) {
+                    const bool named = finding.file == target.file.string() || finding.file == path.string();
+                    EXPECT_TRUE(named) << what << ": " << finding.code << " names " << finding.file;
+                }
+            }
+            flip_bit(target.file, bit);
+        }
+    }
+    std::printf("fsck: %lu flips were found, %lu are of bytes that mean nothing\n", found, padding);
+    EXPECT_GT(found, padding * 2);
+    expect_clean(check(), "all bits are back");
+}
+
+TEST_F(StoreCheckTest, FilesThatWereCutZeroedOrSwappedAreFound) {
+    std::vector<fs::path> all = segments();
+    all.insert(all.end(), {superblock(), ring(), manifest()});
+    constexpr std::size_t kSector = 512;
+    std::uint64_t cases = 0;
+    for (const fs::path& file : all) {
+        const std::string image = read_file(file);
+        const std::size_t step =
+            std::max<std::size_t>(kSector, image.size() / (kSanitized ? 8 : 64) / kSector * kSector);
+        for (std::size_t at = 0; at < image.size() && !HasFailure(); at += step, ++cases) {
+            const std::string what = file.string() + " at " + std::to_string(at);
+            fs::resize_file(file, at);
+            EXPECT_FALSE(check().clean()) << what << ", cut";
+            std::string changed = image;
+            changed.replace(at, std::min(kSector, image.size() - at), std::min(kSector, image.size() - at), '\0');
+            write_file(file, changed);
+            // Of a sector of a ring all may be links; elsewhere what is not zero means something.
+            const bool found_zeros = !check().clean() || changed == image;
+            EXPECT_TRUE(found_zeros || (file == ring() && read() == contents)) << what << ", zeroed";
+            changed = image;
+            const auto bytes = static_cast<std::ptrdiff_t>(std::min({kSector, at, image.size() - at}));
+            std::swap_ranges(changed.begin(), changed.begin() + bytes,
+                             changed.begin() + static_cast<std::ptrdiff_t>(at));
+            write_file(file, changed);
+            const bool found_or_same = !check().clean() || read() == contents;
+            EXPECT_TRUE(found_or_same) << what << ", swapped with the first sector";
+        }
+        write_file(file, image);
+    }
+    std::printf("fsck: %lu places cut, zeroed and swapped\n", cases);
+    expect_clean(check(), "all files are back");
+}
+
+TEST_F(StoreCheckTest, MissingAndForeignFilesAreFound) {
+    std::vector<fs::path> all = segments();
+    all.insert(all.end(), {superblock(), ring(), manifest()});
+    for (const fs::path& file : all) {
+        fs::rename(file, directory / "aside");
+        EXPECT_FALSE(check(CheckLevel::quick).clean()) << file << " is missing";
+        write_file(file, "#!/bin/sh\necho not a store\n");
+        EXPECT_FALSE(check(CheckLevel::quick).clean()) << file << " is a text file";
+        write_file(file, random.bytes(fs::file_size(directory / "aside")));
+        EXPECT_FALSE(check(CheckLevel::quick).clean()) << file << " is random bytes";
+        fs::rename(directory / "aside", file);
+    }
+    const std::string first = read_file(segments()[0]), second = read_file(segments()[1]);
+    const std::vector<fs::path> two = segments();
+    write_file(two[0], second);
+    write_file(two[1], first);
+    EXPECT_TRUE(codes_of(check(CheckLevel::quick)).contains(std::string(codes::kSegmentUnusable)));
+    write_file(two[0], first);
+    write_file(two[1], second);
+    expect_clean(check(), "all files are back");
+}
+
+TEST_F(StoreCheckTest, LevelsReadWhatTheySay) {
+    // The segment with the large value: its bytes lie outside of blocks.
+    bool in_value = false, in_block = false;
+    for (const fs::path& segment : segments()) {
+        const std::uint64_t bits = fs::file_size(segment) * 8;
+        for (int i = 0; i < 200 && !(in_value && in_block); ++i) {
+            const std::uint64_t bit = random.below(bits);
+            flip_bit(segment, bit);
+            const std::set<std::string> full = codes_of(check(CheckLevel::full, CheckPart::segments));
+            const bool quick = check(CheckLevel::quick, CheckPart::segments).clean();
+            const bool normal = check(CheckLevel::normal, CheckPart::segments).clean();
+            if (full.contains(std::string(codes::kValueChecksum))) {
+                in_value = true;
+                EXPECT_TRUE(normal) << "values are of level full";
+            }
+            if (full.contains(std::string(codes::kBlockChecksum))) {
+                in_block = true;
+                EXPECT_TRUE(quick) << "blocks are of level normal";
+                EXPECT_FALSE(normal);
+            }
+            flip_bit(segment, bit);
+        }
+    }
+    EXPECT_TRUE(in_value && in_block);
+}
+
+TEST_F(StoreCheckTest, WhatCannotBeReadIsAFindingAndTheRestIsStillRead) {
+    const auto failures = std::make_shared<Failures>();
+    FailingFileIo failing(platform::make_posix_file_io(), failures);
+    const CheckReport good = must(tools::check_store(failing, request()));
+    const std::uint64_t calls = failures->calls;
+    ASSERT_GT(calls, 20U);
+    std::uint64_t told = 0;
+    for (std::uint64_t nth = 1; nth <= calls; ++nth) {
+        failures->fail_call(nth, EIO, false);
+        const auto report = tools::check_store(failing, request());
+        failures->fail_no_more();
+        if (!report) {
+            EXPECT_EQ(report.error().code(), ErrorCode::io) << nth;
+            continue;
+        }
+        if (!report->clean()) ++told;
+        EXPECT_GT(report->seen.bytes, 0U);
+    }
+    EXPECT_GT(told, calls / 2);
+    failures->fail_call(1, EIO, true);
+    EXPECT_FALSE(tools::check_store(failing, request()).has_value()) << "not even whether there is a store";
+    EXPECT_EQ(good.seen.segments, segments().size());
+}
+
+TEST_F(StoreCheckTest, PreenMendsCopiesAndNothingElse) {
+    flip_bit(superblock(), 500);
+    flip_bit(ring(), 300);
+    flip_bit(manifest(), 200);
+    for (const fs::path& segment : segments()) flip_bit(segment, 8 * (fs::file_size(segment) - 2000));
+    const CheckReport damaged = check();
+    EXPECT_EQ(codes_of(damaged),
+              (std::set<std::string>{std::string(codes::kSuperblockCopy), std::string(codes::kRingHeader),
+                                     std::string(codes::kManifestCopy), std::string(codes::kSegmentHeader)}));
+    ASSERT_TRUE(tools::can_preen(damaged));
+    must(tools::preen(request(), damaged));
+    expect_clean(check(), "mended");
+    EXPECT_TRUE(read() == contents);
+
+    const std::string image = read_file(ring());
+    flip_bit(ring(), image.rfind("key") * 8);
+    EXPECT_FALSE(tools::can_preen(check())) << "a frame is no copy";
+}
+
+TEST_F(StoreCheckTest, ALostSuperblockLeavesSegmentsToBeRead) {
+    write_file(superblock(), std::string(fs::file_size(superblock()), '\0'));
+    const CheckReport report = check();
+    EXPECT_EQ(codes_of(report), std::set<std::string>{std::string(codes::kSuperblockLost)});
+    EXPECT_EQ(report.seen.segments, segments().size());
+    EXPECT_EQ(report.uuid.size(), 32U) << "the segments tell it";
+}
+
+TEST_F(StoreCheckTest, DirectoriesWithoutAStoreAndStoresInUseAreNoFindings) {
+    CheckRequest nowhere = request();
+    nowhere.store = directory / "nowhere";
+    expect_error(tools::check_store(*io, nowhere), ErrorCode::not_found, "nowhere");
+    fs::create_directory(directory / "empty");
+    nowhere.store = directory / "empty";
+    expect_error(tools::check_store(*io, nowhere), ErrorCode::not_found, "empty");
+    Store store = must(Store::open(path, options));
+    expect_error(try_check(), ErrorCode::locked, std::to_string(::getpid()));
+    must(store.close());
+}
+
+TEST_F(StoreCheckTest, StopsWhenItIsTold) {
+    CheckRequest asked = request();
+    int questions = 0;
+    asked.stopped = [&] { return ++questions > 3; };
+    const CheckReport report = must(tools::check_store(*io, asked));
+    EXPECT_TRUE(report.cancelled);
+    EXPECT_LT(report.seen.segments, segments().size());
+}
+
+}  // namespace
+}  // namespace zverse::test

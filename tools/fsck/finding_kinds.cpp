@@ -1,0 +1,36 @@
+#include <tools/fsck/finding_kinds.h>
+
+#include <platform/audit.h>
+
+#include <algorithm>
+#include <array>
+
+namespace zverse::tools {
+
+namespace {
+
+namespace codes = platform::codes;
+constexpr std::string_view kPreen = "zverse-fsck -p";
+constexpr std::string_view kRecover = "zverse-recover";
+
+/// What -p can mend. Everything else but failing reads is damage to data.
+constexpr std::array kMendable = {codes::kSuperblockCopy, codes::kSuperblockDiffers, codes::kRingHeader,
+                                  codes::kManifestCopy,   codes::kSegmentHeader,     codes::kSegmentStray};
+
+}  // namespace
+
+FindingKind kind_of(std::string_view code) noexcept {
+    if (std::ranges::find(kMendable, code) != kMendable.end()) return {code, Severity::derived, kPreen};
+    return {code, code == codes::kReadFailed ? Severity::hardware : Severity::data, kRecover};
+}
+
+std::string_view to_string(Severity severity) noexcept {
+    switch (severity) {
+        case Severity::derived: return "derived";
+        case Severity::data: return "data";
+        case Severity::hardware: return "hardware";
+    }
+    return "unknown";
+}
+
+}  // namespace zverse::tools

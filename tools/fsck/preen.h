@@ -1,0 +1,16 @@
+// Mends what is made from whole data: copies beside a good one, and what an opening for writing puts right by itself.
+#pragma once
+
+#include <tools/fsck/store_check.h>
+
+namespace zverse::tools {
+
+/// Whether every finding can be mended so. Where one can't, nothing is touched.
+[[nodiscard]] bool can_preen(const CheckReport& report) noexcept;
+
+/// Writes bad headers of segments again from the good one of the same file, then opens the store for writing and closes
+/// it, which recovers rings, writes superblock, ring headers and manifest anew, and removes leftovers. On return all of
+/// it survives power loss. Killed at any point, the store is as whole as before. Errors: locked, io, full, corrupt.
+[[nodiscard]] Result<void> preen(const CheckRequest& request, const CheckReport& report);
+
+}  // namespace zverse::tools

@@ -1,0 +1,385 @@
+#include <tools/fsck/store_check.h>
+
+#include <cold/component.h>
+#include <cold/manifest.h>
+#include <cold/segment_audit.h>
+#include <cold/segment_checksum.h>
+#include <cold/slab_writer.h>
+#include <engine/creation.h>
+#include <engine/superblock.h>
+#include <hot/ring_inspection.h>
+#include <platform/lock_file.h>
+#include <tools/common/text.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+
+namespace zverse::tools {
+
+namespace {
+
+namespace codes = platform::codes;
+namespace fs = std::filesystem;
+
+/// Of frames, to find one that was handed out twice: 128 MiB, enough for a GiB of the smallest frames.
+constexpr std::size_t kVersionsRemembered = std::size_t{1} << 24;
+
+/// A store at work keeps its clock's limit at least so far ahead of its newest version (Internals::clock_margin).
+constexpr Version kFarAhead = Version{1} << 20;
+
+/// Passes 1 to 7 over one store. A member that is empty was not usable, and says so by a finding.
+class StoreCheck {
+public:
+    StoreCheck(platform::FileIo& io, const CheckRequest& request)
+        : request_(request), io_(io), audit_(request.stopped) {}
+
+    [[nodiscard]] Result<CheckReport> run();
+
+private:
+    using Segments = std::vector<std::shared_ptr<const cold::Segment>>;
+
+    [[nodiscard]] Result<void> find_store() const;
+    [[nodiscard]] Result<void> check_superblock();
+    void learn_identity_from_segments();
+    void check_rings();
+    [[nodiscard]] Result<void> check_catalog();
+    void check_segments();
+    void check_part(std::uint64_t component, std::uint64_t segment, Segments& parts);
+    void note_leftovers();
+    void check_versions();
+    void check_slabs(const cold::ManifestState& state);
+    void check_contents();
+    [[nodiscard]] bool was_closed() const;
+    void judge_shutdown();
+    void note_affected();
+    void sum_up();
+
+    void tell(unsigned pass, std::uint64_t done, std::uint64_t total, std::string_view name) const {
+        request_.progress({pass, done, total, name});
+    }
+    [[nodiscard]] bool wants(CheckPart part) const { return request_.only == CheckPart::all || request_.only == part; }
+    [[nodiscard]] bool go_on() const { return !audit_.stopped(); }
+    [[nodiscard]] fs::path superblock_path() const { return request_.store / engine::kSuperblockName; }
+    [[nodiscard]] fs::path cold_directory() const { return request_.store / "cold"; }
+    [[nodiscard]] const std::vector<fs::path>& hot_paths() const {
+        return request_.hot_paths.empty() ? fields_->hot_paths : request_.hot_paths;
+    }
+
+    const CheckRequest& request_;
+    platform::FileIo& io_;
+    platform::Audit audit_;
+    CheckReport report_;
+    std::optional<engine::SuperblockFields> fields_;
+    std::optional<std::array<std::uint64_t, 2>> identity_;
+    std::optional<cold::Manifest> manifest_;
+    std::map<std::uint64_t, Segments> components_;  ///< what of them could be opened
+    std::vector<Version> frame_versions_;
+    Version newest_frame_ = 0, durable_mark_ = 0;
+    std::uint64_t unsettled_ = 0, leftovers_ = 0;
+};
+
+/// A store that has lost its superblock is one still.
+Result<void> StoreCheck::find_store() const {
+    const auto is_there = io_.exists(superblock_path());
+    if (!is_there) return std::unexpected(std::move(is_there.error()));
+    if (*is_there) return {};
+    if (auto empty = engine::Creation::check_directory(io_, request_.store); !empty) {
+        if (empty.error().code() == ErrorCode::corrupt) return {};
+    }
+    const auto segments = io_.list(cold_directory());
+    if (segments && !segments->empty()) return {};
+    return std::unexpected(Error(ErrorCode::not_found, "no store in " + request_.store.string()));
+}
+
+Result<void> StoreCheck::check_superblock() {
+    tell(1, 0, 1, engine::kSuperblockName);
+    auto superblock = engine::Superblock::open(io_, superblock_path(), platform::OpenMode::read);
+    if (!superblock) {
+        if (superblock.error().code() == ErrorCode::incompatible) return std::unexpected(superblock.error());
+        audit_.find(codes::kSuperblockLost, superblock_path(), 0,
+                    "no copy of the superblock can be read, and without it no ring: " + superblock.error().message());
+        learn_identity_from_segments();
+        return {};
+    }
+    fields_ = superblock->fields();
+    identity_ = {fields_->store[0], fields_->store[1]};
+    superblock->audit(io_, superblock_path(), audit_);
+    tell(1, 1, 1, engine::kSuperblockName);
+    return {};
+}
+
+/// Each header names the store. The first whole one is believed: others of other stores will be findings.
+void StoreCheck::learn_identity_from_segments() {
+    const auto names = io_.list(cold_directory());
+    if (!names) return;
+    for (const std::string& name : *names) {
+        auto file = io_.open(cold_directory() / name, platform::OpenMode::read);
+        cold::SegmentHeader header;
+        if (!file || !(*file)->read_exact(std::as_writable_bytes(std::span(&header, 1)), 0)) continue;
+        if (header.magic != cold::kSegmentMagic || header.checksum != cold::header_checksum(header)) continue;
+        identity_ = {header.store[0], header.store[1]};
+        return;
+    }
+}
+
+void StoreCheck::check_rings() {
+    if (!fields_ || !wants(CheckPart::rings)) return;
+    hot::InspectedRing asked;
+    asked.bytes = fields_->ring_bytes;
+    asked.secret = fields_->secret;
+    asked.clock_limit = fields_->clock_limit;
+    for (unsigned shard = 0; shard < fields_->shards && go_on(); ++shard) {
+        const fs::path path = engine::ring_path(request_.store, hot_paths(), shard);
+        tell(2, shard, fields_->shards, path.string());
+        asked.identity = {{fields_->store[0], fields_->store[1]}, shard, path.string()};
+        const auto note_version = [this](const hot::Ring&, std::uint64_t, const hot::FrameHeader&, Version version) {
+            if (frame_versions_.size() < kVersionsRemembered) frame_versions_.push_back(version);
+        };
+        const hot::RingContents found = hot::inspect_ring(io_, asked, note_version, audit_);
+        unsettled_ += found.unsettled + found.torn;
+        newest_frame_ = std::max(newest_frame_, found.newest);
+        if (found.marks) durable_mark_ = std::max(durable_mark_, found.marks->durable);
+    }
+    tell(2, fields_->shards, fields_->shards, "");
+}
+
+Result<void> StoreCheck::check_catalog() {
+    if (!identity_ || request_.only == CheckPart::rings) return {};
+    tell(3, 0, 1, "MANIFEST");
+    const std::uint64_t store[2] = {(*identity_)[0], (*identity_)[1]};
+    auto manifest = cold::Manifest::open(io_, request_.store, store);
+    if (!manifest) {
+        if (manifest.error().code() == ErrorCode::incompatible) return std::unexpected(manifest.error());
+        audit_.find(codes::kManifestLost, request_.store, 0, manifest.error().message());
+        return {};
+    }
+    manifest->audit(audit_);
+    const cold::ManifestState& state = manifest->state();
+    if (fields_ && state.cut < fields_->settled) {
+        audit_.find(codes::kManifestBehind, request_.store, 0,
+                    "the manifest ends with version " + std::to_string(state.cut) + ", and everything up to " +
+                        std::to_string(fields_->settled) + " had left the rings for the segments");
+    }
+    manifest_ = std::move(*manifest);
+    tell(3, 1, 1, "MANIFEST");
+    return {};
+}
+
+void StoreCheck::check_segments() {
+    if (!manifest_ || !wants(CheckPart::segments)) return;
+    const cold::ManifestState& state = manifest_->state();
+    std::uint64_t total = 0, done = 0;
+    for (const auto& [id, component] : state.components) total += component.segments.size();
+    for (const auto& [id, component] : state.components) {
+        for (const std::uint64_t segment : component.segments) {
+            if (!go_on()) return;
+            tell(4, done++, total, "segments");
+            check_part(id, segment, components_[id]);
+        }
+        if (component.segments.empty()) {
+            audit_.find(codes::kManifestState, request_.store, 0,
+                        "component " + std::to_string(id) + " of the manifest has no segments");
+        }
+    }
+    tell(4, total, total, "segments");
+    note_leftovers();
+}
+
+void StoreCheck::check_part(std::uint64_t component, std::uint64_t segment, Segments& parts) {
+    const std::uint64_t store[2] = {(*identity_)[0], (*identity_)[1]};
+    const fs::path path = cold::segment_path(cold_directory(), segment);
+    auto opened = cold::Segment::open(io_, path, store, segment, nullptr, cold::SegmentReads::copied);
+    if (!opened) {
+        const bool unread = opened.error().code() != ErrorCode::corrupt;
+        if (unread) {
+            audit_.find(opened.error(), path, 0);
+        } else {
+            audit_.find(codes::kSegmentUnusable, path, 0, opened.error().message());
+        }
+        return;
+    }
+    const cold::Segment* before = parts.empty() ? nullptr : parts.back().get();
+    if (!cold::is_next_part(component, before, **opened)) {
+        audit_.find(codes::kSegmentMisplaced, path, 0, "it does not follow the other parts of its component");
+    }
+    parts.push_back(std::move(*opened));
+}
+
+/// Files of moves and sorts that a crash cut short; the next opening for writing removes them.
+void StoreCheck::note_leftovers() {
+    std::set<std::string> named;
+    for (const auto& [id, component] : manifest_->state().components) {
+        for (const std::uint64_t segment : component.segments) {
+            named.insert(cold::segment_path(cold_directory(), segment).filename().string());
+        }
+    }
+    const auto names = io_.list(cold_directory());
+    if (!names) {
+        audit_.find(names.error(), cold_directory(), 0);
+        return;
+    }
+    leftovers_ += std::ranges::count_if(*names, [&](const std::string& name) { return !named.contains(name); });
+}
+
+void StoreCheck::check_versions() {
+    tell(5, 0, 1, "versions");
+    std::ranges::sort(frame_versions_);
+    const auto twice = std::ranges::adjacent_find(frame_versions_);
+    if (twice != frame_versions_.end()) {
+        audit_.find(codes::kVersionTwice, request_.store, 0,
+                    "version " + std::to_string(*twice) + " is of two frames in the rings");
+    }
+    frame_versions_ = {};
+    if (manifest_) {
+        const cold::ManifestState& state = manifest_->state();
+        if (state.floor > state.cut) {
+            audit_.find(codes::kManifestState, request_.store, 0,
+                        "the manifest has floor " + std::to_string(state.floor) + " above what has settled, version " +
+                            std::to_string(state.cut));
+        }
+        for (const auto& [name, version] : state.pins) {
+            if (version >= state.floor) continue;
+            audit_.find(codes::kPinBelowFloor, request_.store, 0,
+                        "pin " + printable(name) + " holds version " + std::to_string(version) + ", below the floor " +
+                            std::to_string(state.floor));
+        }
+        check_slabs(state);
+    }
+    tell(5, 1, 1, "versions");
+}
+
+/// Slabs of live components follow each other, and so do those of each level of history; none reaches above the cut.
+void StoreCheck::check_slabs(const cold::ManifestState& state) {
+    std::map<std::pair<cold::SegmentKind, std::uint32_t>, std::vector<const cold::Segment*>> rows;
+    for (const auto& [id, parts] : components_) {
+        if (parts.empty()) continue;
+        const cold::SegmentHeader& header = parts.front()->header();
+        // Live components take each other's place whatever their level.
+        const bool live = header.kind == cold::SegmentKind::live;
+        rows[{header.kind, live ? 0 : header.level}].push_back(parts.front().get());
+        if (header.slab_upto > state.cut) {
+            audit_.find(codes::kSegmentCut, parts.front()->path(), 0,
+                        "its versions go to " + std::to_string(header.slab_upto) + ", above the manifest's cut " +
+                            std::to_string(state.cut));
+        }
+    }
+    for (auto& [kind_and_level, row] : rows) {
+        std::ranges::sort(row, {}, [](const cold::Segment* each) { return each->header().slab_after; });
+        for (std::size_t i = 1; i < row.size(); ++i) {
+            const Version below = row[i - 1]->header().slab_upto;
+            if (row[i]->header().slab_after >= below) continue;
+            audit_.find(codes::kSlabsOverlap, row[i]->path(), 0,
+                        "its versions begin behind " + std::to_string(row[i]->header().slab_after) +
+                            ", and those up to " + std::to_string(below) + " are in " + row[i - 1]->path().string());
+        }
+    }
+}
+
+void StoreCheck::check_contents() {
+    if (!manifest_ || request_.level == CheckLevel::quick) return;
+    const auto depth = request_.level == CheckLevel::full ? cold::AuditDepth::values : cold::AuditDepth::blocks;
+    const unsigned pass = request_.level == CheckLevel::full ? 7 : 6;
+    const std::uint64_t store[2] = {(*identity_)[0], (*identity_)[1]};
+    std::uint64_t total = 0, done = 0;
+    for (const auto& [id, parts] : components_) {
+        for (const auto& part : parts) total += part->header().file_bytes;
+    }
+    for (const auto& [id, parts] : components_) {
+        for (const auto& part : parts) {
+            if (!go_on()) return;
+            tell(pass, done, total, part->path().string());
+            cold::audit_segment(io_, *part, store, audit_, depth);
+            done += part->header().file_bytes;
+        }
+    }
+    tell(pass, total, total, "");
+}
+
+/// Closing moves the clock's limit, which is far ahead of a store at work, down to the clock. The clock is at the
+/// newest record, or, where nothing was written since, behind what the last opening leapt over.
+bool StoreCheck::was_closed() const {
+    if (!fields_ || !wants(CheckPart::rings) || unsettled_ != 0) return false;
+    Version clock = report_.max_seen;
+    if (!fields_->leaps.empty()) clock = std::max(clock, fields_->leaps.back().upto + 1);
+    if (!fields_->lost.empty()) clock = std::max(clock, fields_->lost.back().upto + 1);
+    return fields_->clock_limit < clock + kFarAhead;
+}
+
+/// What was not closed may have died while it wrote one of two copies.
+void StoreCheck::judge_shutdown() {
+    const bool rings_seen = fields_ && wants(CheckPart::rings);
+    report_.clean_shutdown = was_closed();
+    const bool frames_are_durable = report_.clean_shutdown || (fields_ && fields_->durability == Durability::power);
+    if (frames_are_durable) report_.durable = report_.max_seen;
+    if (rings_seen && !report_.clean_shutdown) {
+        static constexpr std::array kCopies = {codes::kSuperblockCopy, codes::kSuperblockDiffers, codes::kRingHeader,
+                                               codes::kManifestCopy};
+        const auto is_copy = [](const Finding& finding) {
+            return std::ranges::find(kCopies, finding.code) != kCopies.end();
+        };
+        auto& findings = report_.seen.findings;
+        std::ranges::copy_if(findings, std::back_inserter(report_.left_by_crash), is_copy);
+        std::erase_if(findings, is_copy);
+    }
+    report_.needs_recovery = (rings_seen && !report_.clean_shutdown) || leftovers_ != 0;
+}
+
+void StoreCheck::note_affected() {
+    std::set<std::string> damaged;
+    for (const Finding& finding : report_.seen.findings) damaged.insert(finding.file);
+    for (const auto& [id, parts] : components_) {
+        for (const auto& part : parts) {
+            if (!damaged.contains(part->path().string())) continue;
+            const cold::SegmentHeader& header = part->header();
+            report_.affected[part->path().string()] = {std::string(part->first_key()), std::string(part->last_key()),
+                                                       header.version_min, header.version_max, header.records};
+        }
+    }
+}
+
+void StoreCheck::sum_up() {
+    if (identity_) {
+        std::array<char, 34> text{};
+        std::snprintf(text.data(), text.size(), "%016lx%016lx", (*identity_)[0], (*identity_)[1]);
+        report_.uuid = text.data();
+    }
+    const Version cut = manifest_ ? manifest_->state().cut : 0;
+    report_.floor = manifest_ ? manifest_->state().floor : 0;
+    report_.durable = std::max(durable_mark_, cut);
+    report_.max_seen = std::max(newest_frame_, cut);
+    report_.cancelled = audit_.stopped();
+    report_.seen = audit_.take();
+    judge_shutdown();
+    note_affected();
+}
+
+Result<CheckReport> StoreCheck::run() {
+    const auto began = std::chrono::steady_clock::now();
+    if (auto found = find_store(); !found) return std::unexpected(std::move(found.error()));
+    const auto lock = platform::LockFile::acquire(request_.store / engine::kLockName, true);
+    if (!lock && lock.error().os_errno() != ENOENT) return std::unexpected(lock.error());
+    if (auto done = check_superblock(); !done) return std::unexpected(std::move(done.error()));
+    check_rings();
+    if (auto done = check_catalog(); !done) return std::unexpected(std::move(done.error()));
+    check_segments();
+    check_versions();
+    check_contents();
+    sum_up();
+    report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    return std::move(report_);
+}
+
+}  // namespace
+
+Result<CheckReport> check_store(platform::FileIo& io, const CheckRequest& request) {
+    return StoreCheck(io, request).run();
+}
+
+}  // namespace zverse::tools
