@@ -38,6 +38,7 @@ void Engine::release_memory() noexcept {
     if (cold_ != nullptr) cold_->stop_removing();
     mappings_.clear();
     superblock_.reset();
+    stat_page_.reset();
     lock_ = {};
 }
 
@@ -76,6 +77,7 @@ Result<void> Engine::close() {
     for (int round = 0; round < 3 && !views_->free_old_trees();) ++round;
     // Without memory for it the store is left as a crash would leave it: nothing acknowledged is lost.
     Result<void> result = platform::answer("closing the store", [this] { return leave_clean(); });
+    publish_figures(true);
     release_memory();
     return result;
 }

@@ -11,7 +11,8 @@
 //   named_pins.cpp   snapshots with a name, in the manifest
 //   scan_cursor.h, history_cursor.h, changes_cursor.h   ordered reads, a batch at a time
 //   transaction.h    a write set over a snapshot
-//   upkeep.h         the background thread: clock limit, syncs, time frames, settling, runs
+//   upkeep.h         the background threads: clock limit, syncs, time frames, settling, runs, figures
+//   stat_page.h      figures where other processes find them
 //
 // Every public call finds the thread's slot, shows itself there, checks `closed`, works, and leaves. Reads show
 // themselves by their epoch pin, other calls by counting themselves active. close() sets `closed`, fences all threads,
@@ -21,6 +22,7 @@
 #include <cold/cold_tier.h>
 #include <cold/spill_space.h>
 #include <engine/memory_plan.h>
+#include <engine/stat_page.h>
 #include <engine/store_access.h>
 #include <engine/superblock.h>
 #include <engine/upkeep.h>
@@ -190,6 +192,9 @@ private:
     [[nodiscard]] Result<void> check_waiting(const char* call) const;
     [[nodiscard]] static Result<void> check_range(const KeyRange& range);
     void stop_movers() noexcept;
+    [[nodiscard]] Stats gather_stats();
+    /// Publishes the figures; `closing`: the last time. What fails is tried again a second later.
+    void publish_figures(bool closing) noexcept;
     [[nodiscard]] std::vector<Capability> platform_rows() const;
     void wait_for_calls();
     void release_memory() noexcept;
@@ -205,6 +210,7 @@ private:
     std::string io_why_not_;
     std::mutex superblock_mutex_;
     std::optional<Superblock> superblock_;
+    std::optional<StatPage> stat_page_;  ///< of the durability thread, then of close()
     std::vector<LostWindow> lost_;  ///< fixed after open
     std::vector<VersionLeap> leaps_;  ///< fixed after open
 
@@ -236,7 +242,7 @@ private:
     std::condition_variable newer_;
 
     std::mutex upkeep_mutex_;  ///< guards what upkeep remembers
-    UpkeepState::Clock::time_point last_sync_{}, last_time_frame_{}, last_settle_{};
+    UpkeepState::Clock::time_point last_sync_{}, last_time_frame_{}, last_settle_{}, last_publication_{};
     Version last_time_version_ = 0;
     Version last_settled_version_ = 0;
     std::uint64_t recovered_records_ = 0;

@@ -67,6 +67,8 @@ UpkeepState Engine::upkeep_state() {
     state.last_sync = last_sync_;
     state.last_time_frame = last_time_frame_;
     state.last_settle = last_settle_;
+    state.last_publication = last_publication_;
+    state.publishes = stat_page_.has_value();
     const Version clock = tier_->clock();
     state.versions_left = tier_->limit() - clock;
     state.limit_block = internals_.clock_block;
@@ -117,6 +119,11 @@ Result<bool> Engine::do_upkeep(UpkeepTask task) {
             const std::scoped_lock lock(upkeep_mutex_);
             last_settled_version_ = clock;
             return *settled;
+        }
+        case UpkeepTask::publish: {
+            note(last_publication_);
+            publish_figures(false);
+            return true;
         }
     }
     return false;

@@ -59,6 +59,7 @@ private:
     [[nodiscard]] Result<void> start_workers();
     [[nodiscard]] Error no_thread(const std::system_error& refused) const;
     void describe_platform();
+    void begin_publishing();
 
     [[nodiscard]] const std::vector<std::filesystem::path>& hot_paths() const {
         return options_.hot_paths.empty() ? fields_.hot_paths : options_.hot_paths;

@@ -1,5 +1,8 @@
 // Figures: gathered from the threads' slots and the parts' own counters, without stopping anybody.
 #include <engine/engine.h>
+#include <platform/answer.h>
+
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -243,7 +246,19 @@ void add_rings(const hot::RingSet& rings, std::vector<Stats::Metric>& metrics) {
 
 Stats Engine::stats() {
     const hot::ActiveCall call(*tier_);
-    if (closed()) return {};
+    return closed() ? Stats{} : gather_stats();
+}
+
+void Engine::publish_figures(bool closing) noexcept {
+    if (!stat_page_) return;
+    static_cast<void>(platform::answer("publishing figures", [&]() -> Result<void> {
+        const Stats stats = gather_stats();
+        const auto process = closing ? 0 : static_cast<std::uint64_t>(::getpid());
+        return stat_page_->publish(process, wall_clock_nanoseconds(), stats.to_json(), stats.to_openmetrics());
+    }));
+}
+
+Stats Engine::gather_stats() {
     std::vector<Stats::Metric> metrics;
     const auto counter = [&](const char* name, const char* help, double value) {
         metrics.push_back({name, help, {}, value, true});

@@ -133,7 +133,7 @@ Store::~Store() {
 
 Result<Store> Store::open(const std::filesystem::path& dir, const Options& options) {
     return platform::answer("opening the store", [&]() -> Result<Store> {
-        auto engine = engine::Engine::open(dir, options, {});
+        auto engine = engine::Engine::open(dir, options, {.publishes_figures = true});
         if (!engine) return std::unexpected(std::move(engine.error()));
         return Store(std::move(*engine));
     });

@@ -25,6 +25,8 @@ struct Internals {
     bool stepped_worker = false;
     /// Nothing is flushed or merged but by flush(), so that rings can be full.
     bool flush_by_hand = false;
+    /// The figures are published for other processes (stat_page.h), as by Store::open().
+    bool publishes_figures = false;
     /// Low bits of an address kept in an index entry (shard bits included), 20 .. 48: fewer bits wrap sooner.
     unsigned index_address_bits = 48;
     /// How far ahead the clock limit is persisted, and how close to it writers wait.

@@ -7,7 +7,9 @@ namespace zverse::engine {
 
 UpkeepTask decide_durability(const UpkeepState& state) noexcept {
     using namespace std::chrono_literals;
-    if (state.stopped_by_error) return UpkeepTask::none;
+    const bool publishes = state.publishes && state.now - state.last_publication >= 1s;
+    const UpkeepTask least = publishes ? UpkeepTask::publish : UpkeepTask::none;
+    if (state.stopped_by_error) return least;
     if (state.versions_left < state.limit_block / 2) return UpkeepTask::extend_limit;
     if (state.process_class && state.unsynced_versions > 0) {
         const bool due = state.sync_every.count() > 0 && state.now - state.last_sync >= state.sync_every;
@@ -16,7 +18,7 @@ UpkeepTask decide_durability(const UpkeepState& state) noexcept {
     }
     if (state.new_versions && state.now - state.last_time_frame >= 1s) return UpkeepTask::time_frame;
     if (state.unsettled && state.now - state.last_settle >= 1s) return UpkeepTask::settle;
-    return UpkeepTask::none;
+    return least;
 }
 
 UpkeepTask decide_runs(const UpkeepState& state) noexcept {

@@ -1,9 +1,9 @@
 // Upkeep: the engine's background work, one decision at a time.
 //
 // decide() is pure: from a state to the most urgent task, or none. The threads of Upkeep only loop over it; a test
-// steps it instead. Order of urgency: clock limit, sync, time frame, runs, merges, settling. Extending the clock limit
-// is never queued behind anything: a writer that needs it does it itself. Syncs have a thread of their own, so that a
-// slow medium delays no run and a large merge no sync.
+// steps it instead. Order of urgency: clock limit, sync, time frame, settling, figures, runs, merges. Extending the
+// clock limit is never queued behind anything: a writer that needs it does it itself. Syncs have a thread of their own,
+// so that a slow medium delays no run and a large merge no sync.
 #pragma once
 
 #include <engine/thread_home.h>
@@ -18,28 +18,29 @@
 
 namespace zverse::engine {
 
-enum class UpkeepTask : std::uint8_t { none, extend_limit, sync, time_frame, extend_runs, merge_runs, settle };
+enum class UpkeepTask : std::uint8_t { none, extend_limit, sync, time_frame, extend_runs, merge_runs, settle, publish };
 
 struct UpkeepState {
     using Clock = std::chrono::steady_clock;
     Clock::time_point now{};
-    Clock::time_point last_sync{}, last_time_frame{}, last_settle{};
-    std::uint64_t versions_left = 0;       ///< of the clock limit
+    Clock::time_point last_sync{}, last_time_frame{}, last_settle{}, last_publication{};
+    std::uint64_t versions_left = 0;  ///< of the clock limit
     std::uint64_t limit_block = 1;
     bool process_class = false;
     std::chrono::milliseconds sync_every{0};
     std::uint64_t sync_every_writes = 0;
-    std::uint64_t unsynced_versions = 0;   ///< class process: taken since the durable mark
-    bool new_versions = false;             ///< since the last time frame
-    std::uint64_t uncovered_bytes = 0;     ///< of frames in no run
-    std::uint64_t extend_bytes = 1;        ///< how many of them are worth a run
-    bool mergeable = false;                ///< a size class of runs is full
-    bool unsettled = false;                ///< a ring moved since the last settling
-    bool stopped_by_error = false;         ///< read-only: only runs are kept up
+    std::uint64_t unsynced_versions = 0;  ///< class process: taken since the durable mark
+    bool new_versions = false;  ///< since the last time frame
+    std::uint64_t uncovered_bytes = 0;  ///< of frames in no run
+    std::uint64_t extend_bytes = 1;  ///< how many of them are worth a run
+    bool mergeable = false;  ///< a size class of runs is full
+    bool unsettled = false;  ///< a ring moved since the last settling
+    bool publishes = false;  ///< figures, for other processes
+    bool stopped_by_error = false;  ///< read-only: only runs are kept up, and figures published
 };
 
 [[nodiscard]] UpkeepTask decide(const UpkeepState& state) noexcept;
-/// Only what the sync thread does: limit, sync, time frames, settling.
+/// Only what the sync thread does: limit, sync, time frames, settling, figures.
 [[nodiscard]] UpkeepTask decide_durability(const UpkeepState& state) noexcept;
 /// Only what the run thread does.
 [[nodiscard]] UpkeepTask decide_runs(const UpkeepState& state) noexcept;

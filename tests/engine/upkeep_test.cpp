@@ -23,7 +23,7 @@ using engine::UpkeepTask;
 UpkeepState busy() {
     UpkeepState state;
     state.now = UpkeepState::Clock::time_point{} + 100s;
-    state.last_sync = state.last_time_frame = state.last_settle = state.now - 10s;
+    state.last_sync = state.last_time_frame = state.last_settle = state.last_publication = state.now - 10s;
     state.limit_block = 1000;
     state.versions_left = 100;
     state.process_class = true;
@@ -34,13 +34,14 @@ UpkeepState busy() {
     state.extend_bytes = 100;
     state.mergeable = true;
     state.unsettled = true;
+    state.publishes = true;
     return state;
 }
 
 /// Nothing is due, and everything is there to do.
 UpkeepState calm() {
     UpkeepState state = busy();
-    state.last_sync = state.last_time_frame = state.last_settle = state.now;
+    state.last_sync = state.last_time_frame = state.last_settle = state.last_publication = state.now;
     state.versions_left = 1000;
     state.uncovered_bytes = 0;
     state.mergeable = false;
@@ -57,6 +58,8 @@ TEST(UpkeepDecision, MostUrgentFirst) {
     state.new_versions = false;
     EXPECT_EQ(decide(state), UpkeepTask::settle);
     state.unsettled = false;
+    EXPECT_EQ(decide(state), UpkeepTask::publish);
+    state.publishes = false;
     EXPECT_EQ(decide(state), UpkeepTask::extend_runs);
     state.uncovered_bytes = 99;
     EXPECT_EQ(decide(state), UpkeepTask::merge_runs);
@@ -92,6 +95,9 @@ TEST(UpkeepDecision, EachIsDueExactlyWhenItIs) {
         {"a second since settling", [](UpkeepState& s) { s.last_settle = s.now - 1s; }, UpkeepTask::settle},
         {"a second, and settled", [](UpkeepState& s) { s.last_settle = s.now - 1s, s.unsettled = false; },
          UpkeepTask::none},
+        {"a second since the figures", [](UpkeepState& s) { s.last_publication = s.now - 1s; }, UpkeepTask::publish},
+        {"a second, and nobody wants them",
+         [](UpkeepState& s) { s.last_publication = s.now - 1s, s.publishes = false; }, UpkeepTask::none},
         {"enough for a run", [](UpkeepState& s) { s.uncovered_bytes = 100; }, UpkeepTask::extend_runs},
         {"a full size class", [](UpkeepState& s) { s.mergeable = true; }, UpkeepTask::merge_runs},
     };
@@ -102,9 +108,11 @@ TEST(UpkeepDecision, EachIsDueExactlyWhenItIs) {
     }
 }
 
-TEST(UpkeepDecision, AStoreThatStoppedWritingKeepsItsRunsOnly) {
+TEST(UpkeepDecision, AStoreThatStoppedWritingKeepsItsRunsAndTellsItsFiguresOnly) {
     UpkeepState state = busy();
     state.stopped_by_error = true;
+    EXPECT_EQ(decide_durability(state), UpkeepTask::publish);
+    state.publishes = false;
     EXPECT_EQ(decide_durability(state), UpkeepTask::none);
     EXPECT_EQ(decide(state), UpkeepTask::extend_runs);
 }
