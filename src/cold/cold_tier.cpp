@@ -2,6 +2,7 @@
 #include <cold/segment_checksum.h>
 #include <cold/spill_space.h>
 #include <platform/answer.h>
+#include <platform/probes.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -233,6 +234,9 @@ Result<void> ColdTier::commit(const TreeChange& change, bool& appending) {
     if (auto appended = manifest_.append(*edit); !appended) return appended;
     std::swap(components_, next);
     for (const auto& segment : removed) segment->remove_when_unused(remover_);
+    for (const auto& segment : opened) {
+        ZVERSE_PROBE2(segment__publish, segment->header().segment, segment->header().file_bytes);
+    }
     const std::scoped_lock lock(shown_mutex_);
     tree_.swap(tree);
     state_ = manifest_.shared_state();

@@ -2,6 +2,7 @@
 #include <engine/engine.h>
 
 #include <platform/per_thread.h>
+#include <platform/probes.h>
 
 #include <algorithm>
 #include <utility>
@@ -63,6 +64,7 @@ Result<Version> Engine::put(std::string_view key, std::string_view value) {
     if (bytes > tier_->frame_bytes_max()) return std::unexpected(bad_frame(bytes, "the put"));
     auto version = tier_->put({key, value, tier_->hash(key), false});
     after_write();
+    if (version) ZVERSE_PROBE3(put__done, *version, key.size(), value.size());
     return version;
 }
 
@@ -156,6 +158,7 @@ Result<Version> Engine::write(const WriteBatch& batch) {
     operations.clear();
     if (auto good = prepare(batch, operations); !good) return std::unexpected(std::move(good.error()));
     auto version = write_prepared(operations, std::nullopt);
+    if (version) ZVERSE_PROBE2(write__done, *version, operations.size());
     Scratch::trim(operations);
     return version;
 }

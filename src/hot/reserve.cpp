@@ -4,6 +4,7 @@
 // (A2). free_head is acquired, so that stores into reused space come after the last reads of what was there.
 #include <hot/tier.h>
 #include <platform/prefetch.h>
+#include <platform/probes.h>
 #include <platform/topology.h>
 
 #include <algorithm>
@@ -103,6 +104,7 @@ Result<void> Tier::wait_for_space(WriterSlot& slot, Ring& ring, std::uint64_t by
                                                           " bytes, and a write inside a visit callback never waits"));
     }
     slot.count(Counter::space_waits);
+    ZVERSE_PROBE2(ring__stall, ring.shard(), bytes);
     host_.want_space();
     const auto deadline = std::chrono::steady_clock::now() + options_.write_timeout;
     const SpaceQueue::Outcome outcome = ring.queue.wait(deadline, [&] {

@@ -7,6 +7,7 @@
 // oldest live announcement), read before the work, stored after it succeeded.
 #include <hot/tier.h>
 #include <hot/walk.h>
+#include <platform/probes.h>
 
 #include <algorithm>
 #include <new>
@@ -129,6 +130,7 @@ Result<void> Tier::spread_mark() {
 
 Error Tier::fail_sync(Error error) {
     const int code = error.os_errno();
+    ZVERSE_PROBE1(sync__error, code);
     // First what needs no memory, so that nothing is written or synced after a failed sync, whatever happens here.
     sync_failure_ = Error(error.code(), "a sync failed", code);
     refuse_writes(Error(ErrorCode::read_only, "a sync failed", code));

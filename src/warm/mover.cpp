@@ -1,5 +1,6 @@
 // Order: jobs are handed from thread to thread by the ready set (M1); all else is under mutex_.
 #include <platform/answer.h>
+#include <platform/probes.h>
 #include <warm/flush_job.h>
 #include <warm/merge_job.h>
 #include <warm/mover.h>
@@ -293,6 +294,7 @@ void Mover::note_flush(const Place& place) {
     figures_.flushed_bytes += flush.bytes_written();
     figures_.settled_bytes += flush.settled_bytes();
     unsettled_since_.reset();
+    ZVERSE_PROBE3(flush__done, flush.settled_bytes(), flush.bytes_written(), flush.freed_bytes());
     if (flush.freed_bytes() < (std::uint64_t{64} << 10)) return;
     const double mib = static_cast<double>(flush.freed_bytes()) / (1 << 20);
     const auto taken = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - place.began);
@@ -304,6 +306,7 @@ void Mover::note_flush(const Place& place) {
 void Mover::end_background(unsigned number, std::optional<Error> failure) {
     Place& place = places_[number];
     figures_.merged_bytes += place.job->bytes_written();
+    ZVERSE_PROBE3(merge__done, number, place.job->bytes_written(), failure ? failure->os_errno() : 0);
     looked_at_.reset();
     if (number == kRetentionPlace) return;
     for (const auto& input : place.choice.inputs) running_.inputs.erase(input->id());

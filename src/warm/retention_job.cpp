@@ -1,3 +1,4 @@
+#include <platform/probes.h>
 #include <warm/retention_job.h>
 
 #include <utility>
@@ -18,6 +19,7 @@ Result<Progress> RetentionJob::step() {
         if (committed.error().code() == ErrorCode::not_found) return Progress::done;
         return std::unexpected(std::move(committed.error()));
     }
+    ZVERSE_PROBE1(floor__advance, floor);
     at_.show();
     return Progress::done;
 }

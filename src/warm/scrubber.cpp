@@ -1,4 +1,5 @@
 #include <platform/answer.h>
+#include <platform/probes.h>
 #include <warm/scrubber.h>
 
 #include <algorithm>
@@ -81,6 +82,7 @@ void Scrubber::note_progress() {
     found.insert(found.end(), begin,
                  begin + static_cast<std::ptrdiff_t>(std::min(room, seen.findings.size() - findings_noted_)));
     figures_.findings += seen.findings.size() - findings_noted_;
+    ZVERSE_PROBE2(scrub__error, segment_->header().segment, seen.findings.size() - findings_noted_);
     findings_noted_ = seen.findings.size();
 }
 
