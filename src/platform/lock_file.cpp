@@ -1,3 +1,4 @@
+#include <platform/in_quotes.h>
 #include <platform/lock_file.h>
 
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 #include <csignal>
 #include <ctime>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -32,6 +34,19 @@ bool lock(int descriptor, int operation) noexcept {
     return rc == 0;
 }
 
+/// What a live process is called, ahead of what else is known about it: ", \"zverse\""; empty where nobody says.
+std::string command_of(int pid) {
+    const std::string path = "/proc/" + std::to_string(pid) + "/comm";
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) return {};
+    std::array<char, 64> text{};
+    const ssize_t got = ::read(descriptor, text.data(), text.size());
+    ::close(descriptor);
+    std::string_view name(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
+    if (name.ends_with('\n')) name.remove_suffix(1);
+    return name.empty() ? std::string() : ", " + in_quotes(name);
+}
+
 /// Who holds a lock that we were refused.
 std::string holder_of(int descriptor, bool shared) {
     // What stands in the file is of the last writer. It is the holder only if readers are kept out too.
@@ -44,10 +59,10 @@ std::string holder_of(int descriptor, bool shared) {
     std::string holder(text.data(), got > 0 ? static_cast<std::size_t>(got) : 0);
     while (!holder.empty() && holder.back() == '\n') holder.pop_back();
     int pid = 0;
-    (void)std::from_chars(holder.data(), holder.data() + holder.size(), pid);
+    const auto parsed = std::from_chars(holder.data(), holder.data() + holder.size(), pid);
     // A text left by a process that is gone names nobody: the holder has not written its own yet.
     if (pid <= 0 || (::kill(pid, 0) != 0 && errno == ESRCH)) return "another process";
-    return "process " + holder;
+    return "process " + std::to_string(pid) + command_of(pid) + std::string(parsed.ptr);
 }
 
 void describe_holder(int descriptor) {

@@ -17,9 +17,9 @@ public:
     ~LockFile();
 
     /// Exclusive for writers; shared, and without changing a byte, for readers. A reader takes none where the file is
-    /// missing on a file system mounted read-only: nobody can write there. Errors: locked (names the holder's pid,
-    /// where it is known), io. The lock ends with this object, or with the process; a forked child neither keeps it
-    /// nor ends it.
+    /// missing on a file system mounted read-only: nobody can write there. Errors: locked (names the holder's pid and
+    /// command, where they are known), io. The lock ends with this object, or with the process; a forked child neither
+    /// keeps it nor ends it.
     [[nodiscard]] static Result<LockFile> acquire(const std::filesystem::path& path, bool shared);
 
 private:
