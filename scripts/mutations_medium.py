@@ -327,7 +327,7 @@ ENGINE += room(
     ("superblock-no-format", "the superblock's format version is not compared", [SUPERBLOCK],
      ("    if (copy.format != kFormatVersion) {", "    if (false) {")),
     ("superblock-no-features", "unknown feature bits are accepted", [SUPERBLOCK],
-     ("    if (copy.features != 0) {", "    if (false) {")),
+     ("copy.features & ~kFeatureLoad; unknown != 0) {", "copy.features & ~kFeatureLoad; false) {")),
     ("superblock-no-shards", "an impossible number of shards is accepted", [SUPERBLOCK],
      ("copy.shards == 0 || copy.shards > hot::kShardsMax || ", "")),
     ("superblock-no-ring-bytes", "an impossible ring size is accepted", [SUPERBLOCK], ("!ring_bytes_ok || ", "")),

@@ -9,6 +9,7 @@
 //   verify.cpp       a look at every byte
 //   checkpoint.h     a copy that opens
 //   named_pins.cpp   snapshots with a name, in the manifest
+//   load.cpp         commits under versions that another store gave
 //   scan_cursor.h, history_cursor.h, changes_cursor.h   ordered reads, a batch at a time
 //   transaction.h    a write set over a snapshot
 //   upkeep.h         the background threads: clock limit, syncs, time frames, settling, runs, figures
@@ -76,6 +77,12 @@ public:
     [[nodiscard]] Result<Version> put_if(std::string_view key, std::string_view value, Version expected);
     /// A batch that conflicts with anything newer than `snapshot`.
     [[nodiscard]] Result<Version> commit(std::vector<hot::Operation> operations, Version snapshot);
+
+    // ---- Loads.
+    [[nodiscard]] Result<void> load_at(const WriteBatch& batch, Version version);
+    [[nodiscard]] Result<void> settle_load(Version upto, Version floor);
+    [[nodiscard]] Result<void> end_load();
+    [[nodiscard]] bool resumes_load() const noexcept { return resumes_load_; }
 
     // ---- Reads.
     /// What on_entry() throws comes out; nothing else does.
@@ -168,6 +175,8 @@ private:
     [[nodiscard]] Result<Version> write_prepared(const std::vector<hot::Operation>& operations,
                                                  std::optional<Version> unless_newer);
     void after_write() noexcept;
+    [[nodiscard]] Result<void> check_loading() const;
+    [[nodiscard]] Result<void> skip_versions(Version upto);
     [[nodiscard]] Result<VersionPins::Pin> pin_resolved(Version version);
     /// Opening: what the manifest has pinned.
     [[nodiscard]] Result<void> load_pins(const cold::ManifestState& state, Version clock_limit);
@@ -213,6 +222,7 @@ private:
     std::optional<StatPage> stat_page_;  ///< of the durability thread, then of close()
     std::vector<LostWindow> lost_;  ///< fixed after open
     std::vector<VersionLeap> leaps_;  ///< fixed after open
+    bool resumes_load_ = false;  ///< fixed after open
 
     std::vector<platform::Mapping> mappings_;
     platform::Topology topology_;

@@ -54,7 +54,7 @@ Result<Version> Engine::note_time() {
 Result<void> Engine::note_last_time() {
     {
         const std::scoped_lock lock(upkeep_mutex_);
-        if (options_.read_only || tier_->clock() == last_time_version_) return {};
+        if (options_.read_only || internals_.load != Load::none || tier_->clock() == last_time_version_) return {};
     }
     if (auto noted = note_time(); !noted) return std::unexpected(std::move(noted.error()));
     return {};
@@ -76,7 +76,8 @@ UpkeepState Engine::upkeep_state() {
     state.sync_every = options_.sync.every;
     state.sync_every_writes = options_.sync.every_writes;
     state.unsynced_versions = clock - std::min(clock, tier_->durable_mark());
-    state.new_versions = clock != last_time_version_;
+    // A time frame would take a version that the load gives to something else.
+    state.new_versions = clock != last_time_version_ && internals_.load == Load::none;
     state.uncovered_bytes = runs_->uncovered_bytes();
     state.extend_bytes = std::clamp<std::uint64_t>(tier_->rings().total_bytes() / 16, 64 << 10, 4 << 20);
     state.mergeable = runs_->mergeable();

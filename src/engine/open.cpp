@@ -125,12 +125,21 @@ Result<void> Opening::create() {
     return Creation(io(), dir_, std::move(fields), options_.force_granularity).run();
 }
 
+/// What an interrupted load left is somebody else's state, half of it: nothing may be written on top.
+Result<void> Opening::check_load() const {
+    if (!fields_.load_base || options_.read_only || engine_.internals_.load == Load::resume) return {};
+    return std::unexpected(Error(ErrorCode::read_only, "a load into the store in " + dir_.string() +
+                                                           " was not finished: go on with it (zverse load --resume), "
+                                                           "or remove the store; until then it can only be read"));
+}
+
 Result<void> Opening::read_superblock() {
     const auto mode = options_.read_only ? platform::OpenMode::read : platform::OpenMode::read_write;
     auto superblock = Superblock::open(io(), dir_ / kSuperblockName, mode);
     if (!superblock) return std::unexpected(std::move(superblock.error()));
     engine_.superblock_.emplace(std::move(*superblock));
     fields_ = engine_.superblock_->fields();
+    if (auto may = check_load(); !may) return may;
     if (options_.shards != 0 && options_.shards != fields_.shards) {
         return std::unexpected(bad_option("shards is " + std::to_string(options_.shards) +
                                           ", and the store was created with " + std::to_string(fields_.shards)));

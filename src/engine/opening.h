@@ -43,6 +43,7 @@ private:
     [[nodiscard]] Result<void> find_or_create();
     [[nodiscard]] Result<void> create();
     [[nodiscard]] Result<void> read_superblock();
+    [[nodiscard]] Result<void> check_load() const;
     [[nodiscard]] Result<void> open_cold();
     [[nodiscard]] Result<void> attach_rings();
     [[nodiscard]] Result<void> attach_ring(unsigned shard);
@@ -50,6 +51,7 @@ private:
     // opening_recovery.cpp
     [[nodiscard]] Result<void> keep_private_rings_durable();
     [[nodiscard]] Result<void> check_manifest() const;
+    [[nodiscard]] Version start_clock(bool stop_at_mark);
     [[nodiscard]] Result<void> recover();
     [[nodiscard]] hot::TierOptions tier_options() const;
     // opening_start.cpp

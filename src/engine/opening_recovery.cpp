@@ -90,16 +90,8 @@ Result<void> Opening::recover() {
     if (auto repaired = hot::repair(rings_, judgement_, fields_.secret); !repaired) return repaired;
     watch.pause();  // the superblock's syncs cost the same however much there is to recover
 
-    // The clock starts at the limit: nothing above it was ever handed out. What a power cut took may reach up to it;
-    // then the clock starts behind, so that the latest version is a known one.
-    Version clock = fields_.clock_limit;
-    if (recovery.stop_at_mark && judgement_.mark < clock) {
-        clock = std::min(clock + 1, kVersionMax);
-        fields_.add_lost({judgement_.mark, clock - 1});
-    }
-    const std::shared_ptr<const cold::ManifestState> settled = engine_.cold_->state();
-    fields_.add_leap({std::max(judgement_.newest, settled->cut), clock - std::min<Version>(clock, 1)}, settled->floor);
-    fields_.settled = settled->cut;
+    const Version clock = start_clock(recovery.stop_at_mark);
+    fields_.settled = engine_.cold_->state()->cut;
     fields_.boot = boot;
     fields_.durability = options_.durability;
     if (!options_.read_only) {
@@ -122,6 +114,25 @@ Result<void> Opening::recover() {
     }
     engine_.recovered_records_ = judgement_.operations();
     return {};
+}
+
+Version Opening::start_clock(bool stop_at_mark) {
+    // Of a load the versions up to the limit were shown to nobody else, and get the same records again (load.cpp).
+    if (fields_.load_base) {
+        engine_.resumes_load_ = true;
+        return std::max({*fields_.load_base, judgement_.newest, judgement_.mark});
+    }
+    // The clock starts at the limit: nothing above it was ever handed out. What a power cut took may reach up to it;
+    // then the clock starts behind, so that the latest version is a known one.
+    Version clock = fields_.clock_limit;
+    if (stop_at_mark && judgement_.mark < clock) {
+        clock = std::min(clock + 1, kVersionMax);
+        fields_.add_lost({judgement_.mark, clock - 1});
+    }
+    const std::shared_ptr<const cold::ManifestState> settled = engine_.cold_->state();
+    fields_.add_leap({std::max(judgement_.newest, settled->cut), clock - std::min<Version>(clock, 1)}, settled->floor);
+    if (engine_.internals_.load != Load::none) fields_.load_base = clock;
+    return clock;
 }
 
 hot::TierOptions Opening::tier_options() const {

@@ -19,6 +19,13 @@
 
 namespace zverse::engine {
 
+/// How a store is opened to be loaded (load.cpp).
+enum class Load : std::uint8_t {
+    none,
+    begin,   ///< read_only is the error where a load was interrupted
+    resume,  ///< goes on with an interrupted one, where there is one
+};
+
 /// What a test may change. Defaults are production.
 struct Internals {
     /// No background thread: step() does one decision of the worker at a time.
@@ -44,6 +51,8 @@ struct Internals {
     std::optional<std::uint64_t> scrub_bytes_per_second;
     /// Pretend the machine has these nodes and CPUs (hwloc's synthetic syntax). Empty: what it has.
     std::string topology;
+    /// See StoreAccess::open_to_load().
+    Load load = Load::none;
     /// What the store does its files' work with, made out of what it would. Empty: that itself.
     std::function<std::unique_ptr<platform::FileIo>(std::unique_ptr<platform::FileIo>)> wrap_io;
 };
@@ -61,6 +70,19 @@ struct StoreAccess {
     [[nodiscard]] static Version raise_floor(Store& store, Version wanted);
     /// The last histories written, and the curves chosen for them.
     [[nodiscard]] static std::vector<cold::CurveChoice> curve_choices(const Store& store);
+    /// Opens a store for load_at(): until end_load() nobody else may open it for writing, and whoever reads it finds
+    /// what has been loaded so far as its newest state. Nothing runs in the background.
+    [[nodiscard]] static Result<Store> open_to_load(const std::filesystem::path& dir, const Options& options,
+                                                    Load load);
+    /// Whether it goes on with an interrupted load.
+    [[nodiscard]] static bool resumes_load(const Store& store) noexcept;
+    /// Commits the batch under `version`, which must be above latest_version(); the versions between are skipped.
+    /// Errors: invalid_argument (the version), else as Store::write().
+    [[nodiscard]] static Result<void> load_at(Store& store, const WriteBatch& batch, Version version);
+    /// Skips the versions up to `upto`, settles everything, and raises the floor to `floor`. May be called again.
+    [[nodiscard]] static Result<void> settle_load(Store& store, Version upto, Version floor);
+    /// The store is whole: from now on it may be opened for writing. Does not move the latest version.
+    [[nodiscard]] static Result<void> end_load(Store& store);
     /// Leaves as a killed process would: no sync, no settling, no clean mark; unmaps and unlocks. Later calls
     /// return `closed`. Acknowledged writes must be there after the next open.
     static void abandon(Store& store) noexcept;

@@ -26,6 +26,7 @@ Copy encode(const SuperblockFields& fields, std::uint64_t sequence) {
     copy->magic = kSuperblockMagic;
     copy->format = kFormatVersion;
     copy->shards = fields.shards;
+    copy->features = fields.load_base ? kFeatureLoad : 0;
     copy->sequence = sequence;
     copy->store[0] = fields.store[0];
     copy->store[1] = fields.store[1];
@@ -42,6 +43,7 @@ Copy encode(const SuperblockFields& fields, std::uint64_t sequence) {
     copy->leap_count = fields.leaps.size();
     std::copy(fields.leaps.begin(), fields.leaps.end(), copy->leaps.begin());
     std::copy(fields.lost.begin(), fields.lost.end(), copy->lost.begin());
+    copy->load_base = fields.load_base.value_or(0);
     std::string paths;
     for (const auto& path : fields.hot_paths) paths.append(path.string()).push_back('\0');
     copy->hot_paths_bytes = paths.size();
@@ -64,6 +66,7 @@ SuperblockFields decode(const SuperblockCopy& copy) {
     fields.created = copy.created;
     fields.leaps.assign(copy.leaps.begin(), copy.leaps.begin() + static_cast<std::ptrdiff_t>(copy.leap_count));
     fields.lost.assign(copy.lost.begin(), copy.lost.begin() + copy.lost_count);
+    if ((copy.features & kFeatureLoad) != 0) fields.load_base = copy.load_base;
     const char* next = copy.hot_paths.data();
     const char* const end = next + copy.hot_paths_bytes;
     while (next < end) {
@@ -83,14 +86,14 @@ std::optional<Error> check(const SuperblockCopy& copy, const std::string& place)
         return Error(ErrorCode::incompatible, "store format " + std::to_string(copy.format) + " in " + place +
                                                   "; this build reads format " + std::to_string(kFormatVersion));
     }
-    if (copy.features != 0) {
-        return Error(ErrorCode::incompatible, "unknown feature bits " + std::to_string(copy.features) + " in " + place);
+    if (const std::uint64_t unknown = copy.features & ~kFeatureLoad; unknown != 0) {
+        return Error(ErrorCode::incompatible, "unknown feature bits " + std::to_string(unknown) + " in " + place);
     }
     const bool ring_bytes_ok = copy.ring_bytes >= (1U << 20) && copy.ring_bytes <= (std::uint64_t{64} << 30) &&
                                (copy.ring_bytes & (copy.ring_bytes - 1)) == 0;
     if (copy.shards == 0 || copy.shards > hot::kShardsMax || !ring_bytes_ok || copy.lost_count > kLostWindowsMax ||
         copy.leap_count > kVersionLeapsMax || copy.durability > 1 || copy.hot_paths_bytes > kHotPathsBytes ||
-        copy.clock_limit > kVersionMax || copy.settled > copy.clock_limit) {
+        copy.clock_limit > kVersionMax || copy.settled > copy.clock_limit || copy.load_base > copy.clock_limit) {
         return Error(ErrorCode::corrupt, "superblock with impossible values in " + place);
     }
     return std::nullopt;

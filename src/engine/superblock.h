@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,8 @@ inline constexpr std::uint64_t kSuperblockCopyBytes = 16384;
 inline constexpr std::size_t kLostWindowsMax = 128;
 inline constexpr std::size_t kVersionLeapsMax = 128;
 inline constexpr std::size_t kHotPathsBytes = 8192;
+/// A load is under way (load.cpp): only who goes on with it may write.
+inline constexpr std::uint64_t kFeatureLoad = 1;
 
 /// Versions (after, upto] that a power cut took: reads as of them are version_unknown.
 struct LostWindow {
@@ -47,7 +50,7 @@ struct VersionLeap {
 ///        0     8  magic
 ///        8     4  format           kFormatVersion
 ///       12     4  shards           number of rings; fixed at creation
-///       16     8  features         bits this build must know to open the store; 0
+///       16     8  features         bits this build must know to open the store: kFeatureLoad
 ///       24     8  sequence         grows with every write of a copy
 ///       32    16  store            uuid
 ///       48    16  secret           keys validity words, checksums and hashes
@@ -63,7 +66,8 @@ struct VersionLeap {
 ///     2176  8192  hot_paths        directories of the rings, each ended by a zero byte; none: <store>/hot
 ///    10368     8  leap_count       entries used in leaps
 ///    10376  2048  leaps            VersionLeap[128], ascending
-///    12424  3952  reserved         zero
+///    12424     8  load_base        kFeatureLoad: the latest version when the load began; else 0
+///    12432  3944  reserved         zero
 ///    16376     8  checksum         XXH3-64 of bytes [0, 16376)
 struct SuperblockCopy {
     std::uint64_t magic;
@@ -85,13 +89,15 @@ struct SuperblockCopy {
     std::array<char, kHotPathsBytes> hot_paths;
     std::uint64_t leap_count;
     std::array<VersionLeap, kVersionLeapsMax> leaps;
-    std::array<std::byte, 3952> reserved;
+    std::uint64_t load_base;
+    std::array<std::byte, 3944> reserved;
     std::uint64_t checksum;
 };
 static_assert(sizeof(SuperblockCopy) == kSuperblockCopyBytes);
 static_assert(offsetof(SuperblockCopy, lost) == 128);
 static_assert(offsetof(SuperblockCopy, hot_paths) == 2176);
 static_assert(offsetof(SuperblockCopy, leaps) == 10376);
+static_assert(offsetof(SuperblockCopy, load_base) == 12424);
 static_assert(offsetof(SuperblockCopy, checksum) == 16376);
 static_assert(std::has_unique_object_representations_v<SuperblockCopy>, "no hidden padding");
 
@@ -109,6 +115,7 @@ struct SuperblockFields {
     std::vector<LostWindow> lost;
     std::vector<VersionLeap> leaps;
     std::vector<std::filesystem::path> hot_paths;
+    std::optional<Version> load_base;  ///< of a load under way: the latest version when it began
 
     /// Adds a window; when there is no room, joins the two oldest (which declares what lies between them lost too).
     void add_lost(LostWindow window);

@@ -68,6 +68,14 @@ void Tier::raise_limit(Version limit) noexcept {
            !limit_.compare_exchange_weak(current, limit, std::memory_order_release, std::memory_order_relaxed)) {}
 }
 
+void Tier::skip_to(Version upto) noexcept {
+    // relaxed: a first guess.
+    Version current = clock_.load(std::memory_order_relaxed);
+    // acq_rel: the clock only moves by read-modify-write (tier.h).
+    while (current < upto &&
+           !clock_.compare_exchange_weak(current, upto, std::memory_order_acq_rel, std::memory_order_relaxed)) {}
+}
+
 void Tier::refuse_writes(Error reason) {
     {
         const std::scoped_lock lock(refusal_mutex_);

@@ -181,6 +181,8 @@ public:
         // acquire: see latest().
         return clock_.load(std::memory_order_acquire);
     }
+    /// Versions up to `upto`, which is at most the limit, are never handed out. Nobody writes meanwhile.
+    void skip_to(Version upto) noexcept;
     [[nodiscard]] Version limit() const noexcept {
         // acquire: pairs with raise_limit().
         return limit_.load(std::memory_order_acquire);

@@ -347,12 +347,14 @@ TEST_F(DamageTest, OtherFormatsAreIncompatible) {
     };
     expect_error(open_with([](auto& copy) { copy.format = 2; }), ErrorCode::incompatible, "format 2");
     expect_error(open_with([](auto& copy) { copy.format = 0; }), ErrorCode::incompatible, "format 0");
-    expect_error(open_with([](auto& copy) { copy.features = 1; }), ErrorCode::incompatible, "feature");
+    expect_error(open_with([](auto& copy) { copy.features = 2; }), ErrorCode::incompatible, "feature");
     // Impossible values under a right checksum must not be believed either.
     expect_error(open_with([](auto& copy) { copy.shards = 0; }), ErrorCode::corrupt, "SUPERBLOCK");
     expect_error(open_with([](auto& copy) { copy.shards = 5000; }), ErrorCode::corrupt, "SUPERBLOCK");
     expect_error(open_with([](auto& copy) { copy.ring_bytes = 12345; }), ErrorCode::corrupt, "SUPERBLOCK");
     expect_error(open_with([](auto& copy) { copy.ring_bytes *= 2; }), ErrorCode::corrupt);
+    expect_error(open_with([](auto& copy) { copy.load_base = copy.clock_limit + 1; }), ErrorCode::corrupt,
+                 "SUPERBLOCK");
     expect_error(open_with([](auto& copy) { copy.lost_count = 1000; }), ErrorCode::corrupt, "SUPERBLOCK");
     expect_error(open_with([](auto& copy) { copy.hot_paths_bytes = 1 << 20; }), ErrorCode::corrupt, "SUPERBLOCK");
     write_file(superblock, own);

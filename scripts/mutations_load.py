@@ -1,0 +1,73 @@
+"""Broken on purpose: loads that keep versions. See mutation.py."""
+
+from mutation import room
+
+LOAD = ["engine/load_test"]
+
+LOADS = [
+    *room(
+        "engine/load.cpp",
+        ("load-limit-not-persisted", "a load skips versions above the persisted limit", LOAD,
+         ("        if (auto written = write_superblock(fields, \"extending the clock limit\"); !written) return written;\n",
+          "")),
+        ("load-limit-too-late", "a load skips up to the limit, where writes wait for more", LOAD,
+         ("upto - from > tier_->limit() - from || tier_->limit() - upto <= internals_.clock_margin",
+          "upto - from > tier_->limit() - from")),
+        ("load-any-version", "a load takes a version that was taken", LOAD,
+         ("    if (version <= tier_->clock()) {", "    if (version == 0) {")),
+        ("load-not-skipped", "a load commits under the next version instead of the one given", LOAD,
+         ("    if (auto skipped = skip_versions(version - 1); !skipped) return skipped;\n", "")),
+        ("load-ordinary-store", "a store that was not opened for it is loaded", LOAD,
+         ("    if (internals_.load != Load::none) return {};\n", "    return {};\n")),
+        ("load-not-flushed", "the floor is raised above what has settled", LOAD,
+         ("    if (auto flushed = mover_->flush(true); !flushed) return flushed;\n", "")),
+        ("load-floor-not-shown", "reads below a raised floor are answered", LOAD,
+         ("    runs_->show([this] { return cold_->settled(); });\n", "")),
+        ("load-floor-forgotten", "the floor of a load is lost with its opening", LOAD,
+         ("    change.floor = pins_.raise_floor(std::min(floor, cold_->state()->cut));\n",
+          "    (void)pins_.raise_floor(std::min(floor, cold_->state()->cut));\n")),
+        ("load-end-keeps-limit", "a kill behind the end of a load costs the versions up to the limit", LOAD,
+         ("    fields.clock_limit = tier_->clock();\n    fields.load_base.reset();\n", "    fields.load_base.reset();\n")),
+        ("load-never-ends", "a store that was loaded stays one that is being loaded", LOAD,
+         ("    fields.load_base.reset();\n", "")),
+        ("load-goes-on-behind-its-end", "a load commits above the limit that its end has persisted", LOAD,
+         ("    tier_->refuse_writes(Error(ErrorCode::read_only, \"the load has ended\"));\n", "")),
+    ),
+    *room(
+        "engine/opening_recovery.cpp",
+        ("load-not-marked", "nothing says that a load is under way", LOAD,
+         ("    if (engine_.internals_.load != Load::none) fields_.load_base = clock;\n", "")),
+        ("load-begins-at-limit", "an interrupted load goes on at the clock's limit", LOAD,
+         ("    if (fields_.load_base) {\n", "    if (false) {\n")),
+        ("load-forgets-where-it-began", "an interrupted load goes on below where it began", LOAD,
+         ("std::max({*fields_.load_base, judgement_.newest, judgement_.mark})",
+          "std::max(judgement_.newest, judgement_.mark)")),
+        ("load-goes-on-below-the-newest", "an interrupted load hands out a version that is there", LOAD,
+         ("std::max({*fields_.load_base, judgement_.newest, judgement_.mark})",
+          "std::max(*fields_.load_base, judgement_.mark)")),
+        ("load-goes-on-below-the-mark", "what an interrupted load commits next counts as durable at once", LOAD,
+         ("std::max({*fields_.load_base, judgement_.newest, judgement_.mark})",
+          "std::max(*fields_.load_base, judgement_.newest)")),
+    ),
+    *room(
+        "engine/open.cpp",
+        ("load-not-refused", "half a load is opened for writing", LOAD,
+         ("    if (auto may = check_load(); !may) return may;\n", "")),
+        ("load-refused-to-readers", "half a load can't be read", LOAD,
+         ("    if (!fields_.load_base || options_.read_only || ", "    if (!fields_.load_base || ")),
+    ),
+    *room(
+        "engine/maintenance.cpp",
+        ("load-notes-its-end", "closing a store that is loaded takes a version", LOAD,
+         ("options_.read_only || internals_.load != Load::none || tier_->clock()", "options_.read_only || tier_->clock()")),
+        ("load-notes-times", "upkeep of a store that is loaded takes a version", LOAD,
+         ("clock != last_time_version_ && internals_.load == Load::none", "clock != last_time_version_")),
+    ),
+    *room(
+        "engine/superblock.cpp",
+        ("load-base-not-written", "where a load began is not written", LOAD,
+         ("    copy->load_base = fields.load_base.value_or(0);\n", "")),
+        ("load-bit-not-written", "that a load is under way is not written", LOAD,
+         ("    copy->features = fields.load_base ? kFeatureLoad : 0;\n", "")),
+    ),
+]
