@@ -18,7 +18,8 @@ namespace {
     return text.data();
 }
 
-/// Length of the UTF-8 sequence at the front of `bytes`, 0 when there is none; no overlong forms, no surrogates.
+}  // namespace
+
 std::size_t utf8_length(std::string_view bytes) {
     const auto at = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
     const unsigned first = at(0);
@@ -32,8 +33,6 @@ std::size_t utf8_length(std::string_view bytes) {
                          (first == 0xc2 && at(1) < 0xa0);  // C1 control characters
     return outside ? 0 : length;
 }
-
-}  // namespace
 
 std::string bytes_text(std::uint64_t bytes) {
     if (bytes < 1024) return std::to_string(bytes) + " B";

@@ -1,8 +1,8 @@
 #include <tools/common/exit_status.h>
 #include <tools/common/interrupt.h>
 #include <tools/common/result.h>
+#include <tools/common/unique_fd.h>
 #include <tools/git/acked_import.h>
-#include <tools/git/unique_fd.h>
 
 #include <fcntl.h>
 #include <poll.h>

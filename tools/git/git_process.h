@@ -8,7 +8,7 @@
 // the two pipes, and an environment without the variables that would point it at another repository.
 #pragma once
 
-#include <tools/git/unique_fd.h>
+#include <tools/common/unique_fd.h>
 #include <zverse/error.h>
 
 #include <sys/types.h>
