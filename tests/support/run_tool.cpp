@@ -12,6 +12,7 @@
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
+#include <utility>
 
 namespace zverse::test {
 namespace {
@@ -32,6 +33,17 @@ std::string tool_path() {
     const char* tool = std::getenv("ZVERSE_TOOL");
     if (tool == nullptr) throw std::runtime_error("ZVERSE_TOOL names no program; run this test through meson");
     return tool;
+}
+
+/// Takes the actions.
+int spawn_tool(std::vector<std::string> arguments, posix_spawn_file_actions_t& actions) {
+    arguments.insert(arguments.begin(), tool_path());
+    std::vector<char*> argv = pointers(arguments);
+    pid_t pid = -1;
+    const int error = ::posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (error != 0) throw std::runtime_error(arguments[0] + ": " + std::strerror(error));
+    return pid;
 }
 
 }  // namespace
@@ -57,24 +69,26 @@ ProgramRun run_and_wait(const std::vector<std::string>& arguments, std::string_v
     return {status, read_file(files / "out"), read_file(files / "err")};
 }
 
-ProgramRun run_tool(std::vector<std::string> arguments) {
+ProgramRun run_tool(std::vector<std::string> arguments, std::string_view input) {
     arguments.insert(arguments.begin(), tool_path());
-    return run_and_wait(arguments);
+    return run_and_wait(arguments, input);
 }
 
 int start_tool(std::vector<std::string> arguments, int input, int extra) {
-    arguments.insert(arguments.begin(), tool_path());
-    std::vector<char*> argv = pointers(arguments);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, extra, 3);
-    pid_t pid = -1;
-    const int error = ::posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (error != 0) throw std::runtime_error(arguments[0] + ": " + std::strerror(error));
-    return pid;
+    return spawn_tool(std::move(arguments), actions);
+}
+
+int start_tool_between(std::vector<std::string> arguments, int input, int output) {
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+    return spawn_tool(std::move(arguments), actions);
 }
 
 int wait_for(int pid) {

@@ -18,10 +18,13 @@ struct ProgramRun {
 [[nodiscard]] ProgramRun run_and_wait(const std::vector<std::string>& arguments, std::string_view input = {});
 
 /// Runs the zverse tool that was built with these tests; its path is in ZVERSE_TOOL.
-[[nodiscard]] ProgramRun run_tool(std::vector<std::string> arguments);
+[[nodiscard]] ProgramRun run_tool(std::vector<std::string> arguments, std::string_view input = {});
 
 /// The same tool left running; returns its process id. It reads `input` and finds `extra` as descriptor 3.
 [[nodiscard]] int start_tool(std::vector<std::string> arguments, int input, int extra);
+
+/// The same tool left running between two descriptors; its errors go where ours do.
+[[nodiscard]] int start_tool_between(std::vector<std::string> arguments, int input, int output);
 
 /// Waits for a program: its exit status, or minus the signal.
 int wait_for(int pid);
