@@ -3,8 +3,6 @@
 #include <engine/store_access.h>
 #include <support/results.h>
 
-#include <fstream>
-#include <iterator>
 #include <set>
 
 namespace zverse::test {
@@ -106,15 +104,6 @@ std::string ToolTest::output_of(const std::vector<std::string>& arguments, int s
     for (const std::string& each : arguments) line += each + " ";
     EXPECT_EQ(run.status, status) << "zverse " << line << "said: " << run.errors;
     return run.output;
-}
-
-std::string read_file(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-void write_file(const std::filesystem::path& path, std::string_view bytes) {
-    std::ofstream(path, std::ios::binary) << bytes;
 }
 
 }  // namespace zverse::test

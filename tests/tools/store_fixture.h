@@ -1,6 +1,7 @@
 // A store to try the tools on, and what two stores must have in common to be the same.
 #pragma once
 
+#include <support/file_tree.h>
 #include <support/random.h>
 #include <support/run_tool.h>
 #include <support/temp_store.h>
@@ -49,8 +50,5 @@ protected:
     TempDirectory directory_;
     std::string store_ = path("store");
 };
-
-[[nodiscard]] std::string read_file(const std::filesystem::path& path);
-void write_file(const std::filesystem::path& path, std::string_view bytes);
 
 }  // namespace zverse::test

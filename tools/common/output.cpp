@@ -66,9 +66,10 @@ bool Output::is_terminal() const noexcept { return ::isatty(fd_) == 1; }
 
 Result<void> Output::send(std::string_view bytes) {
     while (!bytes.empty()) {
-        if (interrupted()) return stopped();
         pollfd ready{fd_, POLLOUT, 0};
-        const int count = ::poll(&ready, 1, kLookMilliseconds);
+        const int count = ::poll(&ready, 1, interrupted() ? 0 : kLookMilliseconds);
+        // A report of what was done before a signal gets out, unless its reader is slow.
+        if (count == 0 && interrupted()) return stopped();
         if (count == 0 || (count < 0 && errno == EINTR)) continue;
         const ssize_t sent = ::write(fd_, bytes.data(), bytes.size());
         if (sent < 0 && errno != EINTR) return io_error("writing to");

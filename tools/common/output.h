@@ -28,10 +28,11 @@ public:
     /// On return everything has been taken, and a file is there under its name and survives power loss.
     [[nodiscard]] Result<void> finish();
     [[nodiscard]] bool is_terminal() const noexcept;
+    /// What was written so far is on its way.
+    [[nodiscard]] Result<void> flush();
 
 private:
     Output(int fd, std::string name) : fd_(fd), name_(std::move(name)) {}
-    [[nodiscard]] Result<void> flush();
     [[nodiscard]] Result<void> send(std::string_view bytes);
     [[nodiscard]] std::unexpected<Error> io_error(const char* what) const;
 

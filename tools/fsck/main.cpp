@@ -3,6 +3,7 @@
 // Exit status: bits, as of fsck(8); see exit_status.h.
 #include <tools/common/exit_status.h>
 #include <tools/common/interrupt.h>
+#include <tools/common/output.h>
 #include <tools/common/standard_streams.h>
 #include <tools/fsck/fsck_report.h>
 #include <tools/fsck/preen.h>
@@ -56,15 +57,20 @@ private:
 /// The passes as they begin, for people.
 class PassTitles {
 public:
+    explicit PassTitles(Output& output) : output_(output) {}
     void operator()(const CheckProgress& progress) {
         static constexpr const char* kTitles[] = {"superblock", "rings",   "catalog",           "segments",
                                                   "versions",   "indexes", "indexes and values"};
         if (progress.pass == pass_ || progress.pass > std::size(kTitles)) return;
         pass_ = progress.pass;
-        print("Pass " + std::to_string(pass_) + ": " + kTitles[pass_ - 1] + "\n");
+        const std::string line = "Pass " + std::to_string(pass_) + ": " + kTitles[pass_ - 1] + "\n";
+        // What fails here fails again when the report is written.
+        static_cast<void>(output_.write(line));
+        static_cast<void>(output_.flush());
     }
 
 private:
+    Output& output_;
     unsigned pass_ = 0;
 };
 
@@ -114,8 +120,9 @@ Result<FsckOutcome> check_and_mend(const Arguments& arguments) {
 
 int check(Arguments& arguments) {
     const bool titles = !arguments.quiet && !arguments.json;
+    Output output = Output::standard();
     ProgressLines lines(arguments.progress_fd);
-    PassTitles pass_titles;
+    PassTitles pass_titles(output);
     arguments.request.progress = [&](const CheckProgress& progress) {
         if (arguments.progress_fd >= 0) lines(progress);
         if (titles) pass_titles(progress);
@@ -125,8 +132,11 @@ int check(Arguments& arguments) {
     if (!outcome) return failed(outcome.error());
     const bool silent = arguments.quiet && outcome->exit == kExitDone;
     const ReportStyle style = arguments.json ? ReportStyle::json : ReportStyle::text;
-    if (!silent) print(fsck_report(*outcome, style, arguments.redact, arguments.errors_max));
-    return outcome->exit | (finish_output("zverse-fsck") ? kExitDone : kExitFailed);
+    const std::string text = silent ? "" : fsck_report(*outcome, style, arguments.redact, arguments.errors_max);
+    auto told = output.write(text);
+    if (told) told = output.finish();
+    // Who was stopped may have been stopped while the report was written.
+    return outcome->exit | (told || interrupted() ? kExitDone : failed(told.error()));
 }
 
 void add_options(CLI::App& app, Arguments& arguments) {

@@ -84,6 +84,7 @@ struct RangeOptions {
 [[nodiscard]] Run set_up_compact(CLI::App& command);
 [[nodiscard]] Run set_up_checkpoint(CLI::App& command);
 [[nodiscard]] Run set_up_info(CLI::App& command);
+[[nodiscard]] Run set_up_stat(CLI::App& command);  // stat_command.cpp
 [[nodiscard]] Run set_up_import_git(CLI::App& command);  // git_commands.cpp
 [[nodiscard]] Run set_up_verify_git(CLI::App& command);
 [[nodiscard]] Run set_up_prove_git(CLI::App& command);

@@ -39,6 +39,7 @@ constexpr std::array kCommands{
     Command{"compact", "Flush and merge; WRITES to the store", set_up_compact},
     Command{"checkpoint", "Copy the store, linking what can be linked; WRITES to the store", set_up_checkpoint},
     Command{"info", "Show a store's figures and the platform table", set_up_info},
+    Command{"stat", "Show the figures of a store that somebody has open", set_up_stat},
     Command{"import-git", "Import a git history, every commit one atomic batch; WRITES to the store",
             set_up_import_git},
     Command{"verify-git", "Prove such a store against git itself", set_up_verify_git},
