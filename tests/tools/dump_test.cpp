@@ -35,6 +35,17 @@ protected:
         return must(Store::open(directory_ / name, reading())).floor();
     }
 
+    /// One pin goes, and another one means another version.
+    void move_pins() const {
+        Store store = must(Store::open(store_, tool_options()));
+        const auto pins = must(store.pins());
+        for (std::size_t i = 0; i < std::min<std::size_t>(2, pins.size()); ++i) {
+            must(store.unpin(pins[i].first));
+            if (i == 1) must(store.pin(pins[i].first));
+        }
+        must(store.close());
+    }
+
     /// What is wrong with a dump, read in this process.
     [[nodiscard]] LoadReport read_dump(const std::string& bytes) const {
         write_file(directory_ / "read", bytes);
@@ -93,6 +104,7 @@ TEST_F(DumpTest, IncrementalDumpsInARowGiveTheSameStore) {
     for (int round = 0; round < 4; ++round) {
         const Version since = must(Store::open(copy, reading())).latest_version();
         fill("store", random_, static_cast<int>(random_.below(60)));
+        move_pins();
         const Version until = must(Store::open(store_, reading())).latest_version();
         const std::string format = random_.one_in(2) ? "jsonl" : "binary";
         const std::string dumped = output_of({"dump", store_, "--since", std::to_string(since), "--format", format});
@@ -172,6 +184,21 @@ TEST_F(DumpTest, MoreThanTheRingsHoldAndValuesOfMegabytesComeBack) {
     EXPECT_EQ(small.status, 8);
     EXPECT_NE(small.errors.find("at most a quarter of a ring, 262144 while loading version"), std::string::npos)
         << small.errors;
+}
+
+TEST_F(DumpTest, ManySmallRecordsThatFillTheIndexOfTheRingsComeBack) {
+    {
+        Store store = must(Store::open(store_, tool_options()));
+        int key = 0;
+        for (const int count : {4700, 5900, 6000, 6000}) {  // 14,336 fit, and from 10,752 on they are flushed
+            WriteBatch batch;
+            for (int i = 0; i < count; ++i) batch.put(std::to_string(++key), "");
+            must(store.write(batch));
+        }
+        must(store.close());
+    }
+    output_of({"load", path("copy"), "--shards", "1", "-q"}, 0, output_of({"dump", store_, "--history"}));
+    expect_same_stores(store_, path("copy"), 0);
 }
 
 TEST_F(DumpTest, AStateComesBackUnderNewVersions) {

@@ -132,6 +132,27 @@ TEST_F(LoadToolTest, ALoadThatCameToNothingLeavesTheStoreAsItWas) {
     EXPECT_FALSE(std::filesystem::exists(path("none")));
 }
 
+TEST_F(LoadToolTest, AHistoryOfAStoreThatForgotMayBeContinuedByChanges) {
+    Options options = tool_options();
+    options.retention.max_versions_behind = 50;
+    {
+        Store store = must(Store::open(store_, options));
+        write_random(store, random_, 200, false);
+        must(store.compact());
+        write_random(store, random_, 40);
+        must(store.close());
+    }
+    const std::string whole = dumped();
+    const std::string copy = path("copy");
+    EXPECT_EQ(run_tool({"load", copy, "--shards", "1"}, whole.substr(0, whole.size() - 10)).status, 4);
+    const Store source = must(Store::open(store_, reading()));
+    ASSERT_GT(source.floor(), 0u);
+    const std::string since = std::to_string(source.floor());
+    output_of({"load", copy, "--resume", "-q"}, 0, output_of({"dump", store_, "--since", since}));
+    expect_same_stores(store_, copy, source.floor());
+    EXPECT_EQ(must(Store::open(copy, reading())).floor(), source.floor());
+}
+
 TEST_F(LoadToolTest, AnotherDumpDoesNotContinueAnInterruptedLoad) {
     fill("store", random_, 60);
     fill("other", random_, 60);

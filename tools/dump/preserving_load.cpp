@@ -53,7 +53,8 @@ public:
 
     Result<void> finish() override {
         if (auto done = commit(); !done) return done;
-        const Version floor = header_.kind == DumpKind::history ? header_.floor : 0;
+        // What was interrupted may have been a history: of what lies below its floor the store has only some.
+        const Version floor = header_.kind == DumpKind::history || resumed_ ? header_.floor : 0;
         if (auto settled = StoreAccess::settle_load(*store_, header_.until, floor); !settled) return settled;
         if (auto pinned = set_pins(); !pinned) return pinned;
         if (auto ended = StoreAccess::end_load(*store_); !ended) return ended;
