@@ -236,6 +236,7 @@ TEST_F(LoadTest, TheFloorIsRaisedLastAndStays) {
     load_from(store, records, 0, ~0ULL);
     EXPECT_EQ(store.floor(), 0u);
     must(StoreAccess::settle_load(store, records.back().version, floor));
+    expect_error(store.get("key1", floor - 1), ErrorCode::version_too_old);
     must(StoreAccess::settle_load(store, records.back().version, floor));
     EXPECT_EQ(store.floor(), floor);
     expect_error(store.get("key1", floor - 1), ErrorCode::version_too_old);
@@ -261,6 +262,35 @@ TEST_F(LoadTest, AVersionThatWasTakenOrIsTooLargeIsRefused) {
     Store ordinary = must(Store::open(directory_ / "ordinary", options_));
     expect_error(StoreAccess::load_at(ordinary, batch, 10), ErrorCode::invalid_argument, "not opened to be loaded");
     expect_error(StoreAccess::end_load(ordinary), ErrorCode::invalid_argument, "not opened to be loaded");
+}
+
+TEST_F(LoadTest, ALeapIsPersistedBeforeAnythingBehindItIsWritten) {
+    const Version limit = Internals{}.clock_block;
+    WriteBatch batch;
+    batch.put("key", "value");
+    for (const Version leap : {limit + 1, Version{1} << 40, kVersionMax - 1}) {  // up to the limit, and far beyond
+        Store store = open_to_load(Load::resume);
+        must(StoreAccess::load_at(store, batch, store.latest_version() + 1));
+        must(StoreAccess::load_at(store, batch, leap));
+        StoreAccess::abandon(store);
+        EXPECT_EQ(open_to_load(Load::resume).latest_version(), leap);
+    }
+}
+
+TEST_F(LoadTest, AVersionThatWasShownBeforeTheLoadIsNotTakenBack) {
+    {
+        Store store = must(Store::open(copy_, options_));
+        must(store.put("key", "value"));
+        StoreAccess::abandon(store);
+    }
+    Version shown = 0;
+    {
+        Store store = open_to_load(Load::begin);
+        shown = store.latest_version();
+        EXPECT_GT(shown, 1u) << "the clock's limit";
+        StoreAccess::abandon(store);
+    }
+    EXPECT_EQ(open_to_load(Load::resume).latest_version(), shown);
 }
 
 TEST_F(LoadTest, AStoreThatIsLoadedTakesNoVersionForItself) {

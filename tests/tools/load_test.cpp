@@ -240,6 +240,9 @@ TEST_F(LoadToolTest, SaysWhatItDidAsJson) {
     const std::string whole = dumped();
     const std::string said = output_of({"load", path("copy"), "--shards", "1", "--json"}, 0, whole);
     EXPECT_TRUE(said.starts_with(R"({"schema":"zverse.load/1","result":"whole","records":)")) << said;
+    EXPECT_EQ(output_of({"load", "--verify-only", "--json"}, 4, "no dump"),
+              "{\"schema\":\"zverse.load/1\",\"result\":\"failed\",\"records\":0,"
+              "\"error\":\"standard input is no dump.\"}\n");
     const std::string failed = output_of({"load", path("other"), "--shards", "1", "--json"}, 4, whole.substr(0, 300));
     EXPECT_NE(failed.find(R"("result":"failed")"), std::string::npos) << failed;
     EXPECT_NE(failed.find(R"("durable":)"), std::string::npos) << failed;

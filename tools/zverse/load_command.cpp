@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace zverse::tools {
 namespace {
@@ -91,11 +92,18 @@ struct Load {
                      counted(report.loaded, "record").c_str(), static_cast<unsigned long long>(report.durable));
     }
 
-    [[nodiscard]] Result<LoadReport> read() {
+    [[nodiscard]] LoadReport read() {
+        LoadReport nothing;
         auto input = Input::open(file);
-        if (!input) return pass_on(input);
+        if (!input) {
+            nothing.error = std::move(input.error());
+            return nothing;
+        }
         auto reader = DumpReader::open(*input);
-        if (!reader) return pass_on(reader);
+        if (!reader) {
+            nothing.error = std::move(reader.error());
+            return nothing;
+        }
         request.progress = common.quiet || json ? Progress::Style::none : Progress::Style::automatic;
         if (verify_only) return verify_dump(**reader, request.progress);
         common.say("loading into " + common.store.string() + ", for writing");
@@ -108,15 +116,14 @@ struct Load {
         }
         request.store = common.store;
         if (preserve || renumber) request.preserve = preserve;
-        auto report = read();
-        if (!report) return failed(common.name, report.error(), common.quiet);
+        const LoadReport report = read();
         int status = kExitDone;
-        if (report->error) {
-            status = failed(common.name, *report->error, common.quiet);
-            tell_how_far(*report);
+        if (report.error) {
+            status = failed(common.name, *report.error, common.quiet);
+            tell_how_far(report);
         }
-        if (json || (!report->error && !common.quiet)) {
-            const auto printed = print(json ? json_text(*report) : text(*report));
+        if (json || (!report.error && !common.quiet)) {
+            const auto printed = print(json ? json_text(report) : text(report));
             if (!printed && status == kExitDone) return failed(common.name, printed.error(), common.quiet);
         }
         return status;
