@@ -170,13 +170,13 @@ std::string level_rows(const StatView& view) {
 }
 
 std::string section_text(const Part& part, const StatView& view, const StatView* before) {
-    std::string text = std::string(part.section) + "\n";
+    std::string text;
     for (const Line& line : part.lines) {
         if (view.metrics.contains(line.metric)) text += row(line.label, value_text(line, view, before));
     }
     if (part.section == std::string_view("hot")) text += ring_rows(view);
     if (part.section == std::string_view("cold")) text += level_rows(view);
-    return text;
+    return text.empty() ? text : std::string(part.section) + "\n" + text;
 }
 
 }  // namespace
