@@ -26,7 +26,8 @@ std::uint64_t ram_bytes() {
 }
 
 std::uint64_t random_word() {
-    static thread_local std::random_device device;
+    // Not thread_local: its 5,000 bytes are more than a library loaded at run time may have of that.
+    std::random_device device;
     return (std::uint64_t{device()} << 32) | device();
 }
 
