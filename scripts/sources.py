@@ -7,9 +7,9 @@ CPP_FOLDERS = ("include", "src", "tools", "tests", "bench", "examples")
 
 
 def cpp_files(root=ROOT, folders=CPP_FOLDERS):
-    """Every .h and .cpp file below the folders, in a fixed order."""
+    """Every .h, .cpp and .c file below the folders, in a fixed order."""
     found = []
     for folder in folders:
-        for pattern in ("*.h", "*.cpp"):
+        for pattern in ("*.h", "*.cpp", "*.c"):
             found += (root / folder).rglob(pattern)
     return sorted(path.relative_to(root) for path in found)

@@ -83,6 +83,9 @@ class RuleTest(unittest.TestCase):
             ("src/hot/a.h", "warm/worker.h"),
             ("src/warm/a.h", "engine/engine.h"),
             ("src/engine/a.h", "tools/progress.h"),
+            ("src/engine/a.h", "c_api/call.h"),
+            ("src/c_api/a.h", "engine/engine.h"),
+            ("src/c_api/a.h", "platform/answer.h"),
             ("include/zverse/a.h", "platform/mapping.h"),
             ("examples/a.h", "engine/engine.h"),
         ]
@@ -107,6 +110,7 @@ class RuleTest(unittest.TestCase):
         for name in ("xxhash.h", "sys/types.h"):
             self.check("include/zverse/a.h", f"// A.\n#pragma once\n#include <{name}>\n", "in a public header")
         self.check("include/zverse/a.h", "// A.\n#pragma once\n#include <vector>\n#include <zverse/b.h>\n", None)
+        self.check("include/zverse/c.h", "// A.\n#pragma once\n#include <stdint.h>\n", None)
 
     def test_relative_include(self):
         self.check("src/hot/a.h", '// A.\n#pragma once\n#include "../platform/mapping.h"\n', "relative path")
@@ -183,6 +187,8 @@ class RuleTest(unittest.TestCase):
         text = "// Ring.\nnamespace zverse::hot {}\n"
         self.check("src/hot/ring.cpp", text, "dead file", {"src/hot/meson.build": "files('other.cpp')"})
         self.check("src/hot/ring.cpp", text, None, {"src/hot/meson.build": "files('ring.cpp')"})
+        self.check("tests/hot/a.c", "// A.\n", "dead file", {"tests/hot/meson.build": "files('b.c')"})
+        self.check("tests/hot/a.c", "// A.\n", None, {"tests/hot/meson.build": "files('a.c')"})
         self.check("tests/hot/a_test.cpp", "// A.\n", None, {"tests/hot/meson.build": "{'hot/a_test': {}}"})
         shared = {"tests/hot/meson.build": "files('../support/sim.cpp')"}
         self.check("tests/support/sim.cpp", "// A.\n", None, shared)
