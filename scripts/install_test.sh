@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # install_test.sh BUILD_DIR: installs into an empty folder, then builds and runs the example as a stranger would, with
-# nothing but pkg-config, and with nothing but CMake: each once with the shared library, once with the static one.
+# nothing but pkg-config, and with nothing but CMake: each once with the shared library, once with the static one; and the
+# example in C.
 set -euo pipefail
 source=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$1
@@ -39,6 +40,12 @@ if objdump -p "$stage/static" | grep -q 'NEEDED.*libzverse'; then
 fi
 "$stage/static" "$stage/store"  # the same store again: its versions go on
 
+c_flags() { pkg-config --define-variable=prefix="$stage/root$prefix" "$@" zverse-c; }
+# shellcheck disable=SC2046
+"${CC:-cc}" -std=c99 -pedantic -Wall -Wextra -Werror $(c_flags --cflags) "$source/examples/quickstart.c" \
+    -o "$stage/c" $(c_flags --libs)
+LD_LIBRARY_PATH=$stage/root$libdir "$stage/c" "$stage/c-store"
+
 if ! command -v cmake >/dev/null; then
     echo "SKIPPED: the CMake package was not tried, since there is no cmake"
     exit 77
@@ -57,4 +64,4 @@ cmake -S "$stage/cmake" -B "$stage/cmake/build" -DEXAMPLE="$source/examples/quic
     -DCMAKE_PREFIX_PATH="$stage/root$prefix" >/dev/null
 cmake --build "$stage/cmake/build" >/dev/null
 for program in shared static; do "$stage/cmake/build/$program" "$stage/store"; done
-echo "installed, linked both ways by pkg-config and by CMake, ran"
+echo "installed, linked both ways by pkg-config and by CMake, and from C, ran"
