@@ -31,6 +31,10 @@ class ExportsTest(unittest.TestCase):
         declared = re.findall(r"^ZVERSE_(?:API|FALLIBLE) [^(;]*?\b(zverse_\w+)\(", declarations, re.MULTILINE)
         self.assertEqual(sorted(declared), self.listed)
 
+    def test_rust_declares_what_is_listed(self):
+        declared = re.findall(r"pub fn (zverse_\w+)", (HERE.parent.parent / "bindings/rust/src/sys.rs").read_text())
+        self.assertEqual(sorted(declared), self.listed)
+
     def test_the_list_is_short_and_sorted(self):
         self.assertEqual(self.listed, sorted(set(self.listed)))
         self.assertLessEqual(len(self.listed), FUNCTIONS_MAX)
