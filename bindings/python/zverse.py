@@ -12,7 +12,7 @@
 
 Keys and values are bytes; what is returned is the caller's own copy. A store may be used by many threads at once (the
 interpreter lock is released while a call waits); a batch, a transaction and an iterator by one at a time. Every failure
-is a subclass of Error. The library is looked for as libzverse.so.0 by the loader, or is what ZVERSE_LIBRARY names.
+is a subclass of Error. The library is looked for as libzverse.so.1 by the loader, or is what ZVERSE_LIBRARY names.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ _OTHERS: dict[str, tuple[Any, tuple[Any, ...]]] = {
 
 
 def _load() -> ctypes.CDLL:
-    library = ctypes.CDLL(os.environ.get("ZVERSE_LIBRARY") or "libzverse.so.0")
+    library = ctypes.CDLL(os.environ.get("ZVERSE_LIBRARY") or "libzverse.so.1")
     for name, parameters in _FALLIBLE.items():
         function = getattr(library, name)
         function.argtypes, function.restype = (*parameters, POINTER(POINTER(_Error))), c_int
