@@ -73,10 +73,6 @@ zverse_options read_options(Call& call, const zverse_options* given) noexcept {
     flag("options.create_if_missing", options.create_if_missing);
     flag("options.error_if_exists", options.error_if_exists);
     flag("options.read_only", options.read_only);
-    flag("options.durability", options.durability);
-    flag("options.sharding", options.sharding);
-    flag("options.compression", options.compression);
-    flag("options.cold_reads", options.cold_reads);
     call.check(options.reserved == 0, "options.reserved", "is not 0");
     check_hot_paths(call, options);
     return options;

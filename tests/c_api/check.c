@@ -9,7 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-zverse_error* error;
+// Before each call it points to what is no error: a call that leaves it as it is shows.
+static zverse_error kNotSet = {-1, 0, 0, "the call did not set its error"};
+zverse_error* error = &kNotSet;
 said last;
 
 static int flaws;  // of the case that runs; written by its own thread only
@@ -26,16 +28,18 @@ void expect_code(int wanted, int got, const char* call, const char* file, int li
         printf("%s:%d: %s, not %s: %s: %s\n", file, line, zverse_code_name(got), zverse_code_name(wanted), call,
                error != NULL ? error->message : "no message");
     }
-    check_that((error != NULL) == (got != ZVERSE_OK), "an error is there when the call failed, and only then", file,
+    zverse_error* const told = error;
+    error = &kNotSet;
+    check_that((told != NULL) == (got != ZVERSE_OK), "an error is there when the call failed, and only then", file,
                line);
-    if (error == NULL) return;
-    check_that(error->code == got, "the error has the code that was returned", file, line);
-    check_that(strlen(error->message) > 5, "the error has a message", file, line);
-    last.os_errno = error->os_errno;
-    last.version = error->version;
-    snprintf(last.message, sizeof last.message, "%s", error->message);
-    zverse_error_free(error);
-    error = NULL;
+    if (told == NULL) return;
+    check_that(told->code == got, "the error has the code that was returned", file, line);
+    if (told == &kNotSet) return;
+    check_that(strlen(told->message) > 5, "the error has a message", file, line);
+    last.os_errno = told->os_errno;
+    last.version = told->version;
+    snprintf(last.message, sizeof last.message, "%s", told->message);
+    zverse_error_free(told);
 }
 
 void said_that(const char* part, const char* file, int line) {

@@ -115,14 +115,14 @@ void options_that_are_refused(const char* dir) {
     REFUSED(create_if_missing, 2);
     REFUSED(error_if_exists, 2);
     REFUSED(read_only, UINT32_MAX);
-    REFUSED(durability, 2);
-    REFUSED(sharding, 2);
-    REFUSED(compression, 2);
-    REFUSED(cold_reads, 2);
     REFUSED(reserved, 1);
     REFUSED(hot_paths_count, 65);
     REFUSED(hot_paths_count, SIZE_MAX);
     // The engine's limits: these come through.
+    REFUSED(durability, 2);
+    REFUSED(sharding, UINT32_MAX);
+    REFUSED(compression, 2);
+    REFUSED(cold_reads, UINT32_MAX);
     REFUSED(ring_bytes, 3);
     REFUSED(shards, 1025);
     REFUSED(workers, 257);

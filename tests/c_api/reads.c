@@ -125,6 +125,7 @@ void gets_of_many(const char* dir) {
 
     const zverse_bytes bad[] = {{"a", 1}, {NULL, 3}};
     INVALID(zverse_multi_get(store, bad, 2, ZVERSE_LATEST, values, &memory, &error));
+    SAID("key is NULL");
     CHECK(memory == NULL && values[0].data == NULL);
     INVALID(zverse_multi_get(store, keys, 1048577, ZVERSE_LATEST, values, &memory, &error));
     SAID("count");
