@@ -22,7 +22,7 @@
 // Memory    What a call hands out is freed by the function that its comment names, never by free(). Freeing NULL does
 //           nothing. Cursors, snapshots and transactions may be freed after their store.
 // Threads   A store may be used by any number of threads at once, but by none while or after it is freed; a batch,
-//           cursor or transaction by one thread at a time.
+//           cursor or transaction by one thread at a time. After fork() nothing of it may be used in the child.
 // Structs   Those that the caller fills begin with their own size, those that the library fills lie in its memory.
 //           Both may grow at their end: never compute with sizeof what the library handed out.
 #pragma once
@@ -278,7 +278,7 @@ ZVERSE_API void zverse_cursor_free(zverse_cursor* cursor);
 typedef struct zverse_snapshot zverse_snapshot;
 
 /// The newest state: every write that returned before the call. Read it as of zverse_snapshot_version. To be freed by
-/// zverse_snapshot_free.
+/// zverse_snapshot_free. Without memory for the pin it names its version all the same.
 ZVERSE_FALLIBLE int zverse_snapshot_new(const zverse_store* store, zverse_snapshot** snapshot, zverse_error** error);
 /// 0 of NULL.
 ZVERSE_API uint64_t zverse_snapshot_version(const zverse_snapshot* snapshot);
@@ -301,7 +301,8 @@ ZVERSE_FALLIBLE int zverse_pins(const zverse_store* store, zverse_cursor** curso
 /// Snapshot isolation, optimistic, first committer wins. Reads see the snapshot and the transaction's own writes.
 typedef struct zverse_transaction zverse_transaction;
 
-/// To be freed by zverse_transaction_free.
+/// To be freed by zverse_transaction_free. One that there was no memory for may be made all the same: its version is 0,
+/// and its calls say ZVERSE_FULL.
 ZVERSE_FALLIBLE int zverse_begin(zverse_store* store, zverse_transaction** transaction, zverse_error** error);
 /// The version that it reads as of; 0 of NULL.
 ZVERSE_API uint64_t zverse_transaction_version(const zverse_transaction* transaction);
@@ -348,8 +349,8 @@ ZVERSE_FALLIBLE int zverse_wait_newer(const zverse_store* store, uint64_t after,
 /// Moves what was written before the call into cold segments; waits for it. Workers do so by themselves.
 /// Errors: io, full, read_only, corrupt, closed.
 ZVERSE_FALLIBLE int zverse_flush(zverse_store* store, zverse_error** error);
-/// Flushes, merges what is settled and applies the retention; waits. The range (`begin` and `end` of the query, nothing
-/// else of it) must be compacted; what lies beside it may be, too. Errors as zverse_flush.
+/// Flushes, merges what is settled and applies the retention; waits. The keys of the query (nothing else of it counts)
+/// must be compacted; what lies beside them may be, too. Errors as zverse_flush.
 ZVERSE_FALLIBLE int zverse_compact(zverse_store* store, const zverse_query* range, zverse_error** error);
 /// A store of its own in `path`, with all that this one holds, while it goes on: flushes, then links the segments.
 /// `path` must not exist, or be an empty folder (else ZVERSE_EXISTS). Survives power loss on return.

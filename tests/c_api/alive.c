@@ -1,5 +1,4 @@
 // Threads beside each other, and a writer that is killed: what was acknowledged is there.
-#define _XOPEN_SOURCE 700
 #include "check.h"
 
 #include <pthread.h>

@@ -1,5 +1,4 @@
 // The checks, and all cases in a row: prints each one's name, and the count that ./dev test adds up.
-#define _XOPEN_SOURCE 700
 #include "check.h"
 
 #include <ftw.h>

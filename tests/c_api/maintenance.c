@@ -1,5 +1,4 @@
 // Times, waits, flushes, checkpoints, checks of every byte, and figures.
-#define _XOPEN_SOURCE 700
 #include "check.h"
 
 #include <glob.h>
