@@ -1,4 +1,4 @@
-// The shortest useful program in C: write, read, read the past, walk a history. docs/c-api.md shows it.
+// The shortest useful program in C: write, read, read the past, walk a history. More: docs/c-api.md.
 #include <zverse/c.h>
 
 #include <stdio.h>

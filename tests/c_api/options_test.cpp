@@ -1,11 +1,14 @@
-// Goal:    Every member of zverse_options arrives in Options, and the defaults of C are those of C++.
+// Goal:    Every member of zverse_options arrives in Options, and the defaults of C are those of C++. A struct that has
+//          grown is read from callers who know less of it, and from those who know more.
 // Method:  each member gets a value that no other has; the checks of the engine are not asked.
 #include <c_api/options.h>
+#include <c_api/sized_struct.h>
 
 #include <gtest/gtest.h>
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 
 namespace zverse::c_api {
@@ -111,6 +114,39 @@ TEST(COptions, WhatNoDurationHoldsBecomesTheLongest) {
     EXPECT_EQ(to.write_timeout.count(), INT64_MAX);
     EXPECT_EQ(to.sync.every.count(), INT64_MAX);
     EXPECT_EQ(to.retention.max_age, std::chrono::seconds(INT64_MAX));
+}
+
+struct Grown {
+    std::size_t struct_bytes;
+    std::uint64_t old_member, new_member;
+};
+constexpr std::size_t kFirstEdition = 16;
+
+TEST(SizedStruct, OlderCallersLeaveWhatIsNewAsItWas) {
+    const Grown theirs{kFirstEdition, 1, 99};  // to them there is nothing where 99 lies
+    Grown ours{sizeof ours, 7, 8};
+    ASSERT_TRUE(read_struct(theirs, kFirstEdition, ours));
+    EXPECT_EQ(ours.old_member, 1U);
+    EXPECT_EQ(ours.new_member, 8U);
+}
+
+TEST(SizedStruct, NewerCallersMustNotAskForWhatIsUnknown) {
+    struct {
+        Grown known;
+        std::uint64_t later;
+    } theirs{{sizeof theirs, 1, 2}, 0};
+    Grown ours{};
+    ASSERT_TRUE(read_struct(theirs.known, kFirstEdition, ours));
+    EXPECT_EQ(ours.new_member, 2U);
+    theirs.later = std::uint64_t{1} << 63;
+    EXPECT_FALSE(read_struct(theirs.known, kFirstEdition, ours));
+}
+
+TEST(SizedStruct, SizesThatWereNeverSetAreRefused) {
+    Grown ours{};
+    for (const std::size_t size : {std::size_t{0}, kFirstEdition - 1, kStructBytesMax + 1, SIZE_MAX}) {
+        EXPECT_FALSE(read_struct(Grown{size, 1, 2}, kFirstEdition, ours)) << size;
+    }
 }
 
 }  // namespace
