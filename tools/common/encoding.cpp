@@ -14,6 +14,8 @@ namespace {
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 constexpr std::string_view kBase64Digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+constexpr std::uint8_t kNoDigit = 0xff;
+
 std::optional<unsigned> hex_value(char digit) {
     if (digit >= '0' && digit <= '9') return digit - '0';
     if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
@@ -71,10 +73,10 @@ std::string to_base64(std::string_view bytes) {
 
 std::optional<std::string> from_base64(std::string_view text) {
     static constexpr auto kValues = [] {
-        std::array<std::int8_t, 256> values{};
-        values.fill(-1);
+        std::array<std::uint8_t, 256> values{};
+        values.fill(kNoDigit);
         for (std::size_t i = 0; i < kBase64Digits.size(); ++i) {
-            values[static_cast<unsigned char>(kBase64Digits[i])] = static_cast<std::int8_t>(i);
+            values[static_cast<unsigned char>(kBase64Digits[i])] = static_cast<std::uint8_t>(i);
         }
         return values;
     }();
@@ -86,9 +88,9 @@ std::optional<std::string> from_base64(std::string_view text) {
         const std::size_t padding = !last ? 0 : text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
         std::uint32_t bits = 0;
         for (std::size_t j = 0; j < 4 - padding; ++j) {
-            const int value = kValues[static_cast<unsigned char>(text[i + j])];
-            if (value < 0) return std::nullopt;
-            bits |= static_cast<std::uint32_t>(value) << (18 - 6 * j);
+            const std::uint32_t value = kValues[static_cast<unsigned char>(text[i + j])];
+            if (value == kNoDigit) return std::nullopt;
+            bits |= value << (18 - 6 * j);
         }
         // Bits that no byte has are zero: two texts never mean the same.
         if ((bits & ((1U << (8 * padding)) - 1)) != 0) return std::nullopt;
