@@ -219,7 +219,8 @@ private:
     std::string io_why_not_;
     std::mutex superblock_mutex_;
     std::optional<Superblock> superblock_;
-    std::optional<StatPage> stat_page_;  ///< of the durability thread, then of close()
+    std::optional<StatPage> stat_page_;  ///< of opening, then of the durability thread, then of close()
+    std::atomic<bool> publishing_{false};  ///< the second of these begins
     std::vector<LostWindow> lost_;  ///< fixed after open
     std::vector<VersionLeap> leaps_;  ///< fixed after open
     bool resumes_load_ = false;  ///< fixed after open

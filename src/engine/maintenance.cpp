@@ -68,7 +68,8 @@ UpkeepState Engine::upkeep_state() {
     state.last_time_frame = last_time_frame_;
     state.last_settle = last_settle_;
     state.last_publication = last_publication_;
-    state.publishes = stat_page_.has_value();
+    // acquire: pairs with begin_publishing(): what the figures are made of is complete.
+    state.publishes = publishing_.load(std::memory_order_acquire);
     const Version clock = tier_->clock();
     state.versions_left = tier_->limit() - clock;
     state.limit_block = internals_.clock_block;

@@ -50,21 +50,24 @@ Result<void> Opening::start() {
         engine_.tier_->refuse_writes(Error(ErrorCode::read_only, "the store was opened read-only"));
     }
     if (!options_.read_only) engine_.make_mover();
-    begin_publishing();
     if (auto started = start_upkeep(); !started) return started;
-    return start_workers();
+    if (auto started = start_workers(); !started) return started;
+    begin_publishing();
+    return {};
 }
 
-/// Figures are for people: a store that can't publish them works as well.
+/// Figures are for people: a store that can't publish them works as well. Comes last: the figures name all that was
+/// started.
 void Opening::begin_publishing() {
     if (options_.read_only || !engine_.internals_.publishes_figures) return;
     auto page = StatPage::open(io(), dir_, fields_.boot);
-    if (page) {
-        engine_.stat_page_.emplace(std::move(*page));
-        engine_.publish_figures(false);
-    }
     engine_.platform_rows_.push_back({"published figures", "once a second", page ? "file" : "none",
                                       page ? kStatPageName : "none", page ? "" : page.error().message()});
+    if (!page) return;
+    engine_.stat_page_.emplace(std::move(*page));
+    engine_.publish_figures(false);
+    // release: pairs with upkeep_state(); from here on the page is the durability thread's.
+    engine_.publishing_.store(true, std::memory_order_release);
 }
 
 Result<void> Opening::start_workers() {

@@ -47,7 +47,7 @@ class ExportsTest(unittest.TestCase):
 
     def test_the_name_that_programs_load(self):
         output = subprocess.run(["objdump", "-p", LIBRARY], capture_output=True, text=True, check=True).stdout
-        self.assertRegex(output, r"SONAME\s+libzverse\.so\.0\n")
+        self.assertRegex(output, r"SONAME\s+libzverse\.so\.1\n")
 
 
 if __name__ == "__main__":

@@ -186,8 +186,8 @@ TEST_F(CommandsTest, WithoutAStoreEveryCommandExitsWith8) {
 TEST_F(CommandsTest, AStoreThatIsHeldIsRefusedWithItsHoldersPidAndName) {
     const Store held = must(Store::open(store_, tool_options()));
     const std::string holder = "held by process " + std::to_string(::getpid()) + ", \"";
-    std::string name = read_file("/proc/self/comm");
-    name.pop_back();
+    std::string name;
+    std::getline(std::ifstream("/proc/self/comm"), name);
     for (const auto& commands : {readers(), writers()}) {
         for (const auto& arguments : commands) {
             const ProgramRun run = run_tool(arguments);

@@ -42,6 +42,7 @@ protected:
     }
     /// The superblock says that a load is under way.
     [[nodiscard]] static bool is_marked(const std::string& copy) {
+        if (!std::filesystem::exists(copy + "/SUPERBLOCK")) return false;
         const std::string bytes = read_file(copy + "/SUPERBLOCK");
         constexpr std::size_t kFeatures = 16, kSecondCopy = 16384;
         return bytes.size() > kSecondCopy + kFeatures && (bytes[kFeatures] | bytes[kSecondCopy + kFeatures]) != 0;
