@@ -412,7 +412,7 @@ WAITING = [
         ("space-wanted-late", "rings are tight before anybody is told", [TIER],
          ("    if (used >= ring_bytes / 2) host_.want_space();\n", "")),
         ("waiting-untold", "nobody is told that a writer waits for space", [TIER],
-         ("    slot.count(Counter::space_waits);\n    host_.want_space();\n", "    slot.count(Counter::space_waits);\n")),
+         ("    host_.want_space();\n    const auto deadline", "    const auto deadline")),
     ),
     *room(
         "hot/tier.cpp",

@@ -1,4 +1,6 @@
 // The engine's side of upkeep.
+//
+// Orders: whether figures are published is read with acquire; see opening_start.cpp.
 #include <engine/engine.h>
 
 #include <algorithm>

@@ -1,4 +1,6 @@
 // Opening, the end: views, times and pins as the manifest has them, then the threads, each where its node is.
+//
+// Orders: the figures' page is handed to the durability thread by one flag, stored with release when all is there.
 #include <engine/opening.h>
 #include <engine/thread_home.h>
 #include <engine/worker_home.h>

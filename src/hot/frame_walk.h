@@ -16,7 +16,7 @@ struct WalkedStretch {
 /// Calls for each line where a frame claims to begin
 ///   visitor.whole(position, const FrameHeader&, const FrameCheck&)    it is one; the walk goes on behind it
 ///   visitor.broken(position, problem)    it is none; the walk goes on with the next line
-/// and before it looks at bytes visitor.need(position, bytes), so that they are there. Returns where it ended: at `end`,
+/// and before it looks at bytes visitor.need(position, bytes), so that they are there. Returns where it ended: `end`,
 /// or behind the last frame.
 template <class Visitor>
 std::uint64_t walk_frames(const Ring& ring, const WalkedStretch& stretch, const Secret& secret, Visitor& visitor) {
