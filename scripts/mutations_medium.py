@@ -95,7 +95,7 @@ JUDGE = [
         ("cut-ignored", "recovery accepts what lower tiers have", [CRASH],
          ("version > options_.cut && (", "(")),
         ("aborted-taken", "recovery links aborted operations", [CRASH],
-         ("            if (check.stamp.is_committed()) {", "            {")),
+         ("        if (check.stamp.is_committed()) {\n", "        {\n")),
         ("repair-settled-kept", "repair does not lower settled before it changes a ring", [CRASH],
          ("            if (auto done = ring.set_marks({marks.head, marks.head, marks.durable}); !done) return done;\n", "")),
         ("repair-no-fillers", "gaps are not filled", [CRASH],
