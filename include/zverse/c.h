@@ -13,9 +13,11 @@
 //           the caller's hand, it can't be overwritten by another call, nor be lost when a coroutine changes threads.
 //           Nothing throws, prints or exits. NULL where something is needed, a size or a flag that can't be meant, is
 //           ZVERSE_INVALID_ARGUMENT. Any call may fail with ZVERSE_FULL where there is no memory for it; it has then
-//           done nothing. Any call of a closed store fails with ZVERSE_CLOSED.
+//           done nothing. Reads, writes and whatever waits fail with ZVERSE_CLOSED once the store is closed; snapshots
+//           and transactions can still be made, and their reads and commits fail so.
 // Outputs   Parameters behind the inputs that are pointers to something not const. Unless said otherwise they are set
 //           to NULL or 0 by a call that fails, and NULL is allowed for those marked optional.
+//           The array of zverse_multi_get stays as it is where an argument is refused.
 // Bytes     Keys, values and names are a pointer and a number of bytes; NULL with 0 bytes is empty. They are copied.
 //           A key has 1 to 65,535 bytes, any bytes, ordered by unsigned memcmp; a value nearly a quarter of a ring,
 //           4 GiB - 1 at most. Paths are strings that end in a zero byte.
@@ -302,7 +304,7 @@ ZVERSE_FALLIBLE int zverse_pins(const zverse_store* store, zverse_cursor** curso
 typedef struct zverse_transaction zverse_transaction;
 
 /// To be freed by zverse_transaction_free. One that there was no memory for may be made all the same: its version is 0,
-/// and its calls say ZVERSE_FULL.
+/// its reads and its commit say ZVERSE_FULL.
 ZVERSE_FALLIBLE int zverse_begin(zverse_store* store, zverse_transaction** transaction, zverse_error** error);
 /// The version that it reads as of; 0 of NULL.
 ZVERSE_API uint64_t zverse_transaction_version(const zverse_transaction* transaction);
@@ -312,7 +314,8 @@ ZVERSE_FALLIBLE int zverse_transaction_get(zverse_transaction* transaction, cons
 /// As zverse_scan of the snapshot, with the writes so far laid over it; `upto` must be ZVERSE_LATEST.
 ZVERSE_FALLIBLE int zverse_transaction_scan(zverse_transaction* transaction, const zverse_query* query,
                                             zverse_cursor** cursor, zverse_error** error);
-/// Noted until the commit, which is where limits of the store are checked.
+/// Noted until the commit, which is where limits of the store are checked, and where it is told when there was no
+/// memory to note it. Behind a commit it does nothing.
 ZVERSE_FALLIBLE int zverse_transaction_put(zverse_transaction* transaction, const void* key, size_t key_bytes,
                                            const void* value, size_t value_bytes, zverse_error** error);
 ZVERSE_FALLIBLE int zverse_transaction_erase(zverse_transaction* transaction, const void* key, size_t key_bytes,

@@ -21,6 +21,7 @@ constexpr std::uint64_t kRollBytes = std::uint64_t{1} << 20;
 constexpr std::size_t kTimesBetweenRolls = std::size_t{1} << 14;
 constexpr std::uint64_t kRoomBytes = std::uint64_t{1} << 16;  ///< a hundred edits or more
 constexpr std::uint64_t kEditBytesMax = std::uint64_t{1} << 30;
+constexpr std::uint64_t kFileBytesMax = 16 * kEditBytesMax;  ///< a file is written anew at four times its first edit
 
 std::uint64_t padded(std::uint64_t bytes) noexcept { return (bytes + 7) / 8 * 8; }
 
@@ -183,6 +184,11 @@ Result<void> Manifest::read(std::uint64_t number, std::vector<std::byte>* edits)
     if (!file) return std::unexpected(std::move(file.error()));
     auto size = (*file)->size();
     if (!size) return std::unexpected(std::move(size.error()));
+    if (*size > kFileBytesMax) {
+        return std::unexpected(Error(ErrorCode::corrupt, path_of(number).string() + " is damaged at offset 0: it has " +
+                                                             std::to_string(*size) +
+                                                             " bytes, and no manifest so many"));
+    }
     std::vector<std::byte> bytes(*size);
     if (auto done = (*file)->read_exact(bytes, 0); !done) return done;
     const std::uint64_t seed = segment_seed(store_, number);
@@ -225,6 +231,7 @@ Result<void> Manifest::read(std::uint64_t number, std::vector<std::byte>* edits)
             const std::vector<std::byte> copies = encode(payload, number, end_, sequence_);
             edits->insert(edits->end(), copies.begin(), copies.end());
         }
+        last_ = end_;
         end_ += 2 * (sizeof(EditHeader) + padded(payload.size()));
         ++sequence_;
     }

@@ -143,6 +143,8 @@ public:
     /// over it.
     [[nodiscard]] Result<void> append(const Edit& edit);
 
+    /// Offset of the last edit that open() found: the one that a crash may have left half.
+    [[nodiscard]] std::uint64_t last_edit() const noexcept { return last_; }
     /// Reads both copies of every edit that counts, and whether they make state().
     void audit(platform::Audit& audit) const;
 
@@ -165,6 +167,7 @@ private:
     std::uint64_t number_ = 0;
     std::unique_ptr<platform::File> file_;  ///< when open for writing
     std::uint64_t end_ = 0;  ///< of the file's good edits
+    std::uint64_t last_ = 0;  ///< where the last one that open() found begins
     std::uint64_t room_end_ = 0;  ///< up to here there was room when it was last asked for
     std::uint64_t rolled_bytes_ = 0;  ///< what the state took when it was written as a whole
     std::size_t rolled_times_ = 0;  ///< how many it had then

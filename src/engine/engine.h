@@ -82,7 +82,7 @@ public:
     [[nodiscard]] Result<void> load_at(const WriteBatch& batch, Version version);
     [[nodiscard]] Result<void> settle_load(Version upto, Version floor);
     [[nodiscard]] Result<void> end_load();
-    [[nodiscard]] bool resumes_load() const noexcept { return resumes_load_; }
+    [[nodiscard]] std::optional<Version> resumed_load() const noexcept { return resumed_load_; }
 
     // ---- Reads.
     /// What on_entry() throws comes out; nothing else does.
@@ -176,6 +176,8 @@ private:
                                                  std::optional<Version> unless_newer);
     void after_write() noexcept;
     [[nodiscard]] Result<void> check_loading() const;
+    /// Whether a batch is one that write() would take.
+    [[nodiscard]] Result<void> check_batch(const WriteBatch& batch) const;
     [[nodiscard]] Result<void> skip_versions(Version upto);
     [[nodiscard]] Result<VersionPins::Pin> pin_resolved(Version version);
     /// Opening: what the manifest has pinned.
@@ -223,7 +225,7 @@ private:
     std::atomic<bool> publishing_{false};  ///< the second of these begins
     std::vector<LostWindow> lost_;  ///< fixed after open
     std::vector<VersionLeap> leaps_;  ///< fixed after open
-    bool resumes_load_ = false;  ///< fixed after open
+    std::optional<Version> resumed_load_;  ///< fixed after open
 
     std::vector<platform::Mapping> mappings_;
     platform::Topology topology_;

@@ -49,6 +49,8 @@ Result<void> Engine::load_at(const WriteBatch& batch, Version version) {
             ErrorCode::invalid_argument,
             "version " + std::to_string(version) + " was taken: the newest is " + std::to_string(tier_->clock())));
     }
+    // What is refused for what it is must not have moved the clock.
+    if (auto good = check_batch(batch); !good) return good;
     if (auto skipped = skip_versions(version - 1); !skipped) return skipped;
     auto written = write(batch);
     if (!written) return std::unexpected(std::move(written.error()));
@@ -94,7 +96,7 @@ Result<Store> StoreAccess::open_to_load(const std::filesystem::path& dir, const 
     internals.stepped_worker = true;
     return open(dir, options, internals);
 }
-bool StoreAccess::resumes_load(const Store& store) noexcept { return store.engine_->resumes_load(); }
+std::optional<Version> StoreAccess::resumed_load(const Store& store) noexcept { return store.engine_->resumed_load(); }
 Result<void> StoreAccess::load_at(Store& store, const WriteBatch& batch, Version version) {
     return store.engine_->load_at(batch, version);
 }

@@ -119,7 +119,7 @@ Result<void> Opening::recover() {
 Version Opening::start_clock(bool stop_at_mark) {
     // Of a load the versions up to the limit were shown to nobody else, and get the same records again (load.cpp).
     if (fields_.load_base) {
-        engine_.resumes_load_ = true;
+        engine_.resumed_load_ = fields_.load_base;
         return std::max({*fields_.load_base, judgement_.newest, judgement_.mark});
     }
     // The clock starts at the limit: nothing above it was ever handed out. What a power cut took may reach up to it;

@@ -74,8 +74,8 @@ struct StoreAccess {
     /// what has been loaded so far as its newest state. Nothing runs in the background.
     [[nodiscard]] static Result<Store> open_to_load(const std::filesystem::path& dir, const Options& options,
                                                     Load load);
-    /// Whether it goes on with an interrupted load.
-    [[nodiscard]] static bool resumes_load(const Store& store) noexcept;
+    /// Of an interrupted load that this one goes on with: the latest version when it began.
+    [[nodiscard]] static std::optional<Version> resumed_load(const Store& store) noexcept;
     /// Commits the batch under `version`, which must be above latest_version(); the versions between are skipped.
     /// Errors: invalid_argument (the version), else as Store::write().
     [[nodiscard]] static Result<void> load_at(Store& store, const WriteBatch& batch, Version version);

@@ -151,6 +151,14 @@ Result<Version> Engine::write_prepared(const std::vector<hot::Operation>& operat
     return version;
 }
 
+Result<void> Engine::check_batch(const WriteBatch& batch) const {
+    std::vector<hot::Operation> operations;
+    if (auto good = prepare(batch, operations); !good) return good;
+    const std::uint64_t bytes = hot::frame_bytes_of(operations);
+    if (bytes > tier_->frame_bytes_max()) return std::unexpected(bad_frame(bytes, "the batch"));
+    return {};
+}
+
 Result<Version> Engine::write(const WriteBatch& batch) {
     const hot::ActiveCall call(*tier_);
     if (closed()) return std::unexpected(closed_error());

@@ -135,7 +135,7 @@ TEST_F(LoadTest, EveryRecordHasItsVersionAndTheNewestIsTheOneThatWasAskedFor) {
     const Version until = records.back().version + 7;
     {
         Store store = open_to_load(Load::begin);
-        EXPECT_FALSE(StoreAccess::resumes_load(store));
+        EXPECT_FALSE(StoreAccess::resumed_load(store).has_value());
         load_from(store, records, 0, ~0ULL);
         EXPECT_EQ(store.latest_version(), records.back().version);
         must(StoreAccess::settle_load(store, until, 0));
@@ -158,7 +158,7 @@ TEST_F(LoadTest, GoesOnBehindTheNewestVersionWhereverItWasKilled) {
     for (int lives = 0; at < records.size(); ++lives) {
         options_.durability = random_.one_in(2) ? Durability::power : Durability::process;
         Store store = open_to_load(Load::resume);
-        EXPECT_EQ(StoreAccess::resumes_load(store), lives > 0);
+        EXPECT_EQ(StoreAccess::resumed_load(store).has_value(), lives > 0);
         ASSERT_EQ(first_above(records, store.latest_version()), at) << "nothing is lost, and nothing is skipped";
         ASSERT_LE(store.durable_version(), store.latest_version()) << "what is to come is not called durable";
         at = load_from(store, records, at, random_.between(0, 60));

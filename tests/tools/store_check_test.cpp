@@ -389,6 +389,67 @@ TEST_F(StoreCheckTest, PreenMendsCopiesAndNothingElse) {
     EXPECT_FALSE(tools::can_preen(check())) << "a frame is no copy";
 }
 
+TEST_F(StoreCheckTest, CopiesOfTheSuperblockThatDifferAreWhatACrashLeft) {
+    // Killed while it closed, or opened: both copies are whole, one of them is older.
+    const std::string before = read_file(superblock());
+    Store store = must(StoreAccess::open(path, options, internals));
+    must(store.put("one more", "version"));
+    must(store.close());
+    std::string mixed = read_file(superblock());
+    mixed.replace(0, engine::kSuperblockCopyBytes, before, 0, engine::kSuperblockCopyBytes);
+    write_file(superblock(), mixed);
+    const CheckReport report = check();
+    expect_clean(report, "two copies");
+    EXPECT_TRUE(report.needs_recovery);
+    must(tools::preen(request(), report));
+    EXPECT_FALSE(check().needs_recovery);
+}
+
+TEST_F(StoreCheckTest, OfAManifestOnlyTheLastEditMayBeTorn) {
+    Store store = must(StoreAccess::open(path, options, internals));
+    must(store.pin("one more", kLatest));
+    must(store.put("after", "x"));
+    StoreAccess::abandon(store);
+    const std::string image = read_file(manifest());
+    std::uint64_t last = image.size() / 8 * 8;
+    while (last > 0 && image.find_first_not_of('\0', last - 8) >= last) last -= 8;
+    flip_bit(manifest(), (last - 8) * 8);  // in the second copy of the last edit
+    const CheckReport torn = check();
+    expect_clean(torn, "the last edit");
+    EXPECT_EQ(torn.left_by_crash.size(), 1U);
+    flip_bit(manifest(), 200);  // and in the first one
+    EXPECT_EQ(codes_of(check()), std::set<std::string>{std::string(codes::kManifestCopy)});
+}
+
+TEST_F(StoreCheckTest, ForeignFilesAreNothingToRecover) {
+    fs::create_directory(path / "cold" / "lost+found");
+    write_file(path / "cold" / ".nfs0001", "x");
+    EXPECT_FALSE(check().needs_recovery);
+    write_file(path / "cold" / "000000009999.zseg.writing", "x");
+    EXPECT_TRUE(check().needs_recovery);
+}
+
+TEST_F(StoreCheckTest, WantOfFilesIsNoDamage) {
+    const auto failures = std::make_shared<Failures>();
+    FailingFileIo failing(platform::make_posix_file_io(), failures);
+    failures->only = ".zseg";
+    failures->fail_call(3, EMFILE, true);
+    expect_error(tools::check_store(failing, request()), ErrorCode::full, "Too many open files");
+}
+
+TEST_F(StoreCheckTest, ALoadThatWasNotFinishedIsToldAndNotPreened) {
+    path = directory / "loading";
+    Store store = must(StoreAccess::open_to_load(path, options, engine::Load::begin));
+    WriteBatch batch;
+    batch.put("key", "value");
+    must(StoreAccess::load_at(store, batch, 5));
+    StoreAccess::abandon(store);
+    const CheckReport report = check();
+    expect_clean(report, "a load");
+    EXPECT_TRUE(report.load_unfinished);
+    EXPECT_FALSE(tools::can_preen(report));
+}
+
 TEST_F(StoreCheckTest, ALostSuperblockLeavesSegmentsToBeRead) {
     write_file(superblock(), std::string(fs::file_size(superblock()), '\0'));
     const CheckReport report = check();
@@ -404,6 +465,11 @@ TEST_F(StoreCheckTest, DirectoriesWithoutAStoreAndStoresInUseAreNoFindings) {
     fs::create_directory(directory / "empty");
     nowhere.store = directory / "empty";
     expect_error(tools::check_store(*io, nowhere), ErrorCode::not_found, "empty");
+    fs::create_directory(directory / "empty" / "cold");
+    write_file(directory / "empty" / "cold" / "000000000001.zseg", "half a checkpoint");
+    write_file(directory / "empty" / "MANIFEST-1", "half a checkpoint");
+    write_file(directory / "empty" / "SUPERBLOCK.creating", "half a checkpoint");
+    expect_error(tools::check_store(*io, nowhere), ErrorCode::not_found, "checkpoint");
     Store store = must(Store::open(path, options));
     expect_error(try_check(), ErrorCode::locked, std::to_string(::getpid()));
     must(store.close());
@@ -519,6 +585,46 @@ TEST_F(ForgedManifestTest, AComponentThatWasReplacedIsFound) {
     ASSERT_FALSE(edit.bytes().empty()) << "nothing was merged";
     append(edit);
     expect_found(codes::kSlabsOverlap);
+}
+
+TEST_F(ForgedManifestTest, AMergeThatWasCutShortIsNoDamage) {
+    // Its output, of more than one part, has taken the place of its inputs for the first keys; then the disk fails.
+    path = directory / "merging";
+    options.ring_bytes = std::uint64_t{8} << 20;
+    const auto failures = std::make_shared<Failures>();
+    failures->only = ".zseg";
+    internals.wrap_io = [&](auto real) { return std::make_unique<FailingFileIo>(std::move(real), failures); };
+    Store store = must(StoreAccess::open(path, options, internals));
+    const std::string value = random.bytes(16'000);
+    for (int i = 0; i < 5'000; ++i) {
+        if (i % 400 == 399) must(store.flush());
+        must(store.put(random.bytes(12), value));
+    }
+    bool merging = false;
+    failures->before_call = [&](const fs::path&) {
+        const auto in_part = [](const auto& each) { return !each.second.begin.empty(); };
+        merging = merging || std::ranges::any_of(open_manifest().state().components, in_part);
+        if (merging) failures->fail_call(0, EIO, true);
+    };
+    expect_error(store.compact(), ErrorCode::io);
+    ASSERT_TRUE(merging) << "no merge put its output in place in parts";
+    failures->before_call = {};
+    failures->fail_no_more();
+    StoreAccess::abandon(store);
+    expect_clean(check(CheckLevel::quick), "killed in a merge");
+    must(must(StoreAccess::open(path, options, internals)).close());
+    expect_clean(check(CheckLevel::quick), "closed in a merge");
+}
+
+TEST_F(ForgedManifestTest, AManifestOfATimeThatWasNotIsFound) {
+    // A superblock from before all of it: the rings hold nothing that tells.
+    const std::string early = read_file(superblock());
+    Store store = must(StoreAccess::open(path, options, internals));
+    for (int i = 0; i < 10; ++i) must(store.put("later", "value"));
+    must(store.flush());
+    must(store.close());
+    write_file(superblock(), early);
+    EXPECT_TRUE(codes_of(check(CheckLevel::quick)).contains(std::string(codes::kManifestState)));
 }
 
 TEST_F(ForgedManifestTest, ASegmentAboveTheCutIsFound) {

@@ -19,6 +19,7 @@ public:
     using LoadTarget::LoadTarget;
 
     Result<void> open() override {
+        if (auto fits = look_first(); !fits) return fits;
         Options opening = options();
         // Changes continue a store; a history makes one.
         opening.create_if_missing = base() == 0;
@@ -29,7 +30,7 @@ public:
         store_.emplace(std::move(*opened));
         start_ = store_->latest_version();
         upkeep_bytes_ = ring_bytes() / 8;
-        resumed_ = StoreAccess::resumes_load(*store_);
+        resumed_ = StoreAccess::resumed_load(*store_);
         return check_base();
     }
 
@@ -53,8 +54,10 @@ public:
 
     Result<void> finish() override {
         if (auto done = commit(); !done) return done;
-        // What was interrupted may have been a history: of what lies below its floor the store has only some.
-        const Version floor = header_.kind == DumpKind::history || resumed_ ? header_.floor : 0;
+        // What was interrupted in a store that was empty may have been a history: of what lies below its floor the store
+        // has only some. A store that was not keeps the floor it has.
+        const bool from_nothing = resumed_ && *resumed_ == 0;
+        const Version floor = header_.kind == DumpKind::history || from_nothing ? header_.floor : 0;
         if (auto settled = StoreAccess::settle_load(*store_, header_.until, floor); !settled) return settled;
         if (auto pinned = set_pins(); !pinned) return pinned;
         if (auto ended = StoreAccess::end_load(*store_); !ended) return ended;
@@ -62,6 +65,21 @@ public:
     }
 
 private:
+    /// The mark of a load that is under way keeps writers out, so a dump that does not fit must not come so far. What
+    /// an earlier load has left, the opening tells.
+    Result<void> look_first() {
+        if (request_.resume) return {};
+        Options reading;
+        reading.create_if_missing = false;
+        reading.read_only = true;
+        auto store = Store::open(request_.store, reading);
+        if (!store && store.error().code() == ErrorCode::not_found) return {};
+        if (!store) return pass_on(store);
+        if (StoreAccess::resumed_load(*store)) return {};
+        start_ = store->latest_version();
+        return check_base();
+    }
+
     void before_leaving() override {
         // Half a load stays marked as one.
         if (!resumed_ && store_->latest_version() == start_) static_cast<void>(StoreAccess::end_load(*store_));
@@ -147,7 +165,7 @@ private:
         return {};
     }
 
-    bool resumed_ = false;
+    std::optional<Version> resumed_;  ///< an interrupted load, by what was there when it began
     Version version_ = 0;  ///< of the batch
     std::string value_;
     std::uint64_t unsynced_ = 0;  ///< records

@@ -40,6 +40,10 @@ std::string advice(const FsckOutcome& outcome) {
     if (report.clean()) {
         if (!outcome.corrected.empty()) return "All damage was to copies, and is mended.";
         if (outcome.recovered) return "No damage. The store was recovered.";
+        if (report.load_unfinished) {
+            return "No damage. A load was not finished: go on with it by zverse load --resume; until then the store "
+                   "can only be read.";
+        }
         if (report.needs_recovery) return "No damage. The next opening for writing recovers what a crash left.";
         return "No damage.";
     }
@@ -134,6 +138,7 @@ std::string json_report(const FsckOutcome& outcome, bool redact, std::uint64_t e
         {"exit", outcome.exit},
         {"clean_shutdown", report.clean_shutdown},
         {"needs_recovery", report.needs_recovery},
+        {"load_unfinished", report.load_unfinished},
         {"versions", {{"floor", report.floor}, {"durable", report.durable}, {"max_seen", report.max_seen}}},
         {"scanned",
          {{"bytes", report.seen.bytes},

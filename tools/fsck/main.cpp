@@ -10,6 +10,7 @@
 #include <tools/fsck/store_check.h>
 #include <zverse_config.h>
 
+#include <sys/resource.h>
 #include <CLI/CLI.hpp>
 
 #include <chrono>
@@ -90,7 +91,10 @@ Result<CheckReport> first_look(platform::FileIo& io, const Arguments& arguments,
             return report;
         }
     }
-    return check_store(io, arguments.request);
+    // Blocks may be damaged: nothing is mended before they were looked at.
+    CheckRequest request = arguments.request;
+    if (arguments.preen && request.level == CheckLevel::quick) request.level = outcome.level = CheckLevel::normal;
+    return check_store(io, request);
 }
 
 /// Looks, mends if asked to and if there is nothing else, and looks again.
@@ -104,17 +108,20 @@ Result<FsckOutcome> check_and_mend(const Arguments& arguments) {
     auto report = first_look(io, arguments, outcome);
     if (!report) return std::unexpected(std::move(report.error()));
     const bool to_do = !report->clean() || report->needs_recovery;
-    if (arguments.preen && to_do && can_preen(*report) && !report->cancelled) {
-        if (auto mended = preen(arguments.request, *report); !mended) return std::unexpected(std::move(mended.error()));
-        outcome.corrected = std::move(report->seen.findings);
-        outcome.recovered = report->needs_recovery;
-        report = check_store(io, arguments.request);
-        if (!report) return std::unexpected(std::move(report.error()));
+    if (arguments.preen && to_do && can_preen(*report)) {
+        if (const auto mended = preen(arguments.request, *report); mended) {
+            outcome.corrected = std::move(report->seen.findings);
+            outcome.recovered = report->needs_recovery;
+            report = check_store(io, arguments.request);
+            if (!report) return std::unexpected(std::move(report.error()));
+        } else {
+            outcome.exit = failed(mended.error());  // what was found is told all the same
+        }
     }
     outcome.report = std::move(*report);
-    outcome.exit = (outcome.corrected.empty() ? kExitDone : kExitCorrected) |
-                   (outcome.report.clean() ? kExitDone : kExitDamaged) |
-                   (outcome.report.cancelled ? kExitCancelled : kExitDone);
+    outcome.exit |= (outcome.corrected.empty() ? kExitDone : kExitCorrected) |
+                    (outcome.report.clean() ? kExitDone : kExitDamaged) |
+                    (outcome.report.cancelled ? kExitCancelled : kExitDone);
     return outcome;
 }
 
@@ -154,10 +161,12 @@ void add_options(CLI::App& app, Arguments& arguments) {
                    "quick: no blocks of segments; normal: blocks, records and indexes; full: large values too")
         ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case))
         ->default_str("normal");
+    auto* preen = app.get_option("-p");
     const std::map<std::string, CheckPart> parts = {
         {"ring", CheckPart::rings}, {"catalog", CheckPart::catalog}, {"segments", CheckPart::segments}};
     app.add_option("--only", arguments.request.only, "Only rings, the manifest (catalog), or segments and it")
-        ->transform(CLI::CheckedTransformer(parts, CLI::ignore_case));
+        ->transform(CLI::CheckedTransformer(parts, CLI::ignore_case))
+        ->excludes(preen);
     app.add_option("--hot-path", arguments.request.hot_paths, "Where the rings lie now, if not where they were made");
     app.add_option("-C", arguments.progress_fd, "Progress to this descriptor: lines 'pass current max name'");
     app.add_option("--max-errors", arguments.errors_max, "List so many findings; 0: all")->capture_default_str();
@@ -169,8 +178,17 @@ void add_options(CLI::App& app, Arguments& arguments) {
         "Exit status, bits: 0 clean, 1 damage mended, 4 damage left, 8 failed, 16 usage, 32 stopped, 128 incompatible");
 }
 
+/// Segments stay open while they are looked at.
+void allow_many_files() {
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+    files.rlim_cur = files.rlim_max;
+    static_cast<void>(::setrlimit(RLIMIT_NOFILE, &files));
+}
+
 int run(int argc, char** argv) {
     prepare_standard_streams();
+    allow_many_files();
     install_interrupt_handlers();
     Arguments arguments;
     CLI::App app("Checks a ZVerse store that nobody has open; reads every byte that counts, changes none");

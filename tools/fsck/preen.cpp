@@ -54,6 +54,7 @@ Result<void> renew_headers(const CheckRequest& request, const CheckReport& repor
 }  // namespace
 
 bool can_preen(const CheckReport& report) noexcept {
+    if (report.cancelled || report.load_unfinished) return false;
     return std::ranges::all_of(report.seen.findings, [](const Finding& finding) {
         return kind_of(finding.code).severity == Severity::derived;
     });

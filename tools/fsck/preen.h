@@ -5,7 +5,8 @@
 
 namespace zverse::tools {
 
-/// Whether every finding can be mended so. Where one can't, nothing is touched.
+/// Whether all was looked at and every finding can be mended so, and the store may be opened for writing. Where not,
+/// nothing is touched.
 [[nodiscard]] bool can_preen(const CheckReport& report) noexcept;
 
 /// Writes bad headers of segments again from the good one of the same file, then opens the store for writing and closes

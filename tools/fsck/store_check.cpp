@@ -5,14 +5,17 @@
 #include <cold/segment_audit.h>
 #include <cold/segment_checksum.h>
 #include <cold/slab_writer.h>
+#include <cold/spill_space.h>
 #include <engine/creation.h>
 #include <engine/superblock.h>
 #include <hot/ring_inspection.h>
+#include <platform/answer.h>
 #include <platform/lock_file.h>
 #include <tools/common/text.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <iterator>
@@ -50,16 +53,20 @@ private:
     void learn_identity_from_segments();
     void check_rings();
     [[nodiscard]] Result<void> check_catalog();
+    void check_clock(const cold::ManifestState& state);
     void check_segments();
     void check_part(std::uint64_t component, std::uint64_t segment, Segments& parts);
     void note_leftovers();
     void check_versions();
+    [[nodiscard]] bool is_merging(std::uint64_t output, std::uint64_t input) const;
     void check_slabs(const cold::ManifestState& state);
     void check_contents();
     [[nodiscard]] bool was_closed() const;
+    [[nodiscard]] bool is_torn_copy(const Finding& finding, bool closed) const;
     void judge_shutdown();
     void note_affected();
     void sum_up();
+    [[nodiscard]] Error want_of_means() const;
 
     void tell(unsigned pass, std::uint64_t done, std::uint64_t total, std::string_view name) const {
         request_.progress({pass, done, total, name});
@@ -90,11 +97,10 @@ Result<void> StoreCheck::find_store() const {
     const auto is_there = io_.exists(superblock_path());
     if (!is_there) return std::unexpected(std::move(is_there.error()));
     if (*is_there) return {};
-    if (auto empty = engine::Creation::check_directory(io_, request_.store); !empty) {
-        if (empty.error().code() == ErrorCode::corrupt) return {};
-    }
-    const auto segments = io_.list(cold_directory());
-    if (segments && !segments->empty()) return {};
+    // Rings without one are damage; a manifest alone is a checkpoint that was not finished.
+    auto empty = engine::Creation::check_directory(io_, request_.store);
+    if (!empty && empty.error().code() == ErrorCode::corrupt) return {};
+    if (!empty) return std::unexpected(std::move(empty.error()));
     return std::unexpected(Error(ErrorCode::not_found, "no store in " + request_.store.string()));
 }
 
@@ -102,7 +108,10 @@ Result<void> StoreCheck::check_superblock() {
     tell(1, 0, 1, engine::kSuperblockName);
     auto superblock = engine::Superblock::open(io_, superblock_path(), platform::OpenMode::read);
     if (!superblock) {
-        if (superblock.error().code() == ErrorCode::incompatible) return std::unexpected(superblock.error());
+        const Error& error = superblock.error();
+        const bool damaged = error.code() == ErrorCode::corrupt || error.os_errno() == ENOENT;
+        if (!damaged && error.os_errno() != EIO) return std::unexpected(error);
+        if (!damaged) audit_.find(error, superblock_path(), 0);
         audit_.find(codes::kSuperblockLost, superblock_path(), 0,
                     "no copy of the superblock can be read, and without it no ring: " + superblock.error().message());
         learn_identity_from_segments();
@@ -167,9 +176,21 @@ Result<void> StoreCheck::check_catalog() {
                     "the manifest ends with version " + std::to_string(state.cut) + ", and everything up to " +
                         std::to_string(fields_->settled) + " had left the rings for the segments");
     }
+    check_clock(state);
     manifest_ = std::move(*manifest);
     tell(3, 1, 1, "MANIFEST");
     return {};
+}
+
+/// Nothing was handed out above the superblock's limit.
+void StoreCheck::check_clock(const cold::ManifestState& state) {
+    if (!fields_) return;
+    Version highest = state.cut;
+    for (const auto& [name, version] : state.pins) highest = std::max(highest, version);
+    if (highest <= fields_->clock_limit) return;
+    audit_.find(codes::kManifestState, request_.store, 0,
+                "the manifest has version " + std::to_string(highest) + ", above the superblock's clock limit " +
+                    std::to_string(fields_->clock_limit));
 }
 
 void StoreCheck::check_segments() {
@@ -225,7 +246,10 @@ void StoreCheck::note_leftovers() {
         audit_.find(names.error(), cold_directory(), 0);
         return;
     }
-    leftovers_ += std::ranges::count_if(*names, [&](const std::string& name) { return !named.contains(name); });
+    leftovers_ += std::ranges::count_if(*names, [&](const std::string& name) {
+        const bool ours = name.find(".zseg") != std::string::npos || name.ends_with(cold::kSpillSuffix);
+        return ours && !named.contains(name);
+    });
 }
 
 void StoreCheck::check_versions() {
@@ -255,29 +279,44 @@ void StoreCheck::check_versions() {
     tell(5, 1, 1, "versions");
 }
 
+/// While a merge puts its output in place, key range by key range, both it and what it replaces are there; each answers
+/// for other keys.
+bool StoreCheck::is_merging(std::uint64_t output, std::uint64_t input) const {
+    const cold::Segment& last = *components_.at(output).back();
+    const cold::SegmentHeader& header = last.header();
+    const auto replaced =
+        std::span(header.replaced).first(std::min<std::size_t>(header.replaced_count, cold::kReplacedMax));
+    if (std::ranges::find(replaced, input) == replaced.end()) return false;
+    return last.range_end() && manifest_->state().components.at(input).begin >= *last.range_end();
+}
+
 /// Slabs of live components follow each other, and so do those of each level of history; none reaches above the cut.
 void StoreCheck::check_slabs(const cold::ManifestState& state) {
-    std::map<std::pair<cold::SegmentKind, std::uint32_t>, std::vector<const cold::Segment*>> rows;
+    std::map<std::pair<cold::SegmentKind, std::uint32_t>, std::vector<std::uint64_t>> rows;
+    const auto header_of = [this](std::uint64_t id) -> const cold::SegmentHeader& {
+        return components_.at(id).front()->header();
+    };
+    const auto path_of = [this](std::uint64_t id) { return components_.at(id).front()->path(); };
     for (const auto& [id, parts] : components_) {
         if (parts.empty()) continue;
-        const cold::SegmentHeader& header = parts.front()->header();
+        const cold::SegmentHeader& header = header_of(id);
         // Live components take each other's place whatever their level.
         const bool live = header.kind == cold::SegmentKind::live;
-        rows[{header.kind, live ? 0 : header.level}].push_back(parts.front().get());
+        rows[{header.kind, live ? 0 : header.level}].push_back(id);
         if (header.slab_upto > state.cut) {
-            audit_.find(codes::kSegmentCut, parts.front()->path(), 0,
+            audit_.find(codes::kSegmentCut, path_of(id), 0,
                         "its versions go to " + std::to_string(header.slab_upto) + ", above the manifest's cut " +
                             std::to_string(state.cut));
         }
     }
     for (auto& [kind_and_level, row] : rows) {
-        std::ranges::sort(row, {}, [](const cold::Segment* each) { return each->header().slab_after; });
+        std::ranges::sort(row, {}, [&](std::uint64_t id) { return header_of(id).slab_after; });
         for (std::size_t i = 1; i < row.size(); ++i) {
-            const Version below = row[i - 1]->header().slab_upto;
-            if (row[i]->header().slab_after >= below) continue;
-            audit_.find(codes::kSlabsOverlap, row[i]->path(), 0,
-                        "its versions begin behind " + std::to_string(row[i]->header().slab_after) +
-                            ", and those up to " + std::to_string(below) + " are in " + row[i - 1]->path().string());
+            const Version below = header_of(row[i - 1]).slab_upto, after = header_of(row[i]).slab_after;
+            if (after >= below || is_merging(row[i - 1], row[i]) || is_merging(row[i], row[i - 1])) continue;
+            audit_.find(codes::kSlabsOverlap, path_of(row[i]), 0,
+                        "its versions begin behind " + std::to_string(after) + ", and those up to " +
+                            std::to_string(below) + " are in " + path_of(row[i - 1]).string());
         }
     }
 }
@@ -312,23 +351,29 @@ bool StoreCheck::was_closed() const {
     return fields_->clock_limit < clock + kFarAhead;
 }
 
-/// What was not closed may have died while it wrote one of two copies.
+/// Whether a crash may have left it: one of two copies that was being written. The copies of the superblock may differ
+/// even where the store was closed, when that was what it died of; of the manifest's edits only the last one counts.
+bool StoreCheck::is_torn_copy(const Finding& finding, bool closed) const {
+    if (finding.code == codes::kSuperblockDiffers) return true;
+    if (closed) return false;
+    if (finding.code == codes::kManifestCopy) return manifest_ && finding.offset >= manifest_->last_edit();
+    return finding.code == codes::kSuperblockCopy || finding.code == codes::kRingHeader;
+}
+
 void StoreCheck::judge_shutdown() {
     const bool rings_seen = fields_ && wants(CheckPart::rings);
     report_.clean_shutdown = was_closed();
     const bool frames_are_durable = report_.clean_shutdown || (fields_ && fields_->durability == Durability::power);
     if (frames_are_durable) report_.durable = report_.max_seen;
-    if (rings_seen && !report_.clean_shutdown) {
-        static constexpr std::array kCopies = {codes::kSuperblockCopy, codes::kSuperblockDiffers, codes::kRingHeader,
-                                               codes::kManifestCopy};
-        const auto is_copy = [](const Finding& finding) {
-            return std::ranges::find(kCopies, finding.code) != kCopies.end();
-        };
-        auto& findings = report_.seen.findings;
-        std::ranges::copy_if(findings, std::back_inserter(report_.left_by_crash), is_copy);
-        std::erase_if(findings, is_copy);
-    }
-    report_.needs_recovery = (rings_seen && !report_.clean_shutdown) || leftovers_ != 0;
+    const auto is_torn = [&](const Finding& finding) {
+        return is_torn_copy(finding, report_.clean_shutdown || !rings_seen);
+    };
+    auto& findings = report_.seen.findings;
+    std::ranges::copy_if(findings, std::back_inserter(report_.left_by_crash), is_torn);
+    std::erase_if(findings, is_torn);
+    report_.needs_recovery =
+        (rings_seen && !report_.clean_shutdown) || leftovers_ != 0 || !report_.left_by_crash.empty();
+    report_.load_unfinished = fields_ && fields_->load_base.has_value();
 }
 
 void StoreCheck::note_affected() {
@@ -360,6 +405,14 @@ void StoreCheck::sum_up() {
     note_affected();
 }
 
+Error StoreCheck::want_of_means() const {
+    std::string what = "memory or file descriptors ran out";
+    for (const Finding& finding : audit_.seen().findings) {
+        if (finding.code == codes::kReadFailed) what = finding.what;
+    }
+    return {ErrorCode::full, "the check could not look at everything: " + what};
+}
+
 Result<CheckReport> StoreCheck::run() {
     const auto began = std::chrono::steady_clock::now();
     if (auto found = find_store(); !found) return std::unexpected(std::move(found.error()));
@@ -371,6 +424,8 @@ Result<CheckReport> StoreCheck::run() {
     check_segments();
     check_versions();
     check_contents();
+    // What could not be looked at for want of memory or files says nothing about the medium.
+    if (audit_.starved()) return std::unexpected(want_of_means());
     sum_up();
     report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     return std::move(report_);
@@ -379,7 +434,7 @@ Result<CheckReport> StoreCheck::run() {
 }  // namespace
 
 Result<CheckReport> check_store(platform::FileIo& io, const CheckRequest& request) {
-    return StoreCheck(io, request).run();
+    return platform::answer("checking the store", [&] { return StoreCheck(io, request).run(); });
 }
 
 }  // namespace zverse::tools

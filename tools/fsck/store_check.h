@@ -69,6 +69,7 @@ struct CheckReport {
     bool clean_shutdown = false;  ///< false, too, where rings were not looked at
     /// The next opening for writing has something to recover or to remove. No error.
     bool needs_recovery = false;
+    bool load_unfinished = false;  ///< only who goes on with it may open the store for writing
     bool cancelled = false;
     Version floor = 0;
     Version durable = 0;  ///< everything up to it has reached the medium, says the store
@@ -79,8 +80,8 @@ struct CheckReport {
     [[nodiscard]] bool clean() const noexcept { return seen.findings.empty(); }
 };
 
-/// Takes the store's shared lock. Errors: not_found (no store there), locked (names the holder), incompatible, io.
-/// Damage is a finding.
+/// Takes the store's shared lock. Errors: not_found (no store there), locked (names the holder), incompatible, io,
+/// full (memory or file descriptors ran out). Damage is a finding.
 [[nodiscard]] Result<CheckReport> check_store(platform::FileIo& io, const CheckRequest& request);
 
 }  // namespace zverse::tools
