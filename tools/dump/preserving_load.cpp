@@ -54,8 +54,8 @@ public:
 
     Result<void> finish() override {
         if (auto done = commit(); !done) return done;
-        // What was interrupted in a store that was empty may have been a history: of what lies below its floor the store
-        // has only some. A store that was not keeps the floor it has.
+        // What was interrupted in a store that was empty may have been a history: of what lies below its floor the
+        // store has only some. A store that was not keeps the floor it has.
         const bool from_nothing = resumed_ && *resumed_ == 0;
         const Version floor = header_.kind == DumpKind::history || from_nothing ? header_.floor : 0;
         if (auto settled = StoreAccess::settle_load(*store_, header_.until, floor); !settled) return settled;
