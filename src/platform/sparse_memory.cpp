@@ -4,7 +4,6 @@
 
 #include <sys/mman.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <string>
 
@@ -27,10 +26,8 @@ Result<SparseMemory> SparseMemory::reserve(std::size_t bytes) {
 void SparseMemory::release(std::size_t offset, std::size_t bytes) const noexcept {
     const std::size_t begin = whole_pages(offset);
     const std::size_t end = (offset + bytes) / page_bytes() * page_bytes();
-    // What the system does not take back costs memory, no more; but it must be zeros.
-    if (begin < end && ::madvise(bytes_.data() + begin, end - begin, MADV_DONTNEED) != 0) {
-        std::ranges::fill(bytes_.subspan(begin, end - begin), std::byte{0});
-    }
+    // What the system does not take back costs memory, no more.
+    if (begin < end) static_cast<void>(::madvise(bytes_.data() + begin, end - begin, MADV_DONTNEED));
 }
 
 }  // namespace zverse::platform

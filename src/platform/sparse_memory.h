@@ -26,7 +26,7 @@ public:
     [[nodiscard]] static Result<SparseMemory> reserve(std::size_t bytes);
 
     [[nodiscard]] std::span<std::byte> bytes() const noexcept { return bytes_; }
-    /// Whole pages inside [offset, offset + bytes) are zeros again and take no memory.
+    /// What was in [offset, offset + bytes) is over: whole pages of it take no memory any more.
     void release(std::size_t offset, std::size_t bytes) const noexcept;
 
 private:

@@ -145,6 +145,8 @@ TEST_F(FsckTest, WhatIsNoStoreOrInUseIsToldInOneSentence) {
                                                   {"--no-such-option", path.string()}}) {
         EXPECT_EQ(fsck(wrong).status, kExitUsage);
     }
+    EXPECT_EQ(fsck({"--hot-path", (path / "hot").string(), path.string()}).status, kExitDone) << "one folder each";
+    EXPECT_EQ(fsck({"--hot-path", directory.path().string(), path.string()}).status, kExitDamaged) << "no ring there";
     EXPECT_EQ(fsck({"--help"}).status, kExitDone);
     EXPECT_TRUE(fsck({"--version"}).output.starts_with("zverse-fsck "));
 }

@@ -62,6 +62,7 @@ TEST_F(StatTest, TellsAnOpenStoresFigures) {
     EXPECT_FALSE(says(screen.output, "capability")) << "only where it is asked for";
     EXPECT_TRUE(says(stat({"--platform"}).output, "persistence"));
     EXPECT_FALSE(says(stat({"--section", "hot,cold"}).output, "versions\n"));
+    EXPECT_EQ(run_tool({"stat", "--section", "hot", path.string()}).status, 0) << "the store is no section";
     EXPECT_TRUE(stat({"--openmetrics"}).output.ends_with("# EOF\n"));
     EXPECT_EQ(json::parse(stat({"--json"}).output).at("schema"), "zverse.stats/1");
     must(store.close());

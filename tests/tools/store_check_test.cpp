@@ -4,23 +4,13 @@
 //          swapped and removed, reads that fail; each time the whole check. What it does not find must be padding.
 //
 // ZVERSE_FLIPS is the number of random bits.
-#include <support/failing_file_io.h>
-#include <support/file_tree.h>
-#include <support/random.h>
-#include <support/results.h>
-#include <support/seed.h>
-#include <support/temp_store.h>
+#include "store_check_fixture.h"
 
-#include <cold/manifest.h>
-#include <cold/slab_writer.h>
-#include <engine/store_access.h>
+#include <support/failing_file_io.h>
+
 #include <engine/superblock.h>
 #include <hot/layout.h>
-#include <platform/audit.h>
-#include <platform/compression.h>
 #include <tools/fsck/preen.h>
-#include <tools/fsck/store_check.h>
-#include <zverse/zverse.h>
 
 #include <gtest/gtest.h>
 
@@ -28,110 +18,12 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
 
 namespace zverse::test {
 namespace {
-
-namespace fs = std::filesystem;
-namespace codes = platform::codes;
-using engine::StoreAccess;
-using tools::CheckLevel;
-using tools::CheckPart;
-using tools::CheckReport;
-using tools::CheckRequest;
-
-class StoreCheckTest : public ::testing::Test {
-protected:
-    StoreCheckTest() {
-        internals.stepped_worker = true;
-        options.compression = platform::has_compression() ? Compression::history : Compression::none;
-        fill();
-        contents = read();
-    }
-
-    /// Live and history segments, outside values, pins, and frames of all kinds in the ring; closed cleanly.
-    void fill() {
-        Store store = must(StoreAccess::open(path, options, internals));
-        for (int round = 0; round < 6; ++round) {
-            for (int i = 0; i < 60; ++i) {
-                must(store.put("key" + std::to_string(random.below(90)), random.bytes(random.below(300))));
-                if (i % 7 == 0) must(store.erase("key" + std::to_string(random.below(90))));
-            }
-            WriteBatch batch;
-            for (int j = 0; j < 4; ++j) batch.put("batch" + std::to_string(random.below(9)), random.bytes(40));
-            must(store.write(batch));
-            must(store.put("large", random.bytes(6'000)));
-            if (round < 5) must(store.flush());
-            must(store.pin("pin" + std::to_string(round)));
-        }
-        must(store.close());
-    }
-    [[nodiscard]] std::vector<std::string> read() const {
-        Options read_only = options;
-        read_only.read_only = true;
-        Store store = must(Store::open(path, read_only));
-        std::vector<std::string> all;
-        Cursor changes = must(store.changes({}));
-        while (must(changes.next())) {
-            const Entry& entry = changes.entry();
-            all.push_back(std::to_string(entry.version) + (entry.tombstone ? "!" : "=") + std::string(entry.key) + ":" +
-                          std::string(entry.value));
-        }
-        for (const auto& [name, version] : must(store.pins())) all.push_back(name + std::to_string(version));
-        return all;
-    }
-
-    [[nodiscard]] CheckRequest request(CheckLevel level = CheckLevel::full, CheckPart only = CheckPart::all) const {
-        CheckRequest asked;
-        asked.store = path;
-        asked.level = level;
-        asked.only = only;
-        return asked;
-    }
-    [[nodiscard]] Result<CheckReport> try_check(CheckLevel level = CheckLevel::full,
-                                                CheckPart only = CheckPart::all) const {
-        return tools::check_store(*io, request(level, only));
-    }
-    [[nodiscard]] CheckReport check(CheckLevel level = CheckLevel::full, CheckPart only = CheckPart::all) const {
-        return must(try_check(level, only));
-    }
-    static void expect_clean(const CheckReport& report, const std::string& when) {
-        for (const Finding& finding : report.seen.findings) {
-            ADD_FAILURE() << when << ": " << finding.code << " " << finding.file << " at " << finding.offset << ": "
-                          << finding.what;
-        }
-    }
-    static std::set<std::string> codes_of(const CheckReport& report) {
-        std::set<std::string> all;
-        for (const Finding& finding : report.seen.findings) all.insert(finding.code);
-        return all;
-    }
-    [[nodiscard]] std::vector<fs::path> files(const std::string& folder, const std::string& part) const {
-        std::vector<fs::path> found;
-        for (const fs::directory_entry& entry : fs::directory_iterator(path / folder)) {
-            if (entry.path().filename().string().find(part) != std::string::npos) found.push_back(entry.path());
-        }
-        std::ranges::sort(found);
-        return found;
-    }
-    [[nodiscard]] fs::path superblock() const { return path / "SUPERBLOCK"; }
-    [[nodiscard]] fs::path ring() const { return files("hot", "ring-").at(0); }
-    [[nodiscard]] fs::path manifest() const { return files("", "MANIFEST-").at(0); }
-    [[nodiscard]] std::vector<fs::path> segments() const { return files("cold", ".zseg"); }
-
-    const SeedScope seed;
-    Random random{seed.seed()};
-    TempDirectory directory;
-    fs::path path = directory / "store";
-    Options options = small_options();
-    engine::Internals internals;
-    std::unique_ptr<platform::FileIo> io = platform::make_posix_file_io();
-    std::vector<std::string> contents;
-};
 
 /// Which bits of a ring's file mean something: of headers and frames all but links, the flags of a stamp that are over
 /// with the writer, and padding.
@@ -211,10 +103,12 @@ TEST_F(StoreCheckTest, AStoreThatWasKilledNeedsRecoveryAndHasNoDamage) {
     EXPECT_TRUE(report.needs_recovery);
     // A copy that was being written when the machine died is no damage.
     flip_bit(superblock(), 1000);
+    flip_bit(ring(), 300);
     const CheckReport torn = check();
-    expect_clean(torn, "a torn copy");
-    ASSERT_EQ(torn.left_by_crash.size(), 1U);
+    expect_clean(torn, "torn copies");
+    ASSERT_EQ(torn.left_by_crash.size(), 2U);
     EXPECT_EQ(torn.left_by_crash[0].code, codes::kSuperblockCopy);
+    EXPECT_EQ(torn.left_by_crash[1].code, codes::kRingHeader);
 }
 
 TEST_F(StoreCheckTest, EveryFlippedBitIsFoundOrMeansNothing) {
@@ -304,6 +198,9 @@ TEST_F(StoreCheckTest, MissingAndForeignFilesAreFound) {
     for (const fs::path& file : all) {
         fs::rename(file, directory / "aside");
         EXPECT_FALSE(check(CheckLevel::quick).clean()) << file << " is missing";
+        write_file(file, "");
+        fs::resize_file(file, std::uint64_t{20} << 30);  // sparse: nobody reads it into memory
+        EXPECT_FALSE(check(CheckLevel::quick).clean()) << file << " is huge";
         write_file(file, "#!/bin/sh\necho not a store\n");
         EXPECT_FALSE(check(CheckLevel::quick).clean()) << file << " is a text file";
         write_file(file, random.bytes(fs::file_size(directory / "aside")));
@@ -421,6 +318,32 @@ TEST_F(StoreCheckTest, OfAManifestOnlyTheLastEditMayBeTorn) {
     EXPECT_EQ(codes_of(check()), std::set<std::string>{std::string(codes::kManifestCopy)});
 }
 
+TEST_F(StoreCheckTest, RingsAreReadAPieceAtATimeAndRoundTheirEnd) {
+    // Frames of all sizes over several MiB, some across the places where one piece ends, and a ring that has wrapped.
+    path = directory / "large";
+    options.ring_bytes = std::uint64_t{8} << 20;
+    Store store = must(StoreAccess::open(path, options, internals));
+    for (int i = 0; i < 60; ++i) must(store.put("settled", random.bytes(100'000)));
+    must(store.flush());
+    std::uint64_t unsettled = 0;
+    for (std::uint64_t bytes = 0; bytes < (std::uint64_t{5} << 20); ++unsettled) {
+        const std::string value = random.bytes(random.one_in(20) ? random.below(700'000) : random.below(3'000));
+        must(store.put("key" + std::to_string(unsettled), value));
+        bytes += value.size();
+    }
+    must(store.close());
+    const CheckReport report = check(CheckLevel::quick);
+    expect_clean(report, "large frames");
+    EXPECT_EQ(report.seen.records, unsettled);
+    const std::string image = read_file(ring());
+    for (int i = 0; i < 50; ++i) {
+        const std::uint64_t bit = random.below(image.size() * 8);
+        flip_bit(ring(), bit);
+        EXPECT_EQ(check(CheckLevel::quick, CheckPart::rings).clean(), !RingBits(image).means(bit)) << bit;
+        flip_bit(ring(), bit);
+    }
+}
+
 TEST_F(StoreCheckTest, ForeignFilesAreNothingToRecover) {
     fs::create_directory(path / "cold" / "lost+found");
     write_file(path / "cold" / ".nfs0001", "x");
@@ -473,176 +396,6 @@ TEST_F(StoreCheckTest, DirectoriesWithoutAStoreAndStoresInUseAreNoFindings) {
     Store store = must(Store::open(path, options));
     expect_error(try_check(), ErrorCode::locked, std::to_string(::getpid()));
     must(store.close());
-}
-
-// ---- What no checksum tells: files that are whole and do not belong together.
-
-TEST_F(StoreCheckTest, AManifestWithoutItsLastEditIsFound) {
-    const std::string early = read_file(manifest());
-    const std::string early_name = manifest().filename().string();
-    Store store = must(StoreAccess::open(path, options, internals));
-    must(store.put("later", "value"));
-    must(store.flush());
-    must(store.close());
-    fs::remove(manifest());
-    write_file(path / early_name, early);
-    EXPECT_TRUE(codes_of(check(CheckLevel::quick)).contains(std::string(codes::kManifestBehind)));
-}
-
-TEST_F(StoreCheckTest, ASuperblockPutBackFromBeforeIsFound) {
-    const std::string early = read_file(superblock());
-    Store store = must(StoreAccess::open(path, options, internals));
-    for (int i = 0; i < 10; ++i) must(store.put("later", "value"));
-    must(store.close());
-    write_file(superblock(), early);
-    EXPECT_TRUE(codes_of(check(CheckLevel::quick)).contains(std::string(codes::kFrameVersion)));
-}
-
-TEST_F(StoreCheckTest, AVersionThatTwoRingsHaveIsFound) {
-    path = directory / "two-rings";
-    options.shards = 2;
-    options.sharding = Sharding::by_key;
-    must(must(StoreAccess::open(path, options, internals)).close());
-    // Two lives that begin alike: each hands out the same versions, to other keys.
-    const std::vector<fs::path> rings = files("hot", "ring-");
-    const std::string empty_superblock = read_file(superblock());
-    const std::vector<std::string> empty = {read_file(rings[0]), read_file(rings[1])};
-    const auto live_once = [&](const std::string& letter) {
-        write_file(superblock(), empty_superblock);
-        for (std::size_t i = 0; i < rings.size(); ++i) write_file(rings[i], empty[i]);
-        Store store = must(StoreAccess::open(path, options, internals));
-        for (int i = 0; i < 20; ++i) must(store.put(letter + std::to_string(i), "value"));
-        must(store.close());
-    };
-    live_once("a");
-    const std::string other_life = read_file(rings[0]);
-    live_once("b");
-    expect_clean(check(), "the second life alone");
-    write_file(rings[0], other_life);
-    EXPECT_TRUE(codes_of(check(CheckLevel::quick)).contains(std::string(codes::kVersionTwice)));
-}
-
-/// A store whose manifest says something else, in edits that are whole.
-class ForgedManifestTest : public StoreCheckTest {
-protected:
-    [[nodiscard]] cold::Manifest open_manifest() const {
-        const auto superblock = must(engine::Superblock::open(*io, path / "SUPERBLOCK", platform::OpenMode::read));
-        const std::uint64_t uuid[2] = {superblock.fields().store[0], superblock.fields().store[1]};
-        return must(cold::Manifest::open(*io, path, uuid));
-    }
-    void append(const cold::Edit& edit) const {
-        cold::Manifest manifest = open_manifest();
-        must(manifest.start_writing());
-        must(manifest.append(edit));
-    }
-    void expect_found(std::string_view code) const {
-        const std::set<std::string> found = codes_of(check(CheckLevel::quick));
-        EXPECT_TRUE(found.contains(std::string(code))) << code << " is not among " << found.size() << " codes";
-    }
-};
-
-TEST_F(ForgedManifestTest, APinBelowTheFloorIsFound) {
-    const cold::ManifestState state = open_manifest().state();
-    cold::Edit edit;
-    edit.set_floor(state.cut);
-    edit.pin("too old", state.cut - 1);
-    append(edit);
-    expect_found(codes::kPinBelowFloor);
-}
-
-TEST_F(ForgedManifestTest, AFloorAboveTheCutIsFound) {
-    cold::Edit edit;
-    edit.set_floor(open_manifest().state().cut + 1);
-    append(edit);
-    expect_found(codes::kManifestState);
-}
-
-TEST_F(ForgedManifestTest, ASegmentOfAnotherComponentIsFound) {
-    const cold::ManifestState state = open_manifest().state();
-    cold::Edit edit;
-    edit.add_segment(state.ids + 1, state.components.begin()->second.segments.front());
-    append(edit);
-    expect_found(codes::kSegmentMisplaced);
-}
-
-TEST_F(ForgedManifestTest, AComponentThatWasReplacedIsFound) {
-    // A merge replaces them; then somebody brings one back.
-    const cold::ManifestState before = open_manifest().state();
-    std::map<std::uint64_t, std::string> kept;
-    for (const fs::path& segment : segments()) kept[std::stoull(segment.filename().string())] = read_file(segment);
-    Store store = must(StoreAccess::open(path, options, internals));
-    must(store.compact());
-    must(store.close());
-    const cold::ManifestState after = open_manifest().state();
-    cold::Edit edit;
-    for (const auto& [id, component] : before.components) {
-        if (after.components.contains(id)) continue;
-        for (const std::uint64_t segment : component.segments) {
-            write_file(cold::segment_path(path / "cold", segment), kept.at(segment));
-            edit.add_segment(id, segment);
-        }
-    }
-    ASSERT_FALSE(edit.bytes().empty()) << "nothing was merged";
-    append(edit);
-    expect_found(codes::kSlabsOverlap);
-}
-
-TEST_F(ForgedManifestTest, AMergeThatWasCutShortIsNoDamage) {
-    // Its output, of more than one part, has taken the place of its inputs for the first keys; then the disk fails.
-    path = directory / "merging";
-    options.ring_bytes = std::uint64_t{8} << 20;
-    const auto failures = std::make_shared<Failures>();
-    failures->only = ".zseg";
-    internals.wrap_io = [&](auto real) { return std::make_unique<FailingFileIo>(std::move(real), failures); };
-    Store store = must(StoreAccess::open(path, options, internals));
-    const std::string value = random.bytes(16'000);
-    for (int i = 0; i < 5'000; ++i) {
-        if (i % 400 == 399) must(store.flush());
-        must(store.put(random.bytes(12), value));
-    }
-    bool merging = false;
-    failures->before_call = [&](const fs::path&) {
-        const auto in_part = [](const auto& each) { return !each.second.begin.empty(); };
-        merging = merging || std::ranges::any_of(open_manifest().state().components, in_part);
-        if (merging) failures->fail_call(0, EIO, true);
-    };
-    expect_error(store.compact(), ErrorCode::io);
-    ASSERT_TRUE(merging) << "no merge put its output in place in parts";
-    failures->before_call = {};
-    failures->fail_no_more();
-    StoreAccess::abandon(store);
-    expect_clean(check(CheckLevel::quick), "killed in a merge");
-    must(must(StoreAccess::open(path, options, internals)).close());
-    expect_clean(check(CheckLevel::quick), "closed in a merge");
-}
-
-TEST_F(ForgedManifestTest, AManifestOfATimeThatWasNotIsFound) {
-    // A superblock from before all of it: the rings hold nothing that tells.
-    const std::string early = read_file(superblock());
-    Store store = must(StoreAccess::open(path, options, internals));
-    for (int i = 0; i < 10; ++i) must(store.put("later", "value"));
-    must(store.flush());
-    must(store.close());
-    write_file(superblock(), early);
-    EXPECT_TRUE(codes_of(check(CheckLevel::quick)).contains(std::string(codes::kManifestState)));
-}
-
-TEST_F(ForgedManifestTest, ASegmentAboveTheCutIsFound) {
-    cold::Edit edit;
-    edit.set_cut(open_manifest().state().cut - 1);
-    append(edit);
-    expect_found(codes::kSegmentCut);
-    expect_found(codes::kManifestBehind);
-}
-
-TEST_F(ForgedManifestTest, AComponentWithoutSegmentsIsFound) {
-    const cold::ManifestState state = open_manifest().state();
-    cold::Edit edit;
-    const auto& [id, component] = *state.components.begin();
-    for (const std::uint64_t segment : component.segments) edit.remove_segment(id, segment);
-    append(edit);
-    expect_found(codes::kManifestState);
-    EXPECT_TRUE(check(CheckLevel::quick).needs_recovery) << "its files are left over";
 }
 
 TEST_F(StoreCheckTest, StopsWhenItIsTold) {

@@ -26,7 +26,6 @@ struct Arguments {
     CheckRequest request;
     bool check_only = false, preen = false, force = false;
     bool json = false, quiet = false, redact = false;
-    int verbose = 0;
     int progress_fd = -1;
     std::uint64_t errors_max = 100;
 };
@@ -42,11 +41,9 @@ public:
         pass_ = progress.pass;
         told_ = now;
         // Who does not listen does not keep a check from going on.
-        if (dprintf(fd_, "%u %lu %lu %.*s\n", progress.pass, static_cast<unsigned long>(progress.done),
-                    static_cast<unsigned long>(progress.total), static_cast<int>(progress.name.size()),
-                    progress.name.data()) < 0) {
-            return;
-        }
+        static_cast<void>(dprintf(fd_, "%u %lu %lu %.*s\n", progress.pass, static_cast<unsigned long>(progress.done),
+                                  static_cast<unsigned long>(progress.total), static_cast<int>(progress.name.size()),
+                                  progress.name.data()));
     }
 
 private:
@@ -167,7 +164,8 @@ void add_options(CLI::App& app, Arguments& arguments) {
     app.add_option("--only", arguments.request.only, "Only rings, the manifest (catalog), or segments and it")
         ->transform(CLI::CheckedTransformer(parts, CLI::ignore_case))
         ->excludes(preen);
-    app.add_option("--hot-path", arguments.request.hot_paths, "Where the rings lie now, if not where they were made");
+    app.add_option("--hot-path", arguments.request.hot_paths, "Where the rings lie now, if not where they were made")
+        ->allow_extra_args(false);
     app.add_option("-C", arguments.progress_fd, "Progress to this descriptor: lines 'pass current max name'");
     app.add_option("--max-errors", arguments.errors_max, "List so many findings; 0: all")->capture_default_str();
     app.add_flag("--json", arguments.json, "One JSON object on standard output, schema zverse.fsck/1");

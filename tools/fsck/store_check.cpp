@@ -54,8 +54,8 @@ private:
     void check_rings();
     [[nodiscard]] Result<void> check_catalog();
     void check_clock(const cold::ManifestState& state);
-    void check_segments();
-    void check_part(std::uint64_t component, std::uint64_t segment, Segments& parts);
+    [[nodiscard]] Result<void> check_segments();
+    [[nodiscard]] Result<void> check_part(std::uint64_t component, std::uint64_t segment, Segments& parts);
     void note_leftovers();
     void check_versions();
     [[nodiscard]] bool is_merging(std::uint64_t output, std::uint64_t input) const;
@@ -165,8 +165,10 @@ Result<void> StoreCheck::check_catalog() {
     const std::uint64_t store[2] = {(*identity_)[0], (*identity_)[1]};
     auto manifest = cold::Manifest::open(io_, request_.store, store);
     if (!manifest) {
-        if (manifest.error().code() == ErrorCode::incompatible) return std::unexpected(manifest.error());
-        audit_.find(codes::kManifestLost, request_.store, 0, manifest.error().message());
+        const Error& error = manifest.error();
+        if (error.code() == ErrorCode::incompatible) return std::unexpected(error);
+        if (error.code() != ErrorCode::corrupt) audit_.find(error, request_.store, 0);
+        audit_.find(codes::kManifestLost, request_.store, 0, error.message());
         return {};
     }
     manifest->audit(audit_);
@@ -193,16 +195,16 @@ void StoreCheck::check_clock(const cold::ManifestState& state) {
                     std::to_string(fields_->clock_limit));
 }
 
-void StoreCheck::check_segments() {
-    if (!manifest_ || !wants(CheckPart::segments)) return;
+Result<void> StoreCheck::check_segments() {
+    if (!manifest_ || !wants(CheckPart::segments)) return {};
     const cold::ManifestState& state = manifest_->state();
     std::uint64_t total = 0, done = 0;
     for (const auto& [id, component] : state.components) total += component.segments.size();
     for (const auto& [id, component] : state.components) {
         for (const std::uint64_t segment : component.segments) {
-            if (!go_on()) return;
+            if (!go_on()) return {};
             tell(4, done++, total, "segments");
-            check_part(id, segment, components_[id]);
+            if (auto known = check_part(id, segment, components_[id]); !known) return known;
         }
         if (component.segments.empty()) {
             audit_.find(codes::kManifestState, request_.store, 0,
@@ -211,26 +213,30 @@ void StoreCheck::check_segments() {
     }
     tell(4, total, total, "segments");
     note_leftovers();
+    return {};
 }
 
-void StoreCheck::check_part(std::uint64_t component, std::uint64_t segment, Segments& parts) {
+/// The only error is that the segment is of a format or has features that this build does not know.
+Result<void> StoreCheck::check_part(std::uint64_t component, std::uint64_t segment, Segments& parts) {
     const std::uint64_t store[2] = {(*identity_)[0], (*identity_)[1]};
     const fs::path path = cold::segment_path(cold_directory(), segment);
     auto opened = cold::Segment::open(io_, path, store, segment, nullptr, cold::SegmentReads::copied);
     if (!opened) {
-        const bool unread = opened.error().code() != ErrorCode::corrupt;
-        if (unread) {
-            audit_.find(opened.error(), path, 0);
+        const Error& error = opened.error();
+        if (error.code() == ErrorCode::incompatible) return std::unexpected(error);
+        if (error.code() == ErrorCode::corrupt) {
+            audit_.find(codes::kSegmentUnusable, path, 0, error.message());
         } else {
-            audit_.find(codes::kSegmentUnusable, path, 0, opened.error().message());
+            audit_.find(error, path, 0);
         }
-        return;
+        return {};
     }
     const cold::Segment* before = parts.empty() ? nullptr : parts.back().get();
     if (!cold::is_next_part(component, before, **opened)) {
         audit_.find(codes::kSegmentMisplaced, path, 0, "it does not follow the other parts of its component");
     }
     parts.push_back(std::move(*opened));
+    return {};
 }
 
 /// Files of moves and sorts that a crash cut short; the next opening for writing removes them.
@@ -347,7 +353,6 @@ bool StoreCheck::was_closed() const {
     if (!fields_ || !wants(CheckPart::rings) || unsettled_ != 0) return false;
     Version clock = report_.max_seen;
     if (!fields_->leaps.empty()) clock = std::max(clock, fields_->leaps.back().upto + 1);
-    if (!fields_->lost.empty()) clock = std::max(clock, fields_->lost.back().upto + 1);
     return fields_->clock_limit < clock + kFarAhead;
 }
 
@@ -421,7 +426,7 @@ Result<CheckReport> StoreCheck::run() {
     if (auto done = check_superblock(); !done) return std::unexpected(std::move(done.error()));
     check_rings();
     if (auto done = check_catalog(); !done) return std::unexpected(std::move(done.error()));
-    check_segments();
+    if (auto done = check_segments(); !done) return std::unexpected(std::move(done.error()));
     check_versions();
     check_contents();
     // What could not be looked at for want of memory or files says nothing about the medium.

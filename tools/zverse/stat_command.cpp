@@ -80,6 +80,7 @@ Run set_up_stat(CLI::App& command) {
         .add_option("--section", stat->sections,
                     "These of: health versions space hot warm cold readers integrity platform")
         ->delimiter(',')
+        ->allow_extra_args(false)
         ->check(CLI::IsMember(stat_sections()))
         ->excludes(json)
         ->excludes(metrics);

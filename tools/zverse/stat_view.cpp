@@ -209,7 +209,7 @@ std::string StatView::state() const {
         text += "; the scrub found damage in " + counted(static_cast<std::uint64_t>(corrupt), "segment");
     }
     if (const double failures = value("zverse_move_failures_total"); failures != 0) {
-        text += "; " + counted(static_cast<std::uint64_t>(failures), "flush or merge") + " failed";
+        text += "; " + count_of(failures) + " flushes or merges failed";
     }
     return text;
 }
