@@ -318,6 +318,15 @@ TEST_F(StoreCheckTest, OfAManifestOnlyTheLastEditMayBeTorn) {
     EXPECT_EQ(codes_of(check()), std::set<std::string>{std::string(codes::kManifestCopy)});
 }
 
+TEST_F(StoreCheckTest, TheLastFrameIsFoundMissingToo) {
+    const std::string image = read_file(ring());
+    const RingBits bits(image);
+    std::uint64_t last = image.size() * 8 - 1;
+    while (!bits.means(last)) --last;
+    flip_bit(ring(), last);
+    EXPECT_EQ(codes_of(check()), std::set<std::string>{std::string(codes::kFrameDamaged)});
+}
+
 TEST_F(StoreCheckTest, RingsAreReadAPieceAtATimeAndRoundTheirEnd) {
     // Frames of all sizes over several MiB, some across the places where one piece ends, and a ring that has wrapped.
     path = directory / "large";
