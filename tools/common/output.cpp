@@ -43,6 +43,7 @@ Result<Output> Output::open(const std::filesystem::path& path) {
     output.own_ = UniqueFd(::open(name.c_str(), flags, 0666));
     if (!output.own_.is_open()) return output.io_error("creating");
     output.fd_ = output.own_.get();
+    if (!as_it_is) output.piece_bytes_ = kBufferBytes;
     if (!as_it_is) {
         output.path_ = path;
         output.temporary_ = name;
@@ -53,6 +54,7 @@ Result<Output> Output::open(const std::filesystem::path& path) {
 Output::Output(Output&& other) noexcept
     : fd_(other.fd_),
       name_(std::move(other.name_)),
+      piece_bytes_(other.piece_bytes_),
       own_(std::move(other.own_)),
       path_(std::move(other.path_)),
       temporary_(std::exchange(other.temporary_, {})),
@@ -60,6 +62,11 @@ Output::Output(Output&& other) noexcept
 
 Output::~Output() {
     if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+Output::Output(int fd, std::string name) : fd_(fd), name_(std::move(name)) {
+    struct stat what{};
+    if (::fstat(fd, &what) == 0 && S_ISREG(what.st_mode)) piece_bytes_ = kBufferBytes;
 }
 
 bool Output::is_terminal() const noexcept { return ::isatty(fd_) == 1; }
@@ -71,7 +78,8 @@ Result<void> Output::send(std::string_view bytes) {
         // A report of what was done before a signal gets out, unless its reader is slow.
         if (count == 0 && interrupted()) return stopped();
         if (count == 0 || (count < 0 && errno == EINTR)) continue;
-        const ssize_t sent = ::write(fd_, bytes.data(), bytes.size());
+        // What is ready takes so much at once. More might wait, and a signal that came just before would not end it.
+        const ssize_t sent = ::write(fd_, bytes.data(), std::min<std::size_t>(bytes.size(), piece_bytes_));
         if (sent < 0 && errno != EINTR) return io_error("writing to");
         if (sent > 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
     }

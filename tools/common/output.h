@@ -7,6 +7,8 @@
 #include <tools/common/unique_fd.h>
 #include <zverse/error.h>
 
+#include <limits.h>
+
 #include <cstddef>
 #include <filesystem>
 #include <string>
@@ -32,12 +34,13 @@ public:
     [[nodiscard]] Result<void> flush();
 
 private:
-    Output(int fd, std::string name) : fd_(fd), name_(std::move(name)) {}
+    Output(int fd, std::string name);
     [[nodiscard]] Result<void> send(std::string_view bytes);
     [[nodiscard]] std::unexpected<Error> io_error(const char* what) const;
 
     int fd_;
     std::string name_;  ///< as messages have it
+    std::size_t piece_bytes_ = PIPE_BUF;  ///< of one write
     UniqueFd own_;
     std::filesystem::path path_, temporary_;  ///< of a file; empty when nothing is to be renamed any more
     std::string buffer_;
