@@ -26,6 +26,8 @@ struct Failures {
     std::atomic<bool> links_fail{false};  ///< with EXDEV, as between file systems
     std::atomic<bool> removes_fail{true};  ///< as other calls do
     std::atomic<bool> fail_reads{false};  ///< all of them, of files that are open
+    /// Of `bytes` from `offset` on: whether the medium does not give them. Set before the calls begin.
+    std::function<bool(const std::filesystem::path&, std::uint64_t offset, std::uint64_t bytes)> is_bad;
     std::function<void(const std::filesystem::path&)> before_call;  ///< set before the calls begin
     std::string only;  ///< calls on other paths than those with it don't count; fixed before the first one
 
@@ -53,7 +55,9 @@ public:
         : file_(std::move(file)), failures_(std::move(failures)) {}
     Result<std::size_t> read_some(std::span<std::byte> data, std::uint64_t offset) override {
         if (auto failed = failures_->count(path()); !failed) return std::unexpected(failed.error());
-        if (failures_->fail_reads) return std::unexpected(platform::os_error("a read of " + path().string(), EIO));
+        const bool bad = failures_->is_bad && failures_->is_bad(path(), offset, data.size());
+        if (bad || failures_->fail_reads)
+            return std::unexpected(platform::os_error("a read of " + path().string(), EIO));
         return file_->read_some(data, offset);
     }
     Result<void> write(std::span<const std::byte> data, std::uint64_t offset) override {
