@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <limits>
@@ -175,22 +176,51 @@ std::vector<std::byte> Manifest::encode(std::span<const std::byte> payload, std:
     return bytes;
 }
 
-/// `edits`: gets them with two good copies each.
-Result<void> Manifest::read(std::uint64_t number, std::vector<std::byte>* edits) {
-    number_ = number;
-    end_ = 0;
-    sequence_ = 0;
-    auto file = io_->open(path_of(number), platform::OpenMode::read);
+namespace {
+
+struct ManifestBytes {
+    std::vector<std::byte> all;  ///< zeros where the medium does not give them
+    std::optional<Error> unread;  ///< why not
+    std::uint64_t unread_end = 0;  ///< behind the last of those
+};
+
+/// Errors: all but what a bad sector makes.
+Result<ManifestBytes> read_bytes(platform::FileIo& io, const std::filesystem::path& path) {
+    constexpr std::size_t kPieceBytes = 512;
+    auto file = io.open(path, platform::OpenMode::read);
     if (!file) return std::unexpected(std::move(file.error()));
     auto size = (*file)->size();
     if (!size) return std::unexpected(std::move(size.error()));
     if (*size > kFileBytesMax) {
-        return std::unexpected(Error(ErrorCode::corrupt, path_of(number).string() + " is damaged at offset 0: it has " +
+        return std::unexpected(Error(ErrorCode::corrupt, path.string() + " is damaged at offset 0: it has " +
                                                              std::to_string(*size) +
                                                              " bytes, and no manifest so many"));
     }
-    std::vector<std::byte> bytes(*size);
-    if (auto done = (*file)->read_exact(bytes, 0); !done) return done;
+    ManifestBytes bytes;
+    bytes.all.resize(*size);
+    auto whole = (*file)->read_exact(bytes.all, 0);
+    if (whole) return bytes;
+    if (whole.error().os_errno() != EIO) return std::unexpected(std::move(whole.error()));
+    bytes.unread = std::move(whole.error());
+    for (std::size_t at = 0; at < bytes.all.size(); at += kPieceBytes) {
+        const auto piece = std::span(bytes.all).subspan(at, std::min(kPieceBytes, bytes.all.size() - at));
+        if ((*file)->read_exact(piece, at)) continue;
+        std::ranges::fill(piece, std::byte{0});
+        bytes.unread_end = at + piece.size();
+    }
+    return bytes;
+}
+
+}  // namespace
+
+/// `edits`: gets them with two good copies each. A copy that can't be read is stood in for by the other.
+Result<void> Manifest::read(std::uint64_t number, std::vector<std::byte>* edits) {
+    number_ = number;
+    end_ = 0;
+    sequence_ = 0;
+    auto read = read_bytes(*io_, path_of(number));
+    if (!read) return std::unexpected(std::move(read.error()));
+    const std::vector<std::byte>& bytes = read->all;
     const std::uint64_t seed = segment_seed(store_, number);
     // The payload of a good copy at `offset` of the edit `sequence`, or a later one.
     const auto copy_at = [&](std::uint64_t offset, std::span<const std::byte>& payload, bool or_later = false) {
@@ -235,6 +265,8 @@ Result<void> Manifest::read(std::uint64_t number, std::vector<std::byte>* edits)
         end_ += 2 * (sizeof(EditHeader) + padded(payload.size()));
         ++sequence_;
     }
+    // What stands behind the edits was left by a crash; but where nobody can look, there may be more of them.
+    if (read->unread_end > end_) return std::unexpected(std::move(*read->unread));
     if (sequence_ == 0) {
         return std::unexpected(
             Error(ErrorCode::corrupt, path_of(number).string() + " is damaged at offset 0: it has no first edit"));

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
 #include <utility>
 
 namespace zverse::cold {
@@ -59,13 +60,16 @@ Result<void> Segment::read_header(const std::uint64_t (&store)[2], std::uint64_t
     if (bytes.size() < 2 * kSegmentHeaderBytes || bytes.size() % kSegmentHeaderBytes != 0) {
         return std::unexpected(damaged(bytes.size(), "the file ends too early"));
     }
+    std::optional<Error> unread;
     for (const std::uint64_t at : {std::uint64_t{0}, bytes.size() - kSegmentHeaderBytes}) {
-        if (file_ != nullptr) {
-            if (auto read = copy(std::as_writable_bytes(std::span(&header_, 1)), at); !read) return read;
-        } else {
-            if (auto loaded = load(at, kSegmentHeaderBytes); !loaded) return loaded;
-            std::memcpy(&header_, bytes.data() + at, sizeof(header_));
+        auto read =
+            file_ != nullptr ? copy(std::as_writable_bytes(std::span(&header_, 1)), at) : load(at, kSegmentHeaderBytes);
+        if (!read) {
+            if (read.error().os_errno() != EIO) return read;
+            unread = std::move(read.error());
+            continue;
         }
+        if (file_ == nullptr) std::memcpy(&header_, bytes.data() + at, sizeof(header_));
         if (header_.magic != kSegmentMagic || header_.checksum != header_checksum(header_)) continue;
         if (auto known = check_features(path_, header_.features); !known) return known;
         if (header_.store[0] != store[0] || header_.store[1] != store[1] || header_.segment != segment) {
@@ -74,6 +78,7 @@ Result<void> Segment::read_header(const std::uint64_t (&store)[2], std::uint64_t
         seed_ = segment_seed(store, segment);
         return check_header();
     }
+    if (unread) return std::unexpected(std::move(*unread));
     return std::unexpected(damaged(0, "neither header's checksum is right"));
 }
 

@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -154,7 +155,9 @@ Result<Superblock> Superblock::open(platform::FileIo& io, const std::filesystem:
         auto copy = std::make_unique<SuperblockCopy>();
         const std::uint64_t offset = number * kSuperblockCopyBytes;
         if (auto read = (*file)->read_exact(bytes_of(*copy), offset); !read) {
-            if (read.error().code() != ErrorCode::corrupt) return std::unexpected(std::move(read.error()));
+            // A copy that the medium does not give is as good as a damaged one.
+            const bool lost = read.error().code() == ErrorCode::corrupt || read.error().os_errno() == EIO;
+            if (!lost) return std::unexpected(std::move(read.error()));
             if (!first_error) first_error = std::move(read.error());
             torn = true;
             continue;
