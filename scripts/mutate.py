@@ -30,7 +30,7 @@ SCRATCH = ROOT / "build-mutate"
 FOUND = SCRATCH / "found.json"  # what runs found, for --resume
 DOCUMENT = ROOT / "docs" / "testing.md"
 TABLE_BEGIN, TABLE_END = "<!-- mutations: begin -->", "<!-- mutations: end -->"
-MESON_OPTIONS = ["-Doptimization=1", "-Ddebug=false", "-Ddefault_library=static", "-Dtools=false", "-Dbench=false"]
+MESON_OPTIONS = ["-Doptimization=1", "-Ddebug=false", "-Ddefault_library=static", "-Dbench=false"]
 TEST_SECONDS_MAX = 120  # a mutant that hangs is caught as well
 
 

@@ -26,7 +26,7 @@ TIER = "hot/tier_test"
 QUEUE = "hot/space_queue_test"
 
 # Few states: a mutant that needs many more would be caught by luck only.
-ENVIRONMENT = {"ZVERSE_CRASH_STATES": "12000", "ZVERSE_INTERLEAVINGS": "3000"}
+ENVIRONMENT = {"ZVERSE_CRASH_STATES": "12000", "ZVERSE_INTERLEAVINGS": "3000", "ZVERSE_RECOVERIES": "400"}
 
 
 # Survivors that are right to survive, and why.
@@ -52,7 +52,7 @@ EXPLAINED = {
 
 class Mutation:
     def __init__(self, name, file, what, tests, *edits):
-        self.name, self.file, self.what, self.tests = name, "src/" + file, what, tests
+        self.name, self.file, self.what, self.tests = name, in_tree(file), what, tests
         if INTERLEAVE in tests:
             at = tests.index(INTERLEAVE)
             self.tests = [*tests[:at], SCENARIO, *tests[at:]]
@@ -83,6 +83,10 @@ class Mutation:
         for old, _, times in self.edits:
             if (found := len(self.pattern(old).findall(text))) != times:
                 yield f"{self.name}: {found} times in {self.file} instead of {times}: {old!r}"
+
+
+def in_tree(file):
+    return file if file.startswith("tools/") else "src/" + file
 
 
 def room(file, *entries):

@@ -9,12 +9,14 @@ from mutations_load import LOADS
 from mutations_medium import ENGINE, JUDGE, PERSIST
 from mutations_memory import MEMORY
 from mutations_movers import MOVERS
+from mutations_recover import RECOVERIES
 from mutations_sorts import SORTS
 from mutations_threads import INDEXED, ORDERS, SEAL, STAMP, WARM
 
 # Headers last: after each of them everything is built anew.
 ALL = sorted(
-    PERSIST + JUDGE + SEAL + STAMP + INDEXED + WARM + COLD + CURSORS + CURVES + MEMORY + MOVERS + SORTS + ENGINE + API + LOADS,
+    PERSIST + JUDGE + SEAL + STAMP + INDEXED + WARM + COLD + CURSORS + CURVES + MEMORY + MOVERS + SORTS + ENGINE + API + LOADS
+    + RECOVERIES,
     key=lambda each: each.file.endswith(".h"),
 )
 

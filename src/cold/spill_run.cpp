@@ -25,6 +25,7 @@ struct PackedPlace {
 };
 
 constexpr std::uint64_t kSeed = 0x7370696c6c;
+constexpr std::uint8_t kTombstone = 1, kOutside = 2;
 
 std::uint64_t checksum_of(std::span<const std::byte> piece, std::uint64_t offset) noexcept {
     return piece_checksum(piece.subspan(sizeof(std::uint64_t)), kSeed, offset);
@@ -40,11 +41,12 @@ std::size_t packed_bytes(const SortedRecord& record) noexcept {
 
 void pack(const SortedRecord& record, std::byte* to) noexcept {
     const std::size_t behind = record.is_outside ? sizeof(PackedPlace) : record.value.size();
-    const PackedHead head{.version = record.version,
-                          .value_bytes = static_cast<std::uint32_t>(behind),
-                          .key_bytes = static_cast<std::uint16_t>(record.key.size()),
-                          .tombstone = record.tombstone,
-                          .is_outside = record.is_outside};
+    const PackedHead head{
+        .version = record.version,
+        .value_bytes = static_cast<std::uint32_t>(behind),
+        .key_bytes = static_cast<std::uint16_t>(record.key.size()),
+        .flags = static_cast<std::uint8_t>((record.tombstone ? kTombstone : 0) | (record.is_outside ? kOutside : 0)),
+        .mark = record.mark};
     std::memcpy(to, &head, sizeof(head));
     to += sizeof(head);
     if (!record.key.empty()) std::memcpy(to, record.key.data(), record.key.size());
@@ -66,8 +68,9 @@ std::size_t unpack(std::span<const std::byte> bytes, SortedRecord& record) noexc
     const auto* const key = reinterpret_cast<const char*>(bytes.data() + sizeof(head));
     record.version = head.version;
     record.key = {key, head.key_bytes};
-    record.tombstone = head.tombstone != 0;
-    record.is_outside = head.is_outside != 0;
+    record.tombstone = (head.flags & kTombstone) != 0;
+    record.is_outside = (head.flags & kOutside) != 0;
+    record.mark = head.mark;
     if (!record.is_outside) {
         record.value = {key + head.key_bytes, head.value_bytes};
         return all;

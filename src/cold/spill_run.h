@@ -33,6 +33,7 @@ struct SortedRecord {
     std::string_view value;  ///< empty when it lies outside
     bool tombstone = false;
     bool is_outside = false;
+    std::uint8_t mark = 0;  ///< the caller's
     std::uint32_t segment = 0;  ///< where an outside value lies, by a number that the caller gave it
     std::uint64_t value_bytes = 0;  ///< of an outside value
     OutsideValue outside{};
@@ -42,8 +43,8 @@ struct PackedHead {
     Version version;
     std::uint32_t value_bytes;
     std::uint16_t key_bytes;
-    std::uint8_t tombstone;
-    std::uint8_t is_outside;
+    std::uint8_t flags;
+    std::uint8_t mark;
 };
 static_assert(sizeof(PackedHead) == 16);
 

@@ -118,6 +118,9 @@ private:
     /// Every byte below `upto` belongs to a frame, or the place where none does is a finding.
     void miss(std::uint64_t upto) {
         if (whole_upto_ >= upto) return;
+        if (found_.lost.size() < platform::Audit::kFindingsMax) {
+            found_.lost.push_back({ring_.file_offset(whole_upto_), upto - whole_upto_});
+        }
         const char* what = problem_ != nullptr ? problem_ : "no frame begins where one must";
         audit_.find(problem_ != nullptr ? codes::kFrameDamaged : codes::kFrameMissing, ring_.path(),
                     ring_.file_offset(whole_upto_),

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <vector>
 
 namespace zverse::hot {
 
@@ -22,12 +23,18 @@ struct InspectedRing {
     Version clock_limit = 0;  ///< no version above it was ever handed out
 };
 
+/// Bytes of the file below `settled` that belong to no whole frame.
+struct LostStretch {
+    std::uint64_t offset, bytes;
+};
+
 struct RingContents {
     std::optional<RingMarks> marks;  ///< of the header copy that counts; without one no frame can be told
     std::uint64_t frames = 0;  ///< whole ones, fillers too
     std::uint64_t records = 0;  ///< of committed frames
     std::uint64_t unsettled = 0;  ///< whole frames above `settled`
     std::uint64_t torn = 0;  ///< frames that a crash cut short, above it
+    std::vector<LostStretch> lost;  ///< at most Audit::kFindingsMax
     Version newest = 0;
 };
 

@@ -22,6 +22,8 @@ public:
 
     [[nodiscard]] virtual Result<void> open() = 0;
     [[nodiscard]] virtual Result<void> add(const DumpRecord& record) = 0;
+    /// The store with all that was added so far.
+    [[nodiscard]] virtual Result<const Store*> loaded() = 0;
     /// On return everything survives power loss.
     [[nodiscard]] virtual Result<void> finish() = 0;
     /// What came so far stays, and survives power loss where that can still be had.

@@ -52,6 +52,11 @@ public:
         return {};
     }
 
+    Result<const Store*> loaded() override {
+        if (auto done = commit(); !done) return pass_on(done);
+        return &*store_;
+    }
+
     Result<void> finish() override {
         if (auto done = commit(); !done) return done;
         // What was interrupted in a store that was empty may have been a history: of what lies below its floor the

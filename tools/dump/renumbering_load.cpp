@@ -55,6 +55,11 @@ public:
         return {};
     }
 
+    Result<const Store*> loaded() override {
+        if (auto done = commit(); !done) return pass_on(done);
+        return &*store_;
+    }
+
     Result<void> finish() override {
         if (auto done = commit(); !done) return done;
         if (auto pinned = set_pins_below(kLatest); !pinned) return pinned;

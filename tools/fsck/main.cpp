@@ -4,6 +4,7 @@
 #include <tools/common/exit_status.h>
 #include <tools/common/interrupt.h>
 #include <tools/common/output.h>
+#include <tools/common/pass_progress.h>
 #include <tools/common/standard_streams.h>
 #include <tools/fsck/fsck_report.h>
 #include <tools/fsck/preen.h>
@@ -13,7 +14,6 @@
 #include <sys/resource.h>
 #include <CLI/CLI.hpp>
 
-#include <chrono>
 #include <cstdio>
 #include <map>
 #include <string>
@@ -30,33 +30,11 @@ struct Arguments {
     std::uint64_t errors_max = 100;
 };
 
-/// Lines "pass current max name", as `fsck -C` reads them; at most ten a second of each pass.
-class ProgressLines {
-public:
-    explicit ProgressLines(int fd) : fd_(fd) {}
-    void operator()(const CheckProgress& progress) {
-        const auto now = std::chrono::steady_clock::now();
-        const bool edge = progress.pass != pass_ || progress.done == progress.total;
-        if (!edge && now - told_ < std::chrono::milliseconds(100)) return;
-        pass_ = progress.pass;
-        told_ = now;
-        // Who does not listen does not keep a check from going on.
-        static_cast<void>(dprintf(fd_, "%u %lu %lu %.*s\n", progress.pass, static_cast<unsigned long>(progress.done),
-                                  static_cast<unsigned long>(progress.total), static_cast<int>(progress.name.size()),
-                                  progress.name.data()));
-    }
-
-private:
-    int fd_;
-    unsigned pass_ = 0;
-    std::chrono::steady_clock::time_point told_;
-};
-
 /// The passes as they begin, for people.
 class PassTitles {
 public:
     explicit PassTitles(Output& output) : output_(output) {}
-    void operator()(const CheckProgress& progress) {
+    void operator()(const PassProgress& progress) {
         static constexpr const char* kTitles[] = {"superblock", "rings",   "catalog",           "segments",
                                                   "versions",   "indexes", "indexes and values"};
         if (progress.pass == pass_ || progress.pass > std::size(kTitles)) return;
@@ -127,7 +105,7 @@ int check(Arguments& arguments) {
     Output output = Output::standard();
     ProgressLines lines(arguments.progress_fd);
     PassTitles pass_titles(output);
-    arguments.request.progress = [&](const CheckProgress& progress) {
+    arguments.request.progress = [&](const PassProgress& progress) {
         if (arguments.progress_fd >= 0) lines(progress);
         if (titles) pass_titles(progress);
     };

@@ -3,7 +3,6 @@
 #include <cold/component.h>
 #include <cold/manifest.h>
 #include <cold/segment_audit.h>
-#include <cold/segment_checksum.h>
 #include <cold/slab_writer.h>
 #include <cold/spill_space.h>
 #include <engine/creation.h>
@@ -11,13 +10,12 @@
 #include <hot/ring_inspection.h>
 #include <platform/answer.h>
 #include <platform/lock_file.h>
+#include <tools/common/store_identity.h>
 #include <tools/common/text.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstdio>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -50,7 +48,6 @@ private:
 
     [[nodiscard]] Result<void> find_store() const;
     [[nodiscard]] Result<void> check_superblock();
-    void learn_identity_from_segments();
     void check_rings();
     [[nodiscard]] Result<void> check_catalog();
     void check_clock(const cold::ManifestState& state);
@@ -84,7 +81,7 @@ private:
     platform::Audit audit_;
     CheckReport report_;
     std::optional<engine::SuperblockFields> fields_;
-    std::optional<std::array<std::uint64_t, 2>> identity_;
+    std::optional<StoreIdentity> identity_;
     std::optional<cold::Manifest> manifest_;
     std::map<std::uint64_t, Segments> components_;  ///< what of them could be opened
     std::vector<Version> frame_versions_;
@@ -114,28 +111,15 @@ Result<void> StoreCheck::check_superblock() {
         if (!damaged) audit_.find(error, superblock_path(), 0);
         audit_.find(codes::kSuperblockLost, superblock_path(), 0,
                     "no copy of the superblock can be read, and without it no ring: " + superblock.error().message());
-        learn_identity_from_segments();
+        // Others of other stores will be findings.
+        identity_ = identity_of_segments(io_, cold_directory());
         return {};
     }
     fields_ = superblock->fields();
-    identity_ = {fields_->store[0], fields_->store[1]};
+    identity_ = StoreIdentity{fields_->store[0], fields_->store[1]};
     superblock->audit(io_, superblock_path(), audit_);
     tell(1, 1, 1, engine::kSuperblockName);
     return {};
-}
-
-/// Each header names the store. The first whole one is believed: others of other stores will be findings.
-void StoreCheck::learn_identity_from_segments() {
-    const auto names = io_.list(cold_directory());
-    if (!names) return;
-    for (const std::string& name : *names) {
-        auto file = io_.open(cold_directory() / name, platform::OpenMode::read);
-        cold::SegmentHeader header;
-        if (!file || !(*file)->read_exact(std::as_writable_bytes(std::span(&header, 1)), 0)) continue;
-        if (header.magic != cold::kSegmentMagic || header.checksum != cold::header_checksum(header)) continue;
-        identity_ = {header.store[0], header.store[1]};
-        return;
-    }
 }
 
 void StoreCheck::check_rings() {
@@ -395,11 +379,7 @@ void StoreCheck::note_affected() {
 }
 
 void StoreCheck::sum_up() {
-    if (identity_) {
-        std::array<char, 34> text{};
-        std::snprintf(text.data(), text.size(), "%016lx%016lx", (*identity_)[0], (*identity_)[1]);
-        report_.uuid = text.data();
-    }
+    if (identity_) report_.uuid = identity_text(*identity_);
     const Version cut = manifest_ ? manifest_->state().cut : 0;
     report_.floor = manifest_ ? manifest_->state().floor : 0;
     report_.durable = std::max(durable_mark_, cut);

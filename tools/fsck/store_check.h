@@ -13,6 +13,7 @@
 #pragma once
 
 #include <platform/file_io.h>
+#include <tools/common/pass_progress.h>
 #include <zverse/error.h>
 #include <zverse/types.h>
 #include <zverse/verification.h>
@@ -22,7 +23,6 @@
 #include <functional>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace zverse::tools {
@@ -36,20 +36,13 @@ enum class CheckLevel : std::uint8_t {
 /// What of a store is looked at; the superblock always is, and the catalog where segments are.
 enum class CheckPart : std::uint8_t { all, rings, catalog, segments };
 
-/// How far a pass is: `done` of `total` steps of a size that differs from pass to pass.
-struct CheckProgress {
-    unsigned pass;
-    std::uint64_t done, total;
-    std::string_view name;
-};
-
 struct CheckRequest {
     std::filesystem::path store;
     std::vector<std::filesystem::path>
         hot_paths;  ///< where its rings lie now; empty: where the store has them recorded
     CheckLevel level = CheckLevel::normal;
     CheckPart only = CheckPart::all;
-    std::function<void(const CheckProgress&)> progress = [](const CheckProgress&) {};
+    PassListener progress = [](const PassProgress&) {};
     std::function<bool()> stopped = [] { return false; };
 };
 

@@ -1,0 +1,97 @@
+"""Broken on purpose: copies that stand in for bad sectors, and recovery into a new store. See mutation.py."""
+
+from mutation import room
+
+SECTOR = ["engine/bad_sector_test"]
+STATES = ["tools/recover_states_test", "tools/recover_test"]
+FLIPS = ["tools/recover_test", "tools/recover_states_test"]
+
+RECOVERIES = [
+    *room(
+        "engine/superblock.cpp",
+        ("sector-superblock", "a bad sector in one copy of the superblock ends the opening", SECTOR,
+         ("read.error().code() == ErrorCode::corrupt || read.error().os_errno() == EIO",
+          "read.error().code() == ErrorCode::corrupt")),
+    ),
+    *room(
+        "cold/segment.cpp",
+        ("sector-segment-header", "a bad sector in one header of a segment ends the opening", SECTOR,
+         ("            if (read.error().os_errno() != EIO) return read;\n", "            return read;\n")),
+    ),
+    *room(
+        "cold/manifest.cpp",
+        ("sector-manifest", "a bad sector in the manifest ends the opening", SECTOR,
+         ("    if (whole.error().os_errno() != EIO) return", "    if (whole.error().os_errno() != 0) return")),
+        ("sector-manifest-tail", "edits that can't be read are taken for none", SECTOR,
+         ("    if (read->unread_end > end_) return std::unexpected(std::move(*read->unread));\n", "")),
+    ),
+    *room(
+        "cold/segment_salvage.cpp",
+        ("salvage-second-header", "only the first header of a segment is looked at", FLIPS,
+         ("std::uint64_t{0}, last - std::min(last, kSegmentHeaderBytes)}", "std::uint64_t{0}, std::uint64_t{0}}")),
+        ("salvage-block-unchecked", "a block is believed without its checksum", FLIPS,
+         ("    if (header.checksum != piece_checksum(covered, seed_, offset)) return \"a block's checksum is wrong\";\n",
+          "    (void)covered;\n    (void)offset;\n")),
+        ("salvage-loss-unsaid", "a damaged block is passed without a word", FLIPS,
+         ("        visitor.lose(std::move(piece));\n    }\n    return {};\n", "    }\n    return {};\n")),
+        ("salvage-zones-only", "where zones are lost, blocks are not looked for", FLIPS,
+         ("    return zones_.empty() ? look_everywhere(visitor) : visit_zones(visitor);",
+          "    return visit_zones(visitor);")),
+        ("salvage-found-all", "not all that the header counts was found, and nobody says so", FLIPS,
+         ("    if (taken >= header_->records) return {};\n", "    if (taken > 0) return {};\n")),
+        ("salvage-value-unchecked", "a value outside of its block is believed without its checksum", FLIPS,
+         ("        if (piece_checksum(buffer, seed, place.offset) == place.checksum) {", "        if (seed != 1) {")),
+    ),
+    *room(
+        "tools/recover/gathering.cpp",
+        ("gather-expired", "records that nobody may read come back as history", STATES,
+         ("        if (stored.superseded <= all_.floor_) {", "        if (stored.superseded == 0) {")),
+        ("gather-no-endings", "what replaced a record, and is lost, leaves no trace", STATES,
+         ("        return all_.add(ending);\n", "        return {};\n")),
+        ("gather-newer", "what is newer than was asked for is taken", STATES,
+         ("        if (stored.version > all_.request_.newest_wanted()) {", "        if (stored.version == 0) {")),
+        ("gather-newer-frames", "frames that are newer than was asked for are taken", STATES,
+         ("    if (version > request_.newest_wanted()) {", "    if (version == 0) {")),
+        ("gather-no-stand-ins", "files that were replaced don't stand in for what replaced them", STATES,
+         ("    const bool look_again = segments && store_.catalog() && !lost_keys_->empty();",
+          "    const bool look_again = false;")),
+        ("gather-all-stand-ins", "files that were replaced count as what replaced them", STATES,
+         ("!answers && has_catalog_) return {};", "false) return {};")),
+        ("gather-missing-part", "a segment that is missing is not missed", FLIPS,
+         ("    lose_parts(component, seen);\n", "    (void)seen;\n")),
+        ("gather-lost-frames", "lost frames are not reported", FLIPS,
+         ("    for (const hot::LostStretch& stretch : found.lost) lose(stretch.offset, stretch.bytes, "
+          "\"frames are damaged\");\n", "")),
+        ("gather-lost-ring", "a ring whose headers are lost is not reported", FLIPS,
+         ("    for (std::size_t i = findings_before; !found.marks && i < findings.size(); ++i) {",
+          "    for (std::size_t i = findings_before; i < 0; ++i) {")),
+        ("gather-ring-catalog", "without a catalog frames whose records may have been forgotten count as others", STATES,
+         ("static_cast<std::uint8_t>(settled ? SortMark::suspect : SortMark::record)",
+          "static_cast<std::uint8_t>(SortMark::record)")),
+    ),
+    *room(
+        "tools/recover/damaged_store.cpp",
+        ("recover-catalog-behind", "a catalog that lacks edits is believed", STATES,
+         ("    if (!missing && state.cut >= settled) catalog_ = state;\n", "    if (!missing) catalog_ = state;\n")),
+        ("recover-replaced-unknown", "without a catalog what was replaced counts as what replaced it", STATES,
+         ("        component.replaced = joined(std::move(replaced[id]));\n", "")),
+    ),
+    *room(
+        "tools/recover/rebuilding.cpp",
+        ("rebuild-stale", "an older record passes for a lost one", FLIPS,
+         ("        if (auto judged = judge_stretch(**so_far, stretch); !judged) return judged;\n", "        (void)stretch;\n")),
+        ("rebuild-suspects", "what retention may have forgotten comes back", STATES,
+         ("    if (auto judged = judge_suspects(**so_far, stretches); !judged) return judged;\n", "")),
+        ("rebuild-gap", "a lost frame does not lower the version up to which all is there", FLIPS,
+         ("    if (gap_ && rings_are_suspect()) report_.miss_from(*gap_);\n", "")),
+        ("rebuild-leaps", "versions that nobody was handed out count as lost", STATES,
+         ("            if (leap.after < from && from <= leap.upto) from = leap.upto + 1;\n", "")),
+        ("rebuild-reuse", "versions of the old store are handed out again", FLIPS,
+         ("    if (store_.superblock()) header_.until = std::max(header_.until, store_.superblock()->clock_limit);\n", "")),
+        ("rebuild-lost-value", "a record whose value is lost is passed without a word", FLIPS,
+         ("    report_.lose(std::move(loss));\n    return end_key(chosen);\n", "    return {};\n")),
+        ("rebuild-mark-order", "of a record and what only tells of it, the latter is taken", FLIPS,
+         ("            if (sort_.record().mark < chosen.record.mark) chosen.take(sort_.record());",
+          "            if (sort_.record().mark > chosen.record.mark) chosen.take(sort_.record());")),
+    ),
+]

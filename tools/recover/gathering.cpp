@@ -1,0 +1,362 @@
+#include <tools/recover/gathering.h>
+
+#include <cold/segment_checksum.h>
+#include <tools/common/interrupt.h>
+#include <tools/common/result.h>
+#include <tools/common/text.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace zverse::tools {
+
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::uint64_t kValueBytesInside = cold::kOutsideValueBytes;
+
+constexpr unsigned kPassSegments = 2, kPassRings = 3;
+
+}  // namespace
+
+// ---- Values that stay where they are.
+
+std::uint32_t ValueFiles::add(const fs::path& path, std::uint64_t seed) {
+    files_.push_back({path, seed});
+    return static_cast<std::uint32_t>(files_.size() - 1);
+}
+
+Result<std::string_view> ValueFiles::read(const cold::SortedRecord& record) {
+    const Source& source = files_.at(record.segment);
+    if (open_number_ != record.segment) {
+        open_number_.reset();
+        auto file = io_.open(source.path, platform::OpenMode::read);
+        if (!file) return pass_on(file);
+        open_ = std::move(*file);
+        open_number_ = record.segment;
+    }
+    return cold::read_value(*open_, source.seed, record.outside, record.value_bytes, buffer_);
+}
+
+// ---- Segments.
+
+/// What is known of a part that was read, to say what one beside it had.
+struct Gathering::PartSeen {
+    std::optional<std::string> begin, end;
+    std::uint32_t number = 0;
+    bool last = false, is_merge = false;
+    cold::SegmentKind kind{};
+    Version slab_after = 0, slab_upto = 0;
+};
+
+class Gathering::SegmentVisitor final : public cold::SegmentSalvage::Visitor {
+public:
+    SegmentVisitor(Gathering& all, const DamagedComponent& component, const SegmentFile& file,
+                   const cold::SegmentSalvage& segment)
+        : all_(all),
+          component_(component),
+          file_(file),
+          seed_(segment.seed()),
+          live_(segment.header().kind == cold::SegmentKind::live),
+          has_catalog_(all.store_.catalog().has_value()) {}
+
+    [[nodiscard]] Result<void> take(std::string_view key, const cold::StoredRecord& stored) override {
+        if (++seen_ % 1024 == 0) {
+            if (auto go_on = all_.check_stopped(); !go_on) return go_on;
+        }
+        const bool answers = component_.counts && component_.answers_for(key);
+        const bool again = all_.lost_keys_.has_value();
+        if (again ? answers || !all_.lost_keys_->hold(key, stored.version) : !answers && has_catalog_) return {};
+        ++all_.report_.found;
+        if (stored.version > all_.request_.newest_wanted()) {
+            ++all_.report_.left_out;
+            return {};
+        }
+        if (stored.superseded <= all_.floor_) {
+            ++all_.report_.expired;
+            return {};
+        }
+        cold::SortedRecord record;
+        record.version = stored.version;
+        record.key = key;
+        record.value = stored.value;
+        record.tombstone = stored.tombstone;
+        record.mark = static_cast<std::uint8_t>(answers ? SortMark::record : SortMark::suspect);
+        if (stored.is_outside) {
+            if (!number_) number_ = all_.values_.add(file_.path, seed_);
+            record.is_outside = true;
+            record.segment = *number_;
+            record.value_bytes = stored.value_bytes;
+            record.outside = stored.outside;
+        }
+        if (auto added = all_.add(record); !added) return added;
+        if (stored.superseded == cold::kOpen || stored.superseded > all_.request_.newest_wanted()) return {};
+        cold::SortedRecord ending;
+        ending.version = stored.superseded;
+        ending.key = key;
+        ending.tombstone = true;
+        ending.mark = static_cast<std::uint8_t>(SortMark::ending);
+        return all_.add(ending);
+    }
+
+    void lose(cold::LostPiece piece) override {
+        if (all_.lost_keys_) return;  // what counts is elsewhere
+        // Keys below are answered by others.
+        if (piece.keys.last && *piece.keys.last < component_.begin) return;
+        if (piece.keys.first < component_.begin) piece.keys.first = component_.begin;
+        all_.report_.lose({file_.path.string(), std::move(piece), live_});
+    }
+
+private:
+    Gathering& all_;
+    const DamagedComponent& component_;
+    const SegmentFile& file_;
+    const std::uint64_t seed_;
+    const bool live_, has_catalog_;
+    std::optional<std::uint32_t> number_;
+    std::uint64_t seen_ = 0;
+};
+
+Gathering::Gathering(platform::FileIo& io, const RecoverRequest& request, const DamagedStore& store,
+                     cold::SpillSort& sort, ValueFiles& values, RecoverReport& report)
+    : io_(io), request_(request), store_(store), sort_(sort), values_(values), report_(report) {
+    choose_floor();
+}
+
+/// Without the catalog nobody knows from which version on history is whole: but for what was settled last, all of it
+/// may have been thinned.
+void Gathering::choose_floor() {
+    const auto& catalog = store_.catalog();
+    floor_ = catalog ? catalog->floor : request_.floor.value_or(0);
+    report_.floor = floor_;
+    report_.floor_known = catalog || request_.floor || store_.settled() == 0;
+    if (!report_.floor_known) report_.floor = std::min(store_.settled(), request_.newest_wanted());
+    if (request_.as_of) report_.floor = floor_ = std::max(report_.floor, *request_.as_of);
+}
+
+Result<void> Gathering::check_stopped() const {
+    if (request_.stopped()) return stopped();
+    return {};
+}
+
+Result<void> Gathering::add(const cold::SortedRecord& record) { return sort_.add(record); }
+
+Result<std::optional<Gathering::PartSeen>> Gathering::take_part(const DamagedComponent& component,
+                                                                const SegmentFile& file) {
+    request_.progress({kPassSegments, parts_done_++, parts_, "segments"});
+    const std::uint64_t store[2] = {(*store_.identity())[0], (*store_.identity())[1]};
+    auto segment = cold::SegmentSalvage::open(io_, file.path, store, file.id);
+    if (!segment) {
+        const Error& error = segment.error();
+        if (error.code() == ErrorCode::incompatible || error.code() == ErrorCode::full) return pass_on(segment);
+        return std::nullopt;
+    }
+    ++report_.segments;
+    SegmentVisitor visitor(*this, component, file, *segment);
+    if (auto visited = segment->visit(visitor); !visited) return pass_on(visited);
+    const cold::SegmentHeader& header = segment->header();
+    PartSeen seen;
+    seen.begin = segment->range_begin();
+    seen.end = segment->range_end();
+    seen.number = header.part;
+    seen.last = header.last_part != 0;
+    seen.is_merge = header.replaced_count != 0;
+    seen.kind = header.kind;
+    seen.slab_after = header.slab_after;
+    seen.slab_upto = header.slab_upto;
+    return seen;
+}
+
+/// Parts of which nothing can be read: what those beside them, and others of the component, tell of them.
+void Gathering::lose_parts(const DamagedComponent& component, const std::vector<std::optional<PartSeen>>& seen) {
+    const auto known = std::ranges::find_if(seen, [](const auto& part) { return part.has_value(); });
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+        if (seen[i]) continue;
+        Loss loss;
+        loss.file = component.parts[i].path.string();
+        loss.piece.what = "the segment is missing, or neither of its headers is whole";
+        loss.piece.keys.first = component.begin;
+        if (i > 0 && seen[i - 1] && seen[i - 1]->end) loss.piece.keys.first = *seen[i - 1]->end;
+        if (i + 1 < seen.size() && seen[i + 1]) loss.piece.keys.last = seen[i + 1]->begin;
+        loss.piece.version_max = store_.settled();
+        if (known != seen.end()) {
+            loss.piece.version_min = (*known)->slab_after + 1;
+            loss.piece.version_max = (*known)->slab_upto;
+            loss.newest = (*known)->kind == cold::SegmentKind::live;
+        }
+        report_.lose(std::move(loss));
+    }
+}
+
+/// Without a catalog the numbers of parts say which are not there. Those that others have replaced, and those of what
+/// was not finished, need not be.
+void Gathering::lose_missing_numbers(const DamagedComponent& component,
+                                     const std::vector<std::optional<PartSeen>>& seen) {
+    const PartSeen* before = nullptr;
+    const auto lose = [&](const PartSeen& known, std::string first, std::optional<std::string> last) {
+        Loss loss;
+        loss.file = (request_.source / "cold").string();
+        loss.piece.what = "a part of component " + std::to_string(component.id) + " is missing";
+        loss.piece.keys = {std::move(first), std::move(last)};
+        loss.piece.version_min = known.slab_after + 1;
+        loss.piece.version_max = known.slab_upto;
+        loss.newest = known.kind == cold::SegmentKind::live;
+        report_.lose(std::move(loss));
+    };
+    for (const auto& part : seen) {
+        if (!part) continue;
+        const std::uint32_t expected = before == nullptr ? 0 : before->number + 1;
+        const std::string from = before != nullptr && before->end ? *before->end : "";
+        if (part->number > expected && component.answers_for(from)) lose(*part, from, part->begin);
+        before = &*part;
+    }
+    if (before == nullptr || before->last || before->is_merge) return;
+    const std::string from = before->end.value_or("");
+    const bool settled = before->slab_upto <= store_.settled();
+    if (before->kind == cold::SegmentKind::live && settled && component.answers_for(from)) {
+        lose(*before, from, std::nullopt);
+    }
+}
+
+Result<void> Gathering::take_component(const DamagedComponent& component) {
+    std::vector<std::optional<PartSeen>> seen;
+    for (const SegmentFile& file : component.parts) {
+        if (auto go_on = check_stopped(); !go_on) return go_on;
+        auto part = take_part(component, file);
+        if (!part) return pass_on(part);
+        seen.push_back(std::move(*part));
+    }
+    if (lost_keys_) return {};
+    lose_parts(component, seen);
+    if (!store_.catalog()) lose_missing_numbers(component, seen);
+    return {};
+}
+
+// ---- Rings.
+
+void Gathering::take_operation(const hot::Ring& ring, std::uint64_t position, const hot::OperationHeader& op,
+                               Version version) {
+    const bool settled = version <= store_.settled() && request_.from != RecoverFrom::rings;
+    // Its segment has it, unless that is lost.
+    if (settled && store_.catalog() && !lost_keys_->hold(op.key(), version)) return;
+    ++report_.found;
+    if (version > request_.newest_wanted()) {
+        ++report_.left_out;
+        return;
+    }
+    cold::SortedRecord record;
+    record.version = version;
+    record.key = op.key();
+    record.tombstone = op.tombstone != 0;
+    record.mark = static_cast<std::uint8_t>(settled ? SortMark::suspect : SortMark::record);
+    const std::string_view value = op.value();
+    if (value.size() > kValueBytesInside) {
+        record.is_outside = true;
+        record.segment = ring_values_;
+        record.value_bytes = value.size();
+        record.outside.offset = ring.file_offset(position) + sizeof(op) + op.key_bytes;
+        record.outside.checksum = cold::piece_checksum(std::as_bytes(std::span(value)), 0, record.outside.offset);
+    } else {
+        record.value = value;
+    }
+    if (ring_failure_) ring_failure_ = add(record);
+}
+
+void Gathering::take_frame(const hot::Ring& ring, std::uint64_t position, const hot::FrameHeader& frame,
+                           Version version) {
+    if (!ring_failure_) return;
+    const bool data = hot::Stamp{frame.stamp}.is_committed() && frame.kind() == hot::FrameKind::data;
+    if (data && frame.count() != 0) {
+        hot::for_each_operation(ring, position, [&](const hot::OperationHeader& op, std::uint64_t at) {
+            take_operation(ring, at, op, version);
+        });
+        return;
+    }
+    if (version <= store_.settled() || version > request_.newest_wanted()) return;
+    cold::SortedRecord nothing;
+    nothing.version = version;
+    nothing.tombstone = true;
+    nothing.mark = static_cast<std::uint8_t>(SortMark::version);
+    ring_failure_ = add(nothing);
+}
+
+/// Of a lost frame nothing tells the keys, and of versions only that it is not among those that were found.
+void Gathering::note_ring_losses(const fs::path& path, const hot::RingContents& found, const platform::Audit& audit,
+                                 std::size_t findings_before) {
+    const auto lose = [&](std::uint64_t offset, std::uint64_t bytes, std::string what) {
+        Loss loss;
+        loss.file = path.string();
+        loss.piece.offset = offset;
+        loss.piece.bytes = bytes;
+        loss.piece.what = std::move(what);
+        loss.piece.version_min = store_.settled() + 1;
+        loss.piece.version_max = std::max(store_.superblock()->clock_limit, store_.settled() + 1);
+        loss.newest = false;  // any key's: any_key_uncertain
+        report_.losses.push_back(std::move(loss));  // from which version on, the versions that were found tell
+        report_.any_key_uncertain = true;
+    };
+    for (const hot::LostStretch& stretch : found.lost) lose(stretch.offset, stretch.bytes, "frames are damaged");
+    const auto& findings = audit.seen().findings;
+    for (std::size_t i = findings_before; !found.marks && i < findings.size(); ++i) {
+        lose(findings[i].offset, 0, findings[i].what);
+    }
+}
+
+Result<void> Gathering::take_rings() {
+    const auto& fields = store_.superblock();
+    if (!fields) return {};
+    platform::Audit audit([this] { return request_.stopped(); });
+    hot::InspectedRing asked;
+    asked.bytes = fields->ring_bytes;
+    asked.secret = fields->secret;
+    asked.clock_limit = fields->clock_limit;
+    for (unsigned shard = 0; shard < fields->shards; ++shard) {
+        if (auto go_on = check_stopped(); !go_on) return go_on;
+        const fs::path path = store_.ring(shard);
+        request_.progress({kPassRings, shard, fields->shards, "rings"});
+        asked.identity = {{fields->store[0], fields->store[1]}, shard, path.string()};
+        ring_values_ = values_.add(path, 0);
+        const std::size_t findings_before = audit.findings();
+        const auto take = [this](const hot::Ring& ring, std::uint64_t position, const hot::FrameHeader& frame,
+                                 Version version) { take_frame(ring, position, frame, version); };
+        const hot::RingContents found = hot::inspect_ring(io_, asked, take, audit);
+        if (!ring_failure_) return ring_failure_;
+        if (audit.starved()) return fail(ErrorCode::full, "memory or file descriptors ran out in " + path.string());
+        report_.frames += found.frames;
+        report_.torn_frames += found.torn;
+        note_ring_losses(path, found, audit, findings_before);
+    }
+    request_.progress({kPassRings, fields->shards, fields->shards, "rings"});
+    return check_stopped();
+}
+
+// ---- All of it.
+
+Result<void> Gathering::run() {
+    report_.superblock_lost = !store_.superblock();
+    report_.catalog_lost = !store_.catalog();
+    report_.uuid = identity_text(*store_.identity());
+    for (const DamagedComponent& component : store_.components()) parts_ += component.parts.size();
+    const bool segments = request_.from != RecoverFrom::rings;
+    for (const DamagedComponent& component : store_.components()) {
+        if (!segments || !component.counts) continue;
+        if (auto taken = take_component(component); !taken) return taken;
+    }
+    const std::vector<Loss> lost = report_.losses;
+    lost_keys_.emplace(lost);
+    // Without a catalog all was taken already.
+    const bool look_again = segments && store_.catalog() && !lost_keys_->empty();
+    for (const DamagedComponent& component : store_.components()) {
+        if (!look_again || (component.counts && component.begin.empty())) continue;
+        if (auto taken = take_component(component); !taken) return taken;
+    }
+    request_.progress({kPassSegments, parts_, parts_, "segments"});
+    if (request_.from == RecoverFrom::segments) {
+        report_.newest = std::min(store_.settled(), request_.newest_wanted());
+        return {};
+    }
+    return take_rings();
+}
+
+}  // namespace zverse::tools

@@ -1,0 +1,72 @@
+#include <tools/recover/recovery.h>
+
+#include <cold/spill_sort.h>
+#include <cold/spill_space.h>
+#include <engine/creation.h>
+#include <platform/answer.h>
+#include <platform/lock_file.h>
+#include <tools/common/interrupt.h>
+#include <tools/common/result.h>
+#include <tools/recover/damaged_store.h>
+#include <tools/recover/gathering.h>
+#include <tools/recover/rebuilding.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace zverse::tools {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// On the disk of the new store, which has to hold as much anyway.
+fs::path sorting_directory(platform::FileIo& io, const RecoverRequest& request) {
+    const auto there = io.exists(request.target);
+    if (there && *there) return request.target;
+    const fs::path parent = fs::absolute(request.target).lexically_normal().parent_path();
+    return parent.empty() ? fs::path(".") : parent;
+}
+
+Result<void> check_target(platform::FileIo& io, const RecoverRequest& request) {
+    if (request.dry_run || request.resume) return {};
+    return engine::Creation::check_directory(io, request.target);
+}
+
+Result<void> recover(platform::FileIo& io, const RecoverRequest& request, RecoverReport& report) {
+    request.progress({1, 0, 1, "superblock and catalog"});
+    if (auto empty = check_target(io, request); !empty) return empty;
+    const auto lock = platform::LockFile::acquire(request.source / engine::kLockName, true);
+    if (!lock && lock.error().os_errno() != ENOENT) return std::unexpected(lock.error());
+    auto store = DamagedStore::look_at(io, request);
+    if (!store) return pass_on(store);
+    if (request.as_of && store->catalog() && *request.as_of < store->catalog()->floor) {
+        return fail(ErrorCode::version_too_old, "version " + std::to_string(*request.as_of) +
+                                                    " is below the store's floor, version " +
+                                                    std::to_string(store->catalog()->floor));
+    }
+    request.progress({1, 1, 1, "superblock and catalog"});
+    const auto posix = platform::make_posix_file_io();
+    cold::SpillSpace space(*posix, sorting_directory(*posix, request));
+    cold::SpillSort sort(&space, false, std::max<std::uint64_t>(request.memory_bytes / 2, std::uint64_t{1} << 20));
+    ValueFiles values(io);
+    Gathering gathering(io, request, *store, sort, values, report);
+    if (auto gathered = gathering.run(); !gathered) return gathered;
+    const auto interrupt = [&]() -> Result<void> {
+        if (request.stopped()) return stopped();
+        return {};
+    };
+    if (auto sorted = sort.finish(interrupt); !sorted) return sorted;
+    Rebuilding rebuilding(request, *store, sort, values, report);
+    return rebuilding.run();
+}
+
+}  // namespace
+
+Result<void> recover_store(platform::FileIo& io, const RecoverRequest& request, RecoverReport& report) {
+    auto done = platform::answer("recovering the store", [&] { return recover(io, request, report); });
+    report.cancelled = !done && request.stopped();
+    return done;
+}
+
+}  // namespace zverse::tools
