@@ -278,7 +278,7 @@ void fill(benchmark::State& state, std::uint64_t keys) {
         state.counters["amplification"] =
             (value("zverse_flushed_segment_bytes_total") + value("zverse_merged_segment_bytes_total")) /
             value("zverse_settled_bytes_total");
-        state.counters["delayed_s"] = value("zverse_delayed_seconds_total");
+        state.counters["delayed_s"] = value("zverse_delay_seconds_sum");
         must(store.close());
         std::filesystem::remove_all(directory);
         std::filesystem::remove_all(memory_place() / directory.filename());

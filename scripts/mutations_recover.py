@@ -85,7 +85,7 @@ RECOVERIES = [
         ("rebuild-gap", "a lost frame does not lower the version up to which all is there", FLIPS,
          ("    if (gap_ && rings_are_suspect()) report_.miss_from(*gap_);\n", "")),
         ("rebuild-leaps", "versions that nobody was handed out count as lost", STATES,
-         ("            if (leap.after < from && from <= leap.upto) from = leap.upto + 1;\n", "")),
+         ("            if (leap.after < from && from <= leap.upto + 1) from = leap.upto + 2;\n", "")),
         ("rebuild-reuse", "versions of the old store are handed out again", FLIPS,
          ("    if (store_.superblock()) header_.until = std::max(header_.until, store_.superblock()->clock_limit);\n", "")),
         ("rebuild-lost-value", "a record whose value is lost is passed without a word", FLIPS,

@@ -28,6 +28,7 @@ public:
         std::string labels;  ///< e.g. {ring="0"}, or empty
         double value = 0;
         bool counter = false;  ///< only grows while the store is open
+        bool histogram = false;  ///< of a histogram: its name ends in _bucket, _sum or _count
     };
 
     Stats() = default;

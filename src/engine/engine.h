@@ -72,6 +72,8 @@ public:
 
     // ---- Writes.
     [[nodiscard]] Result<Version> put(std::string_view key, std::string_view value);
+    [[nodiscard]] inline Result<Version> put_now(std::string_view key, std::string_view value);
+    [[nodiscard]] Result<Version> put_timed(std::string_view key, std::string_view value);
     [[nodiscard]] Result<Version> erase(std::string_view key);
     [[nodiscard]] Result<Version> write(const WriteBatch& batch);
     [[nodiscard]] Result<Version> put_if(std::string_view key, std::string_view value, Version expected);
@@ -92,7 +94,10 @@ public:
     /// get_into() for Store::get_into(), which inlines it, and what it leaves to others.
     [[nodiscard]] inline Result<bool> get_usual(std::string_view key, std::string& value, Version as_of,
                                                 Version* version);
+    [[nodiscard]] inline Result<bool> get_now(std::string_view key, std::string& value, Version as_of,
+                                              Version* version);
     [[nodiscard]] Result<bool> get_unusual(std::string_view key, std::string& value, Version as_of, Version* version);
+    [[nodiscard]] Result<bool> get_timed(std::string_view key, std::string& value, Version as_of, Version* version);
     [[nodiscard]] Result<bool> get_expecting_settled(std::string_view key, std::string& value, Version* version);
     [[nodiscard]] Result<bool> get_settled(std::string_view key, std::string& value, Version* version);
     [[nodiscard]] Result<bool> get_long(std::string_view stored, std::string& value);

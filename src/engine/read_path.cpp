@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -72,6 +73,13 @@ Result<Version> Engine::resolve_version(Version as_of, const warm::View& view) c
     return platform::answer("the read", [&] { return get_into(key, value, as_of, version); });
 }
 
+/// A get whose turn it is; the thread's slot was used last.
+[[gnu::noinline]] Result<bool> Engine::get_timed(std::string_view key, std::string& value, Version as_of,
+                                                 Version* version) {
+    const hot::LatencyTimer timer(hot::WriterSlots::last().latencies, hot::Timed::get);
+    return get_now(key, value, as_of, version);
+}
+
 /// A value of the rings that is not short; `value` has room for it. Ends the pin.
 [[gnu::noinline]] Result<bool> Engine::get_long(std::string_view stored, std::string& value) {
     hot::WriterSlot& slot = hot::WriterSlots::last();
@@ -114,17 +122,26 @@ Result<Version> Engine::resolve_version(Version as_of, const warm::View& view) c
         if (tree != nullptr) tree->prefetch(key, tree->hash(key));
     }
     slot.rings_missed = false;
-    return get_usual(key, value, kLatest, version);
+    return get_now(key, value, kLatest, version);
 }
 
 [[gnu::always_inline]] inline Result<bool> Engine::get_usual(std::string_view key, std::string& value, Version as_of,
                                                              Version* version) {
-    const hot::Tier& tier = *tier_;
-    if (!hot::usual_key(key.size()) || !tier.slots().used_last() || as_of != kLatest) [[unlikely]]
+    if (!hot::usual_key(key.size()) || !tier_->slots().used_last() || as_of != kLatest) [[unlikely]]
         return get_unusual(key, value, as_of, version);
-    hot::WriterSlot& slot = hot::WriterSlots::last();
+    const hot::WriterSlot& slot = hot::WriterSlots::last();
     if (slot.pinned()) [[unlikely]]
         return get_unusual(key, value, as_of, version);
+    if (slot.times_next(hot::Counter::gets)) [[unlikely]]
+        return get_timed(key, value, as_of, version);
+    return get_now(key, value, as_of, version);
+}
+
+/// Of a usual key and the latest version, by a thread whose slot was used last and is not pinned.
+[[gnu::always_inline]] inline Result<bool> Engine::get_now(std::string_view key, std::string& value, Version as_of,
+                                                           Version* version) {
+    const hot::Tier& tier = *tier_;
+    hot::WriterSlot& slot = hot::WriterSlots::last();
     if (slot.rings_missed) return get_expecting_settled(key, value, version);
     const std::uint64_t hash = tier.hash(key);
     tier.epochs().pin_outermost(slot);
@@ -160,6 +177,9 @@ Result<bool> Engine::get_into(std::string_view key, std::string& value, Version 
     hot::Tier& tier = *tier_;
     const std::uint64_t hash = tier.hash(key);
     hot::WriterSlot& slot = tier.slots().mine();
+    std::optional<hot::LatencyTimer> timer;
+    if (slot.times_next(hot::Counter::gets)) [[unlikely]]
+        timer.emplace(slot.latencies, hot::Timed::get);
     const hot::PinGuard pin(tier.epochs(), slot);
     if (closed()) [[unlikely]]
         return refuse_closed();

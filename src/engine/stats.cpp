@@ -43,6 +43,14 @@ std::string json_text(std::string_view text) {
     return out + '"';
 }
 
+/// The family of a counter has no _total, that of a histogram no _bucket.
+std::string_view family_of(const Stats::Metric& metric) {
+    std::string_view name = metric.name;
+    if (metric.histogram) return name.substr(0, name.rfind('_'));
+    if (metric.counter && name.ends_with("_total")) name.remove_suffix(6);
+    return name;
+}
+
 }  // namespace
 
 std::optional<double> Stats::value(std::string_view metric) const {
@@ -56,11 +64,11 @@ std::string Stats::to_openmetrics() const {
     std::string out;
     std::string_view family;
     for (const Metric& each : metrics_) {
-        // The family of a counter has no _total; samples of one family follow each other.
-        std::string_view name = each.name;
-        if (each.counter && name.ends_with("_total")) name.remove_suffix(6);
+        // Samples of one family follow each other.
+        const std::string_view name = family_of(each);
         if (name != family) {
-            out.append("# TYPE ").append(name).append(each.counter ? " counter\n" : " gauge\n");
+            const char* const type = each.histogram ? " histogram\n" : each.counter ? " counter\n" : " gauge\n";
+            out.append("# TYPE ").append(name).append(type);
             out.append("# HELP ").append(name).append(" ").append(each.help).append("\n");
             family = name;
         }
@@ -215,18 +223,68 @@ MemoryUses memory_in_use(hot::Tier& tier, const cold::ColdTier& cold, const Vers
             {MemoryPlan::kScrub, mover != nullptr ? mover->scrubber().figures().memory_bytes : 0}};
 }
 
-/// How writers were held back; how often by how much, cumulated by upper bounds.
-template <class Counter>
-void add_delays(const hot::Pace& pace, const Counter& counter, std::vector<Stats::Metric>& metrics) {
-    counter("zverse_delayed_seconds_total", "Time that writers were held back.",
-            static_cast<double>(pace.delayed_nanoseconds()) / 1e9);
+struct HistogramName {
+    const char* name;
+    const char* help;
+    std::string label;  ///< of all samples, beside the bound's; may be empty
+};
+
+/// A histogram of seconds whose bounds double. `count(i)`, `bound(i)`: of a bucket, in nanoseconds.
+template <class Count, class Bound>
+void add_histogram(const HistogramName& of, unsigned buckets, const Count& count, const Bound& bound,
+                   double sum_nanoseconds, std::vector<Stats::Metric>& metrics) {
+    const auto add = [&](const char* suffix, const std::string& more, double value) {
+        std::string labels = of.label + (of.label.empty() || more.empty() ? "" : ",") + more;
+        if (!labels.empty()) labels = "{" + labels + "}";
+        metrics.push_back({std::string(of.name) + suffix, of.help, std::move(labels), value, true, true});
+    };
     double below = 0;
-    for (unsigned bucket = 0; bucket < hot::Pace::kBuckets; ++bucket) {
-        below += static_cast<double>(pace.delays(bucket));
-        const std::string bound = bucket + 1 == hot::Pace::kBuckets ? "+Inf" : std::to_string((1ULL << bucket) * 1e-6);
-        metrics.push_back(
-            {"zverse_delays_total", "Delays of writers, by seconds.", "{le=\"" + bound + "\"}", below, true});
+    for (unsigned bucket = 0; bucket < buckets; ++bucket) {
+        below += static_cast<double>(count(bucket));
+        const bool last = bucket + 1 == buckets;
+        const std::string upto = last ? "+Inf" : number_text(static_cast<double>(bound(bucket)) * 1e-9);
+        add("_bucket", "le=\"" + upto + "\"", below);
     }
+    add("_sum", "", sum_nanoseconds * 1e-9);
+    add("_count", "", below);
+}
+
+/// How writers were held back.
+void add_delays(const hot::Pace& pace, std::vector<Stats::Metric>& metrics) {
+    constexpr double kNanosecondsOfBucket = 1000;
+    add_histogram(
+        {"zverse_delay_seconds", "Times that writers were held back.", ""}, hot::Pace::kBuckets,
+        [&](unsigned bucket) { return pace.delays(bucket); },
+        [](unsigned bucket) { return kNanosecondsOfBucket * static_cast<double>(std::uint64_t{1} << bucket); },
+        static_cast<double>(pace.delayed_nanoseconds()), metrics);
+}
+
+/// How long operations took.
+void add_latencies(hot::Tier& tier, std::vector<Stats::Metric>& metrics) {
+    using Histogram = hot::LatencyHistogram;
+    const bool power = tier.options().durability == Durability::power;
+    const std::string durability = power ? "class=\"power\"" : "class=\"process\"";
+    const auto add_timed = [&](const HistogramName& of, hot::Timed what) {
+        std::array<std::uint64_t, Histogram::kBuckets> counts{};
+        std::uint64_t sum = 0;
+        tier.slots().for_each([&](const hot::WriterSlot& slot) {
+            const Histogram& each = slot.latencies[std::size_t(what)];
+            for (unsigned bucket = 0; bucket < Histogram::kBuckets; ++bucket) counts[bucket] += each.count(bucket);
+            sum += each.sum_nanoseconds();
+            return true;
+        });
+        add_histogram(
+            of, Histogram::kBuckets, [&](unsigned bucket) { return counts[bucket]; }, Histogram::bound_nanoseconds,
+            static_cast<double>(sum), metrics);
+    };
+    add_timed({"zverse_put_seconds", "Of every 64th put of a thread: how long it took.", durability}, hot::Timed::put);
+    add_timed({"zverse_write_seconds", "How long writes of batches took.", durability}, hot::Timed::write);
+    add_timed({"zverse_get_seconds", "Of every 64th get of a thread: how long it took.", ""}, hot::Timed::get);
+    const Histogram& syncs = tier.sync_latencies();
+    add_histogram(
+        {"zverse_sync_seconds", "How long syncs and group commits of the rings took.", durability}, Histogram::kBuckets,
+        [&](unsigned bucket) { return syncs.count(bucket); }, Histogram::bound_nanoseconds,
+        static_cast<double>(syncs.sum_nanoseconds()), metrics);
 }
 
 /// What the rings hold.
@@ -293,7 +351,8 @@ Stats Engine::gather_stats() {
     const warm::ScrubFigures scrub = mover_ != nullptr ? mover_->scrubber().figures() : warm::ScrubFigures{};
     add_scrub(scrub, counter, gauge);
     add_spills(spills_ != nullptr ? spills_->figures() : cold::SpillSpace::Figures{}, counter);
-    add_delays(tier_->pace(), counter, metrics);
+    add_delays(tier_->pace(), metrics);
+    add_latencies(*tier_, metrics);
     add_curves(queries_.look(), curves_, metrics);
 
     gauge("zverse_latest_version", "Newest version that reads can see.", static_cast<double>(tier_->latest()));

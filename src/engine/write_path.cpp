@@ -55,7 +55,18 @@ void Engine::after_write() noexcept {
     newer_.notify_all();
 }
 
+[[gnu::noinline]] Result<Version> Engine::put_timed(std::string_view key, std::string_view value) {
+    const hot::LatencyTimer timer(tier_->slots().mine().latencies, hot::Timed::put);
+    return put_now(key, value);
+}
+
 Result<Version> Engine::put(std::string_view key, std::string_view value) {
+    if (tier_->slots().mine().times_next(hot::Counter::puts)) [[unlikely]]
+        return put_timed(key, value);
+    return put_now(key, value);
+}
+
+[[gnu::always_inline]] inline Result<Version> Engine::put_now(std::string_view key, std::string_view value) {
     const hot::ActiveCall call(*tier_);
     if (closed()) return std::unexpected(closed_error());
     if (!good_key(key)) return std::unexpected(bad_key(key));
@@ -161,6 +172,7 @@ Result<void> Engine::check_batch(const WriteBatch& batch) const {
 
 Result<Version> Engine::write(const WriteBatch& batch) {
     const hot::ActiveCall call(*tier_);
+    const hot::LatencyTimer timer(tier_->slots().mine().latencies, hot::Timed::write);
     if (closed()) return std::unexpected(closed_error());
     std::vector<hot::Operation>& operations = ScratchByThread::mine().operations;
     operations.clear();

@@ -10,6 +10,7 @@
 #include <platform/probes.h>
 
 #include <algorithm>
+#include <chrono>
 #include <new>
 
 namespace zverse::hot {
@@ -101,9 +102,12 @@ Result<Version> Tier::sync_all() {
         sync_ranges_.push_back({begin, tail, std::min(tail, stamped_end(*ring))});
     }
     if (!flush_per_write_) {
+        const auto began = std::chrono::steady_clock::now();
         if (auto done = without_memory_io([&] { return sync_rings(s); }); !done) {
             return std::unexpected(fail_sync(std::move(done.error())));
         }
+        const auto took = std::chrono::steady_clock::now() - began;
+        sync_latencies_.add_shared(static_cast<std::uint64_t>(took / std::chrono::nanoseconds(1)));
         // relaxed: counters under sync_mutex_, read as figures.
         group_commits_.fetch_add(1, std::memory_order_relaxed);
     }

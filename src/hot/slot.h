@@ -14,6 +14,7 @@
 //   A4  It is cleared before any wait for space, sync, clock limit or another ring. (tests/model/own.pml)
 #pragma once
 
+#include <hot/latency.h>
 #include <hot/layout.h>
 #include <platform/epoch.h>
 
@@ -60,11 +61,18 @@ struct alignas(64) WriterSlot : platform::EpochSlot {
 
     alignas(64) std::array<std::atomic<std::uint64_t>, std::size_t(Counter::count)> counters{};
 
+    ThreadLatencies latencies;
+
     /// Owner only. Readers of the sum may be a few operations behind.
     void count(Counter counter, std::uint64_t n = 1) noexcept {
         std::atomic<std::uint64_t>& value = counters[std::size_t(counter)];
         // relaxed: a statistic with one writer, so load and store need not be one step.
         value.store(value.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+    }
+    /// Owner only. Whether the next one is to be timed.
+    [[nodiscard]] bool times_next(Counter counter) const noexcept {
+        // relaxed: as count().
+        return counters[std::size_t(counter)].load(std::memory_order_relaxed) % kTimedEvery == kTimedEvery - 1;
     }
 };
 

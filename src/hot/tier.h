@@ -216,6 +216,8 @@ public:
     [[nodiscard]] std::uint64_t frame_bytes_max() const noexcept { return frame_bytes_max_; }
     [[nodiscard]] std::uint64_t counter(Counter counter) const noexcept;
     [[nodiscard]] Pace& pace() noexcept { return pace_; }
+    /// Of syncs, by whoever made them.
+    [[nodiscard]] const LatencyHistogram& sync_latencies() const noexcept { return sync_latencies_; }
     [[nodiscard]] std::uint64_t group_commit_count() const noexcept {
         // relaxed: a figure.
         return group_commits_.load(std::memory_order_relaxed);
@@ -328,6 +330,7 @@ private:
     const std::atomic<Version>& latest_;  ///< the mark where readers stop at it, else the clock
     std::atomic<bool> refusing_{false};
     std::atomic<std::uint64_t> group_commits_{0};
+    LatencyHistogram sync_latencies_;
     mutable std::mutex refusal_mutex_;
     std::optional<Error> refusal_;
 

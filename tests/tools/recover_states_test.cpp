@@ -6,6 +6,7 @@
 #include <support/failing_file_io.h>
 
 #include <cold/manifest.h>
+#include <cold/segment_salvage.h>
 #include <engine/superblock.h>
 
 #include <gtest/gtest.h>
@@ -58,6 +59,12 @@ protected:
         EXPECT_TRUE(done.has_value()) << what << ": " << (done ? "" : done.error().message());
         return report;
     }
+    /// Opened for writing, with nothing that holds the floor.
+    [[nodiscard]] Store open_unpinned() {
+        Store store = must(StoreAccess::open(path, options, internals));
+        for (int i = 0; i < 6; ++i) must(store.unpin("pin" + std::to_string(i)));
+        return store;
+    }
     /// Whether some component answers for the last keys only.
     [[nodiscard]] bool is_merging() const {
         const auto fields = must(engine::Superblock::open(*io, superblock(), platform::OpenMode::read)).fields();
@@ -75,7 +82,7 @@ protected:
 TEST_F(RecoverStatesTest, WhatRetentionForgotDoesNotComeBack) {
     options.retention.max_versions_behind = 40;
     std::map<std::string, std::string> removed;  // files as they were before something replaced them
-    Store store = must(StoreAccess::open(path, options, internals));
+    Store store = open_unpinned();
     for (int round = 0; round < 4; ++round) {
         for (int i = 0; i < 60; ++i) {
             const std::string key = "key" + std::to_string(random.below(90));
@@ -135,9 +142,83 @@ TEST_F(RecoverStatesTest, WhatRetentionForgotDoesNotComeBack) {
     for (const auto& [file, image] : removed) fs::remove(file);
 }
 
+TEST_F(RecoverStatesTest, WhatOthersHaveReplacedIsUncertainWithoutACatalog) {
+    // Key by key a merge drops what was erased; then the file of before is back, and the catalog is lost.
+    options.retention.max_versions_behind = 1;
+    std::map<std::string, std::string> before;
+    Store store = open_unpinned();
+    must(store.put("erased", "value"));
+    must(store.flush());
+    before = images();
+    must(store.erase("erased"));
+    for (int i = 0; i < 90; ++i) must(store.put("key" + std::to_string(i), "newer"));
+    must(store.flush());
+    const auto end = std::chrono::steady_clock::now() + 1100ms;
+    while (std::chrono::steady_clock::now() < end) {
+        if (!must(StoreAccess::step(store))) std::this_thread::sleep_for(5ms);
+    }
+    must(store.compact());
+    const auto written = newest(store);
+    must(store.close());
+    ASSERT_FALSE(written.contains("erased"));
+    for (const auto& [file, image] : before) {
+        if (!fs::exists(file)) write_file(file, image);
+    }
+    RecoverRequest asked = request();
+    EXPECT_EQ(recover_as(asked, "with the catalog").older_copies, 0U) << "what was replaced does not count";
+    EXPECT_EQ(newest(open_to_read(target)), written);
+    EXPECT_FALSE(must(open_to_read(target).get("erased", open_to_read(target).latest_version())).has_value());
+    fs::remove(manifest());
+    asked.floor.reset();
+    const RecoverReport report = recover_as(asked, "without the catalog");
+    EXPECT_EQ(missing_of(written, newest(open_to_read(target)), "without the catalog"), 0U);
+    EXPECT_GT(report.older_copies, 0U);
+    EXPECT_EQ(must(open_to_read(target).get("lost+found/erased")), "value");
+}
+
+TEST_F(RecoverStatesTest, WhatReplacedARecordIsMissedByWhatItReplaced) {
+    // All that is newest in one component; then it is gone, and with it the catalog that would miss it.
+    Store store = must(StoreAccess::open(path, options, internals));
+    must(store.compact());
+    must(store.close());
+    learn();
+    const auto fields = must(engine::Superblock::open(*io, superblock(), platform::OpenMode::read)).fields();
+    std::uint64_t removed = 0;
+    for (const fs::path& file : segments()) {
+        const auto id = static_cast<std::uint64_t>(std::stoull(file.filename().string()));
+        const auto segment = must(cold::SegmentSalvage::open(*io, file, fields.store, id));
+        if (segment.header().kind != cold::SegmentKind::live) continue;
+        fs::remove(file);
+        ++removed;
+    }
+    ASSERT_GT(removed, 0U);
+    fs::remove(manifest());
+    const RecoverReport report = recover_as(request(), "no live segment");
+    EXPECT_GT(report.lost_records_count, 50U);
+    EXPECT_EQ(missing_of(newest_as_of(truth->latest()), newest(open_to_read(target)), "no live segment"),
+              newest_as_of(truth->latest()).size());
+}
+
+TEST_F(RecoverStatesTest, AKilledStoreThatWasOpenedAgainHasNoGap) {
+    // Its clock leaps to the limit that the killed process had; with a torn frame each missing version would count.
+    for (int round = 0; round < 2; ++round) {
+        Store store = must(StoreAccess::open(path, options, internals));
+        for (int i = 0; i < 10; ++i) must(store.put("later" + std::to_string(i), "value"));
+        StoreAccess::abandon(store);
+    }
+    learn();
+    const std::string image = read_file(ring());
+    const std::size_t last = image.rfind("later9");
+    ASSERT_NE(last, std::string::npos);
+    flip_bit(ring(), last * 8);
+    const RecoverReport report = recover_as(request(), "the last frame is torn");
+    EXPECT_EQ(report.torn_frames, 1U);
+    EXPECT_EQ(report.complete_up_to(), truth->newest() - 1);
+}
+
 TEST_F(RecoverStatesTest, WithoutACatalogRetentionStillErases) {
     options.retention.max_versions_behind = 1;
-    Store store = must(StoreAccess::open(path, options, internals));
+    Store store = open_unpinned();
     for (int i = 0; i < 90; ++i) must(store.erase("key" + std::to_string(i)));
     must(store.put("kept", "value"));
     must(store.flush());

@@ -158,7 +158,8 @@ void Rebuilding::note_version(Version version) {
     const auto leapt = [&](Version from) {
         if (!store_.superblock()) return from;
         for (const engine::VersionLeap& leap : store_.superblock()->leaps) {
-            if (leap.after < from && from <= leap.upto) from = leap.upto + 1;
+            // The clock stood one behind it, so the next one was two behind it.
+            if (leap.after < from && from <= leap.upto + 1) from = leap.upto + 2;
         }
         return from;
     };

@@ -13,7 +13,11 @@
 #include <chrono>
 #include <cmath>
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <fstream>
+#include <iterator>
+#include <map>
 #include <string_view>
 #include <utility>
 
@@ -101,7 +105,8 @@ const std::vector<Part>& parts() {
           {"flushed", "zverse_flushed_segment_bytes_total", Shown::byte_rate},
           {"merged", "zverse_merged_segment_bytes_total", Shown::byte_rate},
           {"failures", "zverse_move_failures_total", Shown::count},
-          {"writers held back", "zverse_delayed_seconds_total", Shown::seconds}}},
+          {"writers held back", "zverse_delay_seconds_sum", Shown::seconds}}},
+        {"latency", {}},
         {"cold",
          {{"segments", "zverse_segments", Shown::count},
           {"compressed", "zverse_compressed_segments", Shown::count},
@@ -169,12 +174,57 @@ std::string level_rows(const StatView& view) {
     return text;
 }
 
+/// A few digits of nanoseconds, microseconds, milliseconds or seconds.
+std::string duration_text(double seconds) {
+    struct Unit {
+        double seconds;
+        const char* name;
+    };
+    for (const Unit unit : {Unit{1, " s"}, {1e-3, " ms"}, {1e-6, " us"}}) {
+        if (seconds < unit.seconds) continue;
+        char text[32];
+        std::snprintf(text, sizeof text, "%.3g", seconds / unit.seconds);
+        return text + std::string(unit.name);
+    }
+    return std::to_string(std::lround(seconds * 1e9)) + " ns";
+}
+
+/// Of a histogram: below which bounds so many of its samples are.
+std::string latency_row(const std::string& label, const std::string& metric, const StatView& view) {
+    std::map<double, double> below;  // by bound
+    const std::string buckets = metric + "_bucket{";
+    for (auto at = view.metrics.lower_bound(buckets); at != view.metrics.end() && at->first.starts_with(buckets);
+         ++at) {
+        const std::size_t bound = at->first.find("le=\"");
+        if (bound == std::string::npos) continue;
+        const std::string text = at->first.substr(bound + 4);
+        below[text.starts_with('+') ? HUGE_VAL : std::strtod(text.c_str(), nullptr)] = at->second;
+    }
+    const double count = below.empty() ? 0 : below.rbegin()->second;
+    if (count == 0) return {};
+    std::string text;
+    for (const auto& [name, share] : {std::pair{"p50", 0.5}, {"p99", 0.99}, {"p99.9", 0.999}}) {
+        const auto at = std::ranges::find_if(below, [&](const auto& each) { return each.second >= share * count; });
+        const auto known = at->first == HUGE_VAL && at != below.begin() ? std::prev(at) : at;
+        text +=
+            std::string(text.empty() ? "" : ", ") + name + (known == at ? " < " : " > ") + duration_text(known->first);
+    }
+    return row(label, text + "; " + counted(static_cast<std::uint64_t>(count), "sample"));
+}
+
+std::string latency_rows(const StatView& view) {
+    return latency_row("put", "zverse_put_seconds", view) + latency_row("batch", "zverse_write_seconds", view) +
+           latency_row("get", "zverse_get_seconds", view) + latency_row("sync", "zverse_sync_seconds", view) +
+           latency_row("held back", "zverse_delay_seconds", view);
+}
+
 std::string section_text(const Part& part, const StatView& view, const StatView* before) {
     std::string text;
     for (const Line& line : part.lines) {
         if (view.metrics.contains(line.metric)) text += row(line.label, value_text(line, view, before));
     }
     if (part.section == std::string_view("hot")) text += ring_rows(view);
+    if (part.section == std::string_view("latency")) text += latency_rows(view);
     if (part.section == std::string_view("cold")) text += level_rows(view);
     return text.empty() ? text : std::string(part.section) + "\n" + text;
 }
