@@ -4,8 +4,10 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace zverse {
@@ -56,6 +58,21 @@ enum class ColdReads {
 
 /// Options of Store::open(). Fields marked "fixed at creation" are remembered by the store; opening with
 /// another non-zero value is invalid_argument.
+/// Something that happened in an open store, since it was last told of.
+struct Event {
+    enum class Kind {
+        read_only,  ///< a sync failed, so writes are refused until the store is opened again
+        damage,  ///< the scrub found damage in a segment
+        move_failed,  ///< a flush or merge failed; it is tried again
+        writers_delayed,  ///< writers are held back, because the rings fill faster than flushes empty them
+        flushed,  ///< rings were flushed into segments
+        merged,  ///< segments were merged
+    };
+    Kind kind{};
+    std::uint64_t count = 0;  ///< how often; of writers_delayed the milliseconds, of all writers together
+    std::string_view what;  ///< a sentence, with the reason where there is one; valid during the call
+};
+
 struct Options {
     /// Create the store when the directory is missing or empty.
     bool create_if_missing = true;
@@ -104,6 +121,11 @@ struct Options {
     std::uint64_t background_bytes_per_second = 0;
     /// How long a write waits for space in the hot tier before it fails with `full`. At most one hour.
     std::chrono::milliseconds write_timeout{10'000};
+
+    /// Told of events, within two seconds, by a thread of the store, and for the last time by close(). It may read and
+    /// write the store, but not close or destroy it; while it runs no sync happens by time, so it should be short. What
+    /// it throws is dropped. Empty: nobody is told.
+    std::function<void(const Event&)> on_event;
 
     // Force a fallback, for tests and support. Empty: the best this machine has. Unknown or unavailable
     // names are invalid_argument, never ignored.

@@ -64,6 +64,11 @@ Result<void> Engine::close() {
     if (tier_ == nullptr) return {};
     // Without memory for it, or with full rings, the latest time is up to a second older, as after a kill.
     static_cast<void>(platform::answer("noting the time", [this] { return note_last_time(); }));
+    std::optional<Error> refusal;
+    static_cast<void>(platform::answer("noting the last event", [&]() -> Result<void> {
+        refusal = tier_->refusal();
+        return {};
+    }));
     tier_->refuse_writes(std::move(closing_));
     {
         const std::scoped_lock lock(newer_mutex_);
@@ -72,6 +77,7 @@ Result<void> Engine::close() {
     upkeep_.reset();
     stop_movers();
     wait_for_calls();
+    tell_events(std::move(refusal));
     mover_.reset();
     // Nobody reads any more: of files that were replaced only those that cursors hold stay.
     for (int round = 0; round < 3 && !views_->free_old_trees();) ++round;

@@ -22,6 +22,7 @@
 
 #include <cold/cold_tier.h>
 #include <cold/spill_space.h>
+#include <engine/event_teller.h>
 #include <engine/memory_plan.h>
 #include <engine/stat_page.h>
 #include <engine/store_access.h>
@@ -211,6 +212,8 @@ private:
     [[nodiscard]] Stats gather_stats();
     /// Publishes the figures; `closing`: the last time. What fails is tried again a second later.
     void publish_figures(bool closing) noexcept;
+    /// Of the durability thread, which begins behind the mover and ends before it, or of close().
+    void tell_events(std::optional<Error> refusal) noexcept;
     [[nodiscard]] std::vector<Capability> platform_rows() const;
     void wait_for_calls();
     void release_memory() noexcept;
@@ -228,6 +231,7 @@ private:
     std::optional<Superblock> superblock_;
     std::optional<StatPage> stat_page_;  ///< of opening, then of the durability thread, then of close()
     std::atomic<bool> publishing_{false};  ///< the second of these begins
+    EventTeller events_;  ///< of the durability thread, then of close()
     std::vector<LostWindow> lost_;  ///< fixed after open
     std::vector<VersionLeap> leaps_;  ///< fixed after open
     std::optional<Version> resumed_load_;  ///< fixed after open
@@ -261,6 +265,7 @@ private:
 
     std::mutex upkeep_mutex_;  ///< guards what upkeep remembers
     UpkeepState::Clock::time_point last_sync_{}, last_time_frame_{}, last_settle_{}, last_publication_{};
+    UpkeepState::Clock::time_point last_telling_{};
     Version last_time_version_ = 0;
     Version last_settled_version_ = 0;
     std::uint64_t recovered_records_ = 0;

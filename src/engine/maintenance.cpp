@@ -70,6 +70,8 @@ UpkeepState Engine::upkeep_state() {
     state.last_time_frame = last_time_frame_;
     state.last_settle = last_settle_;
     state.last_publication = last_publication_;
+    state.last_telling = last_telling_;
+    state.tells = events_.has_listener();
     // acquire: pairs with begin_publishing(): what the figures are made of is complete.
     state.publishes = publishing_.load(std::memory_order_acquire);
     const Version clock = tier_->clock();
@@ -129,8 +131,28 @@ Result<bool> Engine::do_upkeep(UpkeepTask task) {
             publish_figures(false);
             return true;
         }
+        case UpkeepTask::tell: {
+            note(last_telling_);
+            tell_events(tier_->refusal());
+            return true;
+        }
     }
     return false;
+}
+
+/// What happened since the last time.
+void Engine::tell_events(std::optional<Error> refusal) noexcept {
+    if (!events_.has_listener() || mover_ == nullptr) return;
+    static_cast<void>(platform::answer("telling events", [&]() -> Result<void> {
+        EventFigures figures;
+        if (refusal && refusal->code() != ErrorCode::closed) figures.refusal = std::move(refusal);
+        figures.moves = mover_->figures();
+        figures.move_failure = mover_->flush_failure();
+        figures.findings = mover_->scrubber().figures().findings;
+        figures.delayed_nanoseconds = tier_->pace().delayed_nanoseconds();
+        events_.tell(figures);
+        return {};
+    }));
 }
 
 Result<bool> Engine::step() {

@@ -229,7 +229,8 @@ Engine::Engine(std::filesystem::path dir, Options options, Internals internals)
       options_(std::move(options)),
       internals_(std::move(internals)),
       value_bytes_max_(options_.value_bytes_max != 0 ? std::min<std::uint64_t>(options_.value_bytes_max, 0xffff'ffff)
-                                                     : 0xffff'ffff) {}
+                                                     : 0xffff'ffff),
+      events_(options_.on_event) {}
 
 Result<std::shared_ptr<Engine>> Engine::open(const std::filesystem::path& dir, const Options& options,
                                              const Internals& internals) {

@@ -8,7 +8,8 @@ namespace zverse::engine {
 UpkeepTask decide_durability(const UpkeepState& state) noexcept {
     using namespace std::chrono_literals;
     const bool publishes = state.publishes && state.now - state.last_publication >= 1s;
-    const UpkeepTask least = publishes ? UpkeepTask::publish : UpkeepTask::none;
+    const bool tells = state.tells && state.now - state.last_telling >= 1s;
+    const UpkeepTask least = publishes ? UpkeepTask::publish : tells ? UpkeepTask::tell : UpkeepTask::none;
     if (state.stopped_by_error) return least;
     if (state.versions_left < state.limit_block / 2) return UpkeepTask::extend_limit;
     if (state.process_class && state.unsynced_versions > 0) {

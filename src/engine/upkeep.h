@@ -1,9 +1,9 @@
 // Upkeep: the engine's background work, one decision at a time.
 //
 // decide() is pure: from a state to the most urgent task, or none. The threads of Upkeep only loop over it; a test
-// steps it instead. Order of urgency: clock limit, sync, time frame, settling, figures, runs, merges. Extending the
-// clock limit is never queued behind anything: a writer that needs it does it itself. Syncs have a thread of their own,
-// so that a slow medium delays no run and a large merge no sync.
+// steps it instead. Order of urgency: clock limit, sync, time frame, settling, figures, events, runs, merges. Extending
+// the clock limit is never queued behind anything: a writer that needs it does it itself. Syncs have a thread of their
+// own, so that a slow medium delays no run and a large merge no sync.
 #pragma once
 
 #include <engine/thread_home.h>
@@ -18,12 +18,22 @@
 
 namespace zverse::engine {
 
-enum class UpkeepTask : std::uint8_t { none, extend_limit, sync, time_frame, extend_runs, merge_runs, settle, publish };
+enum class UpkeepTask : std::uint8_t {
+    none,
+    extend_limit,
+    sync,
+    time_frame,
+    extend_runs,
+    merge_runs,
+    settle,
+    publish,
+    tell
+};
 
 struct UpkeepState {
     using Clock = std::chrono::steady_clock;
     Clock::time_point now{};
-    Clock::time_point last_sync{}, last_time_frame{}, last_settle{}, last_publication{};
+    Clock::time_point last_sync{}, last_time_frame{}, last_settle{}, last_publication{}, last_telling{};
     std::uint64_t versions_left = 0;  ///< of the clock limit
     std::uint64_t limit_block = 1;
     bool process_class = false;
@@ -36,11 +46,12 @@ struct UpkeepState {
     bool mergeable = false;  ///< a size class of runs is full
     bool unsettled = false;  ///< a ring moved since the last settling
     bool publishes = false;  ///< figures, for other processes
-    bool stopped_by_error = false;  ///< read-only: only runs are kept up, and figures published
+    bool tells = false;  ///< events, to a listener
+    bool stopped_by_error = false;  ///< read-only: only runs are kept up, figures published, and events told
 };
 
 [[nodiscard]] UpkeepTask decide(const UpkeepState& state) noexcept;
-/// Only what the sync thread does: limit, sync, time frames, settling, figures.
+/// Only what the sync thread does: limit, sync, time frames, settling, figures, events.
 [[nodiscard]] UpkeepTask decide_durability(const UpkeepState& state) noexcept;
 /// Only what the run thread does.
 [[nodiscard]] UpkeepTask decide_runs(const UpkeepState& state) noexcept;
