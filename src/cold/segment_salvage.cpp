@@ -36,10 +36,8 @@ Result<void> SegmentSalvage::read_header(const std::uint64_t (&store)[2], std::u
             continue;
         }
         if (header->magic != kSegmentMagic || header->checksum != header_checksum(*header)) continue;
-        if (header->store[0] != store[0] || header->store[1] != store[1] || header->segment != segment) {
-            return std::unexpected(
-                Error(ErrorCode::corrupt, file_->path().string() + " is a segment of another name or store"));
-        }
+        // Of another segment or store: written to the wrong place.
+        if (header->store[0] != store[0] || header->store[1] != store[1] || header->segment != segment) continue;
         if ((header->features & ~features::kZstd) != 0) {
             return std::unexpected(Error(ErrorCode::incompatible,
                                          file_->path().string() + " needs features that this build does not have"));
@@ -50,7 +48,8 @@ Result<void> SegmentSalvage::read_header(const std::uint64_t (&store)[2], std::u
         return {};
     }
     if (failed && failed->code() != ErrorCode::corrupt) return std::unexpected(std::move(*failed));
-    return std::unexpected(Error(ErrorCode::corrupt, "neither header of " + file_->path().string() + " is whole"));
+    return std::unexpected(
+        Error(ErrorCode::corrupt, "neither header of " + file_->path().string() + " is whole, and of it"));
 }
 
 bool SegmentSalvage::read_section(const Section& section, std::vector<std::byte>& into) const {
@@ -212,7 +211,7 @@ Result<std::uint64_t> SegmentSalvage::take_records(Visitor& visitor) {
         if (!reader.read(at, record)) break;
         const bool good = reader.read_key(record, key_) && !key_.empty() && key_.size() <= kKeyBytesMax &&
                           record.version > header_->slab_after && record.version <= header_->slab_upto &&
-                          record.superseded > record.version;
+                          record.superseded > record.version && record.value.size() <= kOutsideValueBytes;
         if (!good) continue;
         ++taken;
         if (auto done = visitor.take(key_, record); !done) return std::unexpected(std::move(done.error()));

@@ -9,6 +9,7 @@ namespace zverse::cold {
 
 namespace {
 
+constexpr std::size_t kArenaBytesMax = std::size_t{1} << 32;  // what an entry's offset reaches
 constexpr std::size_t kPieceBytesMin = std::size_t{8} << 10, kPieceBytesMax = std::size_t{64} << 10;
 constexpr std::size_t kInterruptEvery = 4096;  ///< records
 
@@ -44,7 +45,7 @@ SpillSort::SpillSort(SpillSpace* space, bool reverse, std::size_t memory_bytes)
       reverse_(reverse),
       memory_bytes_(std::max(memory_bytes, kMemoryBytesMin)),
       piece_bytes_(std::clamp(memory_bytes_ / 256, kPieceBytesMin, kPieceBytesMax)),
-      arena_bytes_((memory_bytes_ - piece_bytes_) / alignof(Entry) * alignof(Entry)),
+      arena_bytes_(std::min((memory_bytes_ - piece_bytes_) / alignof(Entry) * alignof(Entry), kArenaBytesMax)),
       arena_(std::make_unique_for_overwrite<std::byte[]>(arena_bytes_)),
       largest_piece_(piece_bytes_) {
     entries_end_ = entries_ = reinterpret_cast<Entry*>(arena_.get() + arena_bytes_);

@@ -38,7 +38,8 @@ std::unexpected<Error> failed(const char* operation, const std::filesystem::path
 
 int open_flags(OpenMode mode) noexcept {
     switch (mode) {
-        case OpenMode::read: return O_RDONLY;
+        // A pipe by that name must not wait for a writer.
+        case OpenMode::read: return O_RDONLY | O_NONBLOCK;
         case OpenMode::read_write: return O_RDWR;
         case OpenMode::create: return O_RDWR | O_CREAT | O_EXCL;
     }

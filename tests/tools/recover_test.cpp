@@ -33,7 +33,7 @@ TEST_F(RecoverTest, AGoodStoreIsRecoveredWhole) {
 }
 
 TEST_F(RecoverTest, EveryFlippedBitCostsAtMostWhatTheReportSays) {
-    const std::uint64_t flips = environment_number("ZVERSE_RECOVERIES", kSanitized ? 100 : 2'000);
+    const std::uint64_t flips = environment_number("ZVERSE_RECOVERIES", kSanitized ? 100 : 1'000);
     std::vector<fs::path> files = segments();
     files.insert(files.end(), {superblock(), ring(), manifest()});
     std::uint64_t lossless = 0, exact = 0, uncertain = 0;

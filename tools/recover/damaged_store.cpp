@@ -4,9 +4,9 @@
 #include <cold/slab_writer.h>
 #include <engine/creation.h>
 #include <tools/common/result.h>
+#include <tools/recover/damage.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <map>
 #include <set>
@@ -17,11 +17,6 @@ namespace zverse::tools {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// What the medium holds can't be read or makes no sense; anything else is no damage.
-bool is_damage(const Error& error) noexcept {
-    return error.code() == ErrorCode::corrupt || error.os_errno() == ENOENT || error.os_errno() == EIO;
-}
 
 /// The number in "000000000012.zseg".
 std::optional<std::uint64_t> segment_of(const std::string& name) {
@@ -91,15 +86,32 @@ Result<void> DamagedStore::read_catalog() {
     if (!files) return pass_on(files);
     // A directory without a manifest has an empty state.
     const bool missing = state == cold::ManifestState{} && (!files->empty() || !fields_);
-    if (!missing && state.cut >= settled) catalog_ = state;
+    if (missing || state.cut < settled) return {};
+    // Without the superblock nothing else tells that edits are lost at its end.
+    auto whole = fields_ ? Result<bool>(true) : names_all_settled(state, *files);
+    if (!whole) return pass_on(whole);
+    if (*whole) catalog_ = state;
     return {};
+}
+
+/// Whether no segment holds versions above the state's cut.
+Result<bool> DamagedStore::names_all_settled(const cold::ManifestState& state,
+                                             const std::vector<SegmentFile>& files) const {
+    const std::uint64_t store[2] = {(*identity_)[0], (*identity_)[1]};
+    for (const SegmentFile& file : files) {
+        auto segment = cold::SegmentSalvage::open(io_, file.path, store, file.id);
+        if (!segment && !is_damage(segment.error())) return pass_on(segment);
+        if (segment && segment->header().slab_upto > state.cut) return false;
+    }
+    return true;
 }
 
 Result<std::vector<SegmentFile>> DamagedStore::list_segments() const {
     const fs::path directory = request_.source / "cold";
     const auto names = io_.list(directory);
-    if (!names) return std::unexpected(names.error());
     std::vector<SegmentFile> files;
+    if (!names && is_damage(names.error())) return files;
+    if (!names) return std::unexpected(names.error());
     for (const std::string& name : *names) {
         if (const auto id = segment_of(name)) files.push_back({*id, directory / name});
     }
@@ -160,10 +172,10 @@ Result<void> DamagedStore::take_all() {
         const cold::SegmentHeader& header = segment->header();
         const bool live = header.kind == cold::SegmentKind::live;
         if (live && header.last_part != 0) settled_ = std::max(settled_, header.slab_upto);
+        // Of what has replaced others for keys that can't be read, it is any.
         const bool range_known = segment->range_begin() && (header.last_part != 0 || segment->range_end());
-        for (std::uint32_t i = 0; range_known && i < header.replaced_count; ++i) {
-            replaced[header.replaced[i]].push_back({*segment->range_begin(), segment->range_end()});
-        }
+        const KeyStretch range = range_known ? KeyStretch{*segment->range_begin(), segment->range_end()} : KeyStretch{};
+        for (std::uint32_t i = 0; i < header.replaced_count; ++i) replaced[header.replaced[i]].push_back(range);
         parts[header.component].push_back({header.part, std::move(file)});
     }
     for (auto& [id, list] : parts) {

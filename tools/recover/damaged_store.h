@@ -64,6 +64,8 @@ private:
     [[nodiscard]] Result<void> read_superblock();
     [[nodiscard]] Result<void> read_catalog();
     [[nodiscard]] Result<std::vector<SegmentFile>> list_segments() const;
+    [[nodiscard]] Result<bool> names_all_settled(const cold::ManifestState& state,
+                                                 const std::vector<SegmentFile>& files) const;
     void take_named();
     [[nodiscard]] Result<void> take_unnamed();
     [[nodiscard]] Result<void> take_all();

@@ -4,6 +4,7 @@
 #include <tools/common/interrupt.h>
 #include <tools/common/result.h>
 #include <tools/common/text.h>
+#include <tools/recover/damage.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -45,7 +46,8 @@ Result<std::string_view> ValueFiles::read(const cold::SortedRecord& record) {
 struct Gathering::PartSeen {
     std::optional<std::string> begin, end;
     std::uint32_t number = 0;
-    bool last = false, is_merge = false;
+    bool last = false;
+    std::vector<std::uint64_t> replaced;
     cold::SegmentKind kind{};
     Version slab_after = 0, slab_upto = 0;
 };
@@ -66,8 +68,8 @@ public:
             if (auto go_on = all_.check_stopped(); !go_on) return go_on;
         }
         const bool answers = component_.counts && component_.answers_for(key);
-        const bool again = all_.lost_keys_.has_value();
-        if (again ? answers || !all_.lost_keys_->hold(key, stored.version) : !answers && has_catalog_) return {};
+        if (all_.standing_in_ ? answers || !all_.lost_keys_->hold(key, stored.version) : !answers && has_catalog_)
+            return {};
         ++all_.report_.found;
         if (stored.version > all_.request_.newest_wanted()) {
             ++all_.report_.left_out;
@@ -89,6 +91,8 @@ public:
             record.segment = *number_;
             record.value_bytes = stored.value_bytes;
             record.outside = stored.outside;
+            // Now, while others may stand in for it.
+            if (auto value = all_.values_.read(record); !value) return lose_value(record, value.error());
         }
         if (auto added = all_.add(record); !added) return added;
         if (stored.superseded == cold::kOpen || stored.superseded > all_.request_.newest_wanted()) return {};
@@ -101,14 +105,34 @@ public:
     }
 
     void lose(cold::LostPiece piece) override {
-        if (all_.lost_keys_) return;  // what counts is elsewhere
+        if (all_.standing_in_) return;  // what counts is elsewhere
         // Keys below are answered by others.
         if (piece.keys.last && *piece.keys.last < component_.begin) return;
         if (piece.keys.first < component_.begin) piece.keys.first = component_.begin;
-        all_.report_.lose({file_.path.string(), std::move(piece), live_});
+        all_.lose({file_.path.string(), std::move(piece), live_});
     }
 
 private:
+    /// The record was there, at least.
+    [[nodiscard]] Result<void> lose_value(cold::SortedRecord record, const Error& error) {
+        if (!is_damage(error)) return std::unexpected(error);
+        if (!all_.standing_in_) {
+            cold::LostPiece piece;
+            piece.offset = record.outside.offset;
+            piece.bytes = record.value_bytes;
+            piece.what = "the value of a record is damaged";
+            piece.keys = {std::string(record.key), std::string(record.key)};
+            piece.version_min = piece.version_max = record.version;
+            piece.records_max = 1;
+            all_.lose({file_.path.string(), std::move(piece), false});
+        }
+        record.is_outside = false;
+        record.value = {};
+        record.tombstone = true;
+        record.mark = static_cast<std::uint8_t>(SortMark::ending);
+        return all_.add(record);
+    }
+
     Gathering& all_;
     const DamagedComponent& component_;
     const SegmentFile& file_;
@@ -142,14 +166,21 @@ Result<void> Gathering::check_stopped() const {
 
 Result<void> Gathering::add(const cold::SortedRecord& record) { return sort_.add(record); }
 
+/// What is newer than was asked for is no loss.
+void Gathering::lose(Loss loss) {
+    const Version wanted = request_.newest_wanted();
+    if (loss.piece.version_min > wanted) return;
+    loss.piece.version_max = std::min(loss.piece.version_max, wanted);
+    report_.lose(std::move(loss));
+}
+
 Result<std::optional<Gathering::PartSeen>> Gathering::take_part(const DamagedComponent& component,
                                                                 const SegmentFile& file) {
     request_.progress({kPassSegments, parts_done_++, parts_, "segments"});
     const std::uint64_t store[2] = {(*store_.identity())[0], (*store_.identity())[1]};
     auto segment = cold::SegmentSalvage::open(io_, file.path, store, file.id);
     if (!segment) {
-        const Error& error = segment.error();
-        if (error.code() == ErrorCode::incompatible || error.code() == ErrorCode::full) return pass_on(segment);
+        if (!is_damage(segment.error())) return pass_on(segment);
         return std::nullopt;
     }
     ++report_.segments;
@@ -161,7 +192,7 @@ Result<std::optional<Gathering::PartSeen>> Gathering::take_part(const DamagedCom
     seen.end = segment->range_end();
     seen.number = header.part;
     seen.last = header.last_part != 0;
-    seen.is_merge = header.replaced_count != 0;
+    seen.replaced.assign(header.replaced.begin(), header.replaced.begin() + header.replaced_count);
     seen.kind = header.kind;
     seen.slab_after = header.slab_after;
     seen.slab_upto = header.slab_upto;
@@ -185,7 +216,7 @@ void Gathering::lose_parts(const DamagedComponent& component, const std::vector<
             loss.piece.version_max = (*known)->slab_upto;
             loss.newest = (*known)->kind == cold::SegmentKind::live;
         }
-        report_.lose(std::move(loss));
+        lose(std::move(loss));
     }
 }
 
@@ -194,7 +225,7 @@ void Gathering::lose_parts(const DamagedComponent& component, const std::vector<
 void Gathering::lose_missing_numbers(const DamagedComponent& component,
                                      const std::vector<std::optional<PartSeen>>& seen) {
     const PartSeen* before = nullptr;
-    const auto lose = [&](const PartSeen& known, std::string first, std::optional<std::string> last) {
+    const auto lose_keys = [&](const PartSeen& known, std::string first, std::optional<std::string> last) {
         Loss loss;
         loss.file = (request_.source / "cold").string();
         loss.piece.what = "a part of component " + std::to_string(component.id) + " is missing";
@@ -202,21 +233,37 @@ void Gathering::lose_missing_numbers(const DamagedComponent& component,
         loss.piece.version_min = known.slab_after + 1;
         loss.piece.version_max = known.slab_upto;
         loss.newest = known.kind == cold::SegmentKind::live;
-        report_.lose(std::move(loss));
+        lose(std::move(loss));
     };
     for (const auto& part : seen) {
         if (!part) continue;
         const std::uint32_t expected = before == nullptr ? 0 : before->number + 1;
         const std::string from = before != nullptr && before->end ? *before->end : "";
-        if (part->number > expected && component.answers_for(from)) lose(*part, from, part->begin);
+        if (part->number > expected && component.answers_for(from)) lose_keys(*part, from, part->begin);
         before = &*part;
     }
-    if (before == nullptr || before->last || before->is_merge) return;
+    if (before == nullptr || before->last) return;
+    // A merge that was not finished has inputs left.
+    const auto is_there = [this](std::uint64_t id) {
+        return std::ranges::find(store_.components(), id, &DamagedComponent::id) != store_.components().end();
+    };
+    if (std::ranges::any_of(before->replaced, is_there)) return;
     const std::string from = before->end.value_or("");
     const bool settled = before->slab_upto <= store_.settled();
     if (before->kind == cold::SegmentKind::live && settled && component.answers_for(from)) {
-        lose(*before, from, std::nullopt);
+        lose_keys(*before, from, std::nullopt);
     }
+}
+
+/// Without a catalog a component that is gone altogether leaves a hole in the versions that live ones stand for.
+void Gathering::miss_slabs() {
+    std::ranges::sort(slabs_);
+    Version upto = 0;
+    for (const auto& [after, end] : slabs_) {
+        if (after > upto) break;
+        upto = std::max(upto, end);
+    }
+    if (upto < store_.settled()) report_.miss_from(upto + 1);
 }
 
 Result<void> Gathering::take_component(const DamagedComponent& component) {
@@ -227,7 +274,10 @@ Result<void> Gathering::take_component(const DamagedComponent& component) {
         if (!part) return pass_on(part);
         seen.push_back(std::move(*part));
     }
-    if (lost_keys_) return {};
+    if (standing_in_) return {};
+    for (const auto& part : seen) {
+        if (part && part->kind == cold::SegmentKind::live) slabs_.emplace_back(part->slab_after, part->slab_upto);
+    }
     lose_parts(component, seen);
     if (!store_.catalog()) lose_missing_numbers(component, seen);
     return {};
@@ -237,6 +287,7 @@ Result<void> Gathering::take_component(const DamagedComponent& component) {
 
 void Gathering::take_operation(const hot::Ring& ring, std::uint64_t position, const hot::OperationHeader& op,
                                Version version) {
+    if (op.key_bytes == 0) return;  // none was ever written
     const bool settled = version <= store_.settled() && request_.from != RecoverFrom::rings;
     // Its segment has it, unless that is lost.
     if (settled && store_.catalog() && !lost_keys_->hold(op.key(), version)) return;
@@ -265,7 +316,7 @@ void Gathering::take_operation(const hot::Ring& ring, std::uint64_t position, co
 
 void Gathering::take_frame(const hot::Ring& ring, std::uint64_t position, const hot::FrameHeader& frame,
                            Version version) {
-    if (!ring_failure_) return;
+    if (!ring_failure_ || version > store_.superblock()->clock_limit) return;
     const bool data = hot::Stamp{frame.stamp}.is_committed() && frame.kind() == hot::FrameKind::data;
     if (data && frame.count() != 0) {
         hot::for_each_operation(ring, position, [&](const hot::OperationHeader& op, std::uint64_t at) {
@@ -284,7 +335,7 @@ void Gathering::take_frame(const hot::Ring& ring, std::uint64_t position, const 
 /// Of a lost frame nothing tells the keys, and of versions only that it is not among those that were found.
 void Gathering::note_ring_losses(const fs::path& path, const hot::RingContents& found, const platform::Audit& audit,
                                  std::size_t findings_before) {
-    const auto lose = [&](std::uint64_t offset, std::uint64_t bytes, std::string what) {
+    const auto lose_frames = [&](std::uint64_t offset, std::uint64_t bytes, std::string what) {
         Loss loss;
         loss.file = path.string();
         loss.piece.offset = offset;
@@ -293,13 +344,19 @@ void Gathering::note_ring_losses(const fs::path& path, const hot::RingContents& 
         loss.piece.version_min = store_.settled() + 1;
         loss.piece.version_max = std::max(store_.superblock()->clock_limit, store_.settled() + 1);
         loss.newest = false;  // any key's: any_key_uncertain
-        report_.losses.push_back(std::move(loss));  // from which version on, the versions that were found tell
+        report_.note(std::move(loss));  // from which version on, the versions that were found tell
         report_.any_key_uncertain = true;
     };
-    for (const hot::LostStretch& stretch : found.lost) lose(stretch.offset, stretch.bytes, "frames are damaged");
+    for (const hot::LostStretch& stretch : found.lost) lose_frames(stretch.offset, stretch.bytes, "frames are damaged");
     const auto& findings = audit.seen().findings;
-    for (std::size_t i = findings_before; !found.marks && i < findings.size(); ++i) {
-        lose(findings[i].offset, 0, findings[i].what);
+    if (!found.marks) {
+        const bool told = findings.size() > findings_before;
+        lose_frames(0, 0, told ? findings.back().what : "the ring can't be read");
+    }
+    for (std::size_t i = findings_before; i < findings.size(); ++i) {
+        const bool in_headers = findings[i].offset < hot::kHeaderAreaBytes;
+        const bool unread = findings[i].code == platform::codes::kReadFailed && !in_headers;
+        if (found.marks && unread) lose_frames(findings[i].offset, 0, findings[i].what);
     }
 }
 
@@ -343,9 +400,16 @@ Result<void> Gathering::run() {
         if (!segments || !component.counts) continue;
         if (auto taken = take_component(component); !taken) return taken;
     }
+    if (segments && !store_.catalog()) miss_slabs();
+    if (request_.from != RecoverFrom::segments) {
+        const std::vector<Loss> lost = report_.losses;
+        lost_keys_.emplace(lost);
+        if (auto taken = take_rings(); !taken) return taken;
+    }
+    // Without a catalog all was taken already.
     const std::vector<Loss> lost = report_.losses;
     lost_keys_.emplace(lost);
-    // Without a catalog all was taken already.
+    standing_in_ = true;
     const bool look_again = segments && store_.catalog() && !lost_keys_->empty();
     for (const DamagedComponent& component : store_.components()) {
         if (!look_again || (component.counts && component.begin.empty())) continue;
@@ -354,9 +418,9 @@ Result<void> Gathering::run() {
     request_.progress({kPassSegments, parts_, parts_, "segments"});
     if (request_.from == RecoverFrom::segments) {
         report_.newest = std::min(store_.settled(), request_.newest_wanted());
-        return {};
     }
-    return take_rings();
+    lost_keys_.reset();
+    return {};
 }
 
 }  // namespace zverse::tools

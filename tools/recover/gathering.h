@@ -1,6 +1,6 @@
 // Gathering: everything of a damaged store that can be proved -> one sort by version and key; and what can't -> losses.
 //
-// Data flow: segments that count -> then, where something of them is lost, what others have of it -> rings -> sort.
+// Data flow: segments that count -> rings -> where something of either is lost, what other segments have of it -> sort.
 //
 // Marks of sorted records
 //   record    as it was written
@@ -24,6 +24,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace zverse::tools {
@@ -78,6 +79,8 @@ private:
     void note_ring_losses(const std::filesystem::path& path, const hot::RingContents& found,
                           const platform::Audit& audit, std::size_t findings_before);
     [[nodiscard]] Result<void> add(const cold::SortedRecord& record);
+    void lose(Loss loss);
+    void miss_slabs();
 
     platform::FileIo& io_;
     const RecoverRequest& request_;
@@ -86,7 +89,9 @@ private:
     ValueFiles& values_;
     RecoverReport& report_;
     Version floor_ = 0;
-    std::optional<LostKeys> lost_keys_;  ///< once the segments that count were read: others may stand in from then on
+    std::optional<LostKeys> lost_keys_;  ///< once the segments that count were read: where others may stand in
+    bool standing_in_ = false;  ///< what else there is of segments is looked at
+    std::vector<std::pair<Version, Version>> slabs_;  ///< of live components
     std::uint64_t parts_ = 0, parts_done_ = 0;
     std::uint32_t ring_values_ = 0;  ///< the ring's number in values_
     Result<void> ring_failure_;  ///< of the sort, while a ring is walked

@@ -17,7 +17,7 @@ bool is_behind(const std::optional<std::string>& a, const std::optional<std::str
 
 LostKeys::LostKeys(const std::vector<Loss>& losses) {
     pieces_.reserve(losses.size());
-    for (const Loss& loss : losses) pieces_.push_back({&loss.piece, nullptr});
+    for (const Loss& loss : losses) pieces_.push_back({&loss.piece, loss.newest, nullptr});
     std::ranges::sort(pieces_, {}, [](const Piece& piece) -> const std::string& { return piece.lost->keys.first; });
     const std::optional<std::string>* last = nullptr;
     for (Piece& piece : pieces_) {
@@ -26,23 +26,41 @@ LostKeys::LostKeys(const std::vector<Loss>& losses) {
     }
 }
 
-bool LostKeys::hold(std::string_view key, Version version) const noexcept {
+/// visit(piece) of each that holds the key; it returns false to end.
+template <class Visit>
+void LostKeys::for_each(std::string_view key, const Visit& visit) const noexcept {
     auto at = std::ranges::upper_bound(pieces_, key, {},
                                        [](const Piece& piece) -> std::string_view { return piece.lost->keys.first; });
     while (at != pieces_.begin()) {
         --at;
-        if (*at->last_so_far && **at->last_so_far < key) return false;
-        const cold::LostPiece& lost = *at->lost;
-        if (lost.keys.holds(key) && version >= lost.version_min && version <= lost.version_max) return true;
+        if (*at->last_so_far && **at->last_so_far < key) return;
+        if (at->lost->keys.holds(key) && !visit(*at)) return;
     }
-    return false;
+}
+
+bool LostKeys::hold(std::string_view key, Version version) const noexcept {
+    bool held = false;
+    for_each(key, [&](const Piece& piece) {
+        held = version >= piece.lost->version_min && version <= piece.lost->version_max;
+        return !held;
+    });
+    return held;
+}
+
+Version LostKeys::newest(std::string_view key) const noexcept {
+    Version newest = 0;
+    for_each(key, [&](const Piece& piece) {
+        if (piece.newest) newest = std::max(newest, piece.lost->version_max);
+        return true;
+    });
+    return newest;
 }
 
 std::vector<UncertainStretch> uncertain_stretches(const std::vector<Loss>& losses) {
     std::vector<UncertainStretch> all;
     for (const Loss& loss : losses) {
         if (!loss.newest) continue;
-        all.push_back({loss.piece.keys.first, loss.piece.keys.last, loss.piece.version_max});
+        all.push_back({loss.piece.keys.first, loss.piece.keys.last});
     }
     std::ranges::sort(all, {}, &UncertainStretch::first);
     std::vector<UncertainStretch> apart;
@@ -53,7 +71,6 @@ std::vector<UncertainStretch> uncertain_stretches(const std::vector<Loss>& losse
         }
         UncertainStretch& before = apart.back();
         if (is_behind(each.last, before.last)) before.last = std::move(each.last);
-        before.upto = std::max(before.upto, each.upto);
     }
     return apart;
 }

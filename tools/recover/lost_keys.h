@@ -18,10 +18,15 @@ public:
     [[nodiscard]] bool empty() const noexcept { return pieces_.empty(); }
     /// Whether a record of the key and the version may be among what was lost.
     [[nodiscard]] bool hold(std::string_view key, Version version) const noexcept;
+    /// The largest version that a lost record of the key may have, where it may have been the newest; else 0.
+    [[nodiscard]] Version newest(std::string_view key) const noexcept;
 
 private:
+    template <class Visit>
+    void for_each(std::string_view key, const Visit& visit) const noexcept;
     struct Piece {
         const cold::LostPiece* lost;
+        bool newest;
         const std::optional<std::string>* last_so_far;  ///< the largest last key of all pieces up to this one
     };
     std::vector<Piece> pieces_;  ///< by first key
@@ -31,7 +36,6 @@ private:
 struct UncertainStretch {
     std::string first;
     std::optional<std::string> last;
-    Version upto = 0;  ///< no lost record there is newer
 };
 
 /// Ascending, apart.

@@ -54,10 +54,10 @@ int verify(platform::FileIo& io, const Arguments& arguments) {
     return checked->clean() ? kExitDone : kExitFailed;
 }
 
-int exit_of(const RecoverReport& report, const Arguments& arguments) {
+int exit_of(const RecoverReport& report) {
     if (report.cancelled) return kExitCancelled;
-    if (report.found == 0 && !report.lossless()) return kExitDamaged;
-    const bool whole = report.lossless() && !(report.catalog_lost && arguments.request.from != RecoverFrom::rings);
+    const bool whole = report.lossless() && !report.catalog_lost && report.complete_up_to() == report.newest;
+    if (report.found == 0 && !whole) return kExitDamaged;
     return whole ? kExitDone : kExitDifferent;
 }
 
@@ -88,7 +88,7 @@ int recover(Arguments& arguments) {
     const auto done = recover_store(*io, request, report);
     int exit = kExitDone;
     if (!done && !report.cancelled) return failed(done.error());
-    exit |= exit_of(report, arguments);
+    exit |= exit_of(report);
     if (done && !request.dry_run && !arguments.no_verify) exit |= verify(*io, arguments);
     auto told = tell(arguments, report, exit);
     return exit | (told || interrupted() ? kExitDone : failed(told.error()));

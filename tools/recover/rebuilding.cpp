@@ -1,8 +1,8 @@
 #include <tools/recover/rebuilding.h>
 
-#include <platform/capabilities.h>
 #include <tools/common/interrupt.h>
 #include <tools/common/result.h>
+#include <tools/recover/damage.h>
 
 #include <algorithm>
 #include <optional>
@@ -12,7 +12,8 @@ namespace zverse::tools {
 namespace {
 
 constexpr unsigned kPassWrite = 4, kPassUncertain = 5;
-constexpr std::uint64_t kAsideBytesMax = std::uint64_t{1} << 18;  // of a version
+constexpr std::uint64_t kAsideBytesMax = std::uint64_t{1} << 17;  // of a version
+constexpr std::uint64_t kFrameBytes = 128;  // about, beside key and value
 constexpr std::size_t kJudgedAtOnce = 4096;
 
 SortMark mark_of(const cold::SortedRecord& record) noexcept { return static_cast<SortMark>(record.mark); }
@@ -113,7 +114,7 @@ Result<void> Rebuilding::write_records() {
         }
         if (is_suspect) {
             ++report_.older_copies;
-            if (!store_.catalog() && !chosen.record.tombstone) {
+            if (!chosen.record.tombstone) {
                 suspects_.emplace_back(chosen.key, chosen.record.version);
             }
         }
@@ -129,7 +130,7 @@ Result<void> Rebuilding::write(const Chosen& chosen) {
     if (!record.is_outside) return add(DumpRecordKind::put, record.key, record.value, record.version);
     auto value = values_.read(record);
     if (value) return add(DumpRecordKind::put, record.key, *value, record.version);
-    if (value.error().code() == ErrorCode::full) return pass_on(value);
+    if (!is_damage(value.error())) return pass_on(value);
     Loss loss;
     loss.file = values_.path(record.segment).string();
     loss.piece.offset = record.outside.offset;
@@ -168,16 +169,6 @@ void Rebuilding::note_version(Version version) {
     counted_upto_ = version;
 }
 
-/// Whether a version that is not in any ring may be of a lost frame; else nobody was told that it is there.
-bool Rebuilding::rings_are_suspect() const {
-    const auto& fields = store_.superblock();
-    if (!fields) return false;  // nothing of the rings was read
-    const platform::BootId boot = platform::current_boot_id();
-    const bool same_boot = boot == fields->boot && boot != platform::BootId{};
-    const bool power_cut = !same_boot && fields->durability == Durability::process;
-    return report_.torn_frames != 0 || report_.any_key_uncertain || power_cut;
-}
-
 void Rebuilding::note_end_of_versions() {
     const Version wanted = request_.newest_wanted();
     if (request_.from == RecoverFrom::rings) {
@@ -185,7 +176,8 @@ void Rebuilding::note_end_of_versions() {
     } else {
         report_.newest = std::max(report_.newest, std::min(store_.settled(), wanted));
     }
-    if (gap_ && rings_are_suspect()) report_.miss_from(*gap_);
+    // A lost frame and one that a crash cut short look the same.
+    if (gap_) report_.miss_from(*gap_);
     header_.until = report_.newest;
     if (wanted != ~Version{0}) return;
     // Versions that were handed out are not handed out again.
@@ -211,18 +203,22 @@ Result<void> Rebuilding::find_uncertain() {
     auto so_far = target_->loaded();
     if (!so_far) return pass_on(so_far);
     const std::vector<UncertainStretch> stretches = uncertain_stretches(report_.losses);
+    const std::vector<Loss> losses = report_.losses;
+    const LostKeys lost(losses);
+    // An interrupted recovery may have raised it already; then it says the same of all keys.
+    last_ = std::max(last_, (*so_far)->floor());
     std::uint64_t done = 0;
     for (const UncertainStretch& stretch : stretches) {
         request_.progress({kPassUncertain, done++, stretches.size(), "uncertain keys"});
-        if (auto judged = judge_stretch(**so_far, stretch); !judged) return judged;
+        if (auto judged = judge_stretch(**so_far, stretch, lost); !judged) return judged;
     }
-    if (auto judged = judge_suspects(**so_far, stretches); !judged) return judged;
+    if (auto judged = judge_suspects(**so_far, lost); !judged) return judged;
     request_.progress({kPassUncertain, done, done, "uncertain keys"});
     return {};
 }
 
 /// A few at a time: nothing is written while a cursor is open.
-Result<void> Rebuilding::judge_stretch(const Store& so_far, const UncertainStretch& stretch) {
+Result<void> Rebuilding::judge_stretch(const Store& so_far, const UncertainStretch& stretch, const LostKeys& lost) {
     KeyRange range;
     range.begin = stretch.first;
     for (bool more = true; more;) {
@@ -238,7 +234,7 @@ Result<void> Rebuilding::judge_stretch(const Store& so_far, const UncertainStret
                 if (!*moved) break;
                 const Entry& entry = cursor->entry();
                 if (stretch.last && entry.key > *stretch.last) break;
-                if (entry.version < stretch.upto) found.emplace_back(entry.key, entry.value);
+                if (entry.version < lost.newest(entry.key)) found.emplace_back(entry.key, entry.value);
                 if (++seen < kJudgedAtOnce) continue;
                 more = true;
                 range.begin.assign(entry.key).push_back('\0');
@@ -252,17 +248,14 @@ Result<void> Rebuilding::judge_stretch(const Store& so_far, const UncertainStret
 }
 
 /// Found where another file answers for the key, and nowhere else: retention may have dropped it with what erased it.
-Result<void> Rebuilding::judge_suspects(const Store& so_far, const std::vector<UncertainStretch>& judged) {
+Result<void> Rebuilding::judge_suspects(const Store& so_far, const LostKeys& lost) {
     std::string value;
     for (const auto& [key, version] : suspects_) {
         Version newest = 0;
         auto there = so_far.get_into(key, value, last_, &newest);
         if (!there) return pass_on(there);
         if (!*there || newest != version) continue;
-        const bool known = std::ranges::any_of(judged, [&](const UncertainStretch& stretch) {
-            return key >= stretch.first && (!stretch.last || key <= *stretch.last) && newest < stretch.upto;
-        });
-        if (known) continue;
+        if (newest < lost.newest(key)) continue;  // known already
         if (auto aside = put_aside(so_far, key, value); !aside) return aside;
     }
     return {};
@@ -272,20 +265,28 @@ Result<void> Rebuilding::put_aside(const Store& so_far, std::string_view key, st
     ++report_.uncertain_count;
     if (report_.uncertain.size() < RecoverReport::kListedMax) report_.uncertain.emplace_back(key);
     if (request_.uncertain == UncertainPolicy::keep) return {};
-    if (batch_bytes_ == 0 || batch_bytes_ > kAsideBytesMax) {
-        ++header_.until;
-        batch_bytes_ = 0;
-    }
-    batch_bytes_ += key.size() * 2 + value.size() + 128;
+    begin_aside(key.size());
     if (auto erased = target_->add({DumpRecordKind::erase, key, {}, header_.until}); !erased) return erased;
     if (request_.uncertain == UncertainPolicy::drop) return {};
     auto name = name_aside(so_far, key);
     if (!name) return pass_on(name);
+    // A frame takes a quarter of a ring, and the name makes it longer than the one that it was.
+    if (name->size() + value.size() + kFrameBytes > ring_bytes_of(so_far) / 4) return {};
+    begin_aside(name->size() + value.size());
     return target_->add({DumpRecordKind::put, *name, value, header_.until});
 }
 
+/// What is put aside goes by versions of its own, each of what fits any ring.
+void Rebuilding::begin_aside(std::uint64_t bytes) {
+    if (aside_bytes_ == 0 || aside_bytes_ + bytes + kFrameBytes > kAsideBytesMax) {
+        ++header_.until;
+        aside_bytes_ = 0;
+    }
+    aside_bytes_ += bytes + kFrameBytes;
+}
+
 /// A name that no key of the store has. Keys of the longest kind lose their end.
-Result<std::string> Rebuilding::name_aside(const Store& so_far, std::string_view key) const {
+Result<std::string> Rebuilding::name_aside(const Store& so_far, std::string_view key) {
     std::string name(kLostAndFound);
     name.append(key.substr(0, kKeyBytesMax - kLostAndFound.size() - 8));
     if (key.size() > name.size() - kLostAndFound.size()) name += "~" + std::to_string(report_.uncertain_count);
@@ -293,7 +294,7 @@ Result<std::string> Rebuilding::name_aside(const Store& so_far, std::string_view
     for (;;) {
         auto there = so_far.get_into(name, value, last_);
         if (!there) return pass_on(there);
-        if (!*there || name.size() >= kKeyBytesMax) return name;
+        if ((!*there && names_aside_.insert(name).second) || name.size() >= kKeyBytesMax) return name;
         name += '~';
     }
 }

@@ -16,6 +16,7 @@
 #include <tools/recover/recover_request.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,13 +45,14 @@ private:
     [[nodiscard]] Result<void> add(DumpRecordKind kind, std::string_view key, std::string_view value, Version version);
     void note_version(Version version);
     void note_end_of_versions();
-    [[nodiscard]] bool rings_are_suspect() const;
     [[nodiscard]] Result<void> set_pins();
     [[nodiscard]] Result<void> find_uncertain();
-    [[nodiscard]] Result<void> judge_stretch(const Store& so_far, const UncertainStretch& stretch);
-    [[nodiscard]] Result<void> judge_suspects(const Store& so_far, const std::vector<UncertainStretch>& judged);
+    [[nodiscard]] Result<void> judge_stretch(const Store& so_far, const UncertainStretch& stretch,
+                                             const LostKeys& lost);
+    [[nodiscard]] Result<void> judge_suspects(const Store& so_far, const LostKeys& lost);
+    void begin_aside(std::uint64_t bytes);
     [[nodiscard]] Result<void> put_aside(const Store& so_far, std::string_view key, std::string_view value);
-    [[nodiscard]] Result<std::string> name_aside(const Store& so_far, std::string_view key) const;
+    [[nodiscard]] Result<std::string> name_aside(const Store& so_far, std::string_view key);
 
     const RecoverRequest& request_;
     const DamagedStore& store_;
@@ -64,8 +66,9 @@ private:
     Version last_ = 0;  ///< of the last record that was found
     Version counted_upto_ = 0;  ///< versions of rings, without a gap but those that nobody was handed out
     std::optional<Version> gap_;  ///< the first version of which nothing was found
-    std::vector<std::pair<std::string, Version>> suspects_;  ///< of no other file: at most what the rings hold
-    std::uint64_t batch_bytes_ = 0;  ///< put aside at this version
+    std::vector<std::pair<std::string, Version>> suspects_;  ///< of copies alone
+    std::uint64_t aside_bytes_ = 0;  ///< put aside at this version
+    std::set<std::string> names_aside_;
 };
 
 }  // namespace zverse::tools

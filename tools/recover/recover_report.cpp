@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace zverse::tools {
@@ -183,7 +184,26 @@ std::string json_report(const RecoverReport& report, const RecoverRequest& reque
 
 void RecoverReport::lose(Loss loss) {
     miss_from(loss.piece.version_min);
-    losses.push_back(std::move(loss));
+    note(std::move(loss));
+}
+
+void RecoverReport::note(Loss loss) {
+    const bool joins = losses.size() >= kLossesMax && losses.back().file == loss.file;
+    if (!joins) {
+        losses.push_back(std::move(loss));
+        return;
+    }
+    cold::LostPiece &all = losses.back().piece, &piece = loss.piece;
+    const std::uint64_t end = std::max(all.offset + all.bytes, piece.offset + piece.bytes);
+    all.offset = std::min(all.offset, piece.offset);
+    all.bytes = end - all.offset;
+    all.what = "more pieces than are listed each";
+    if (piece.keys.first < all.keys.first) all.keys.first = std::move(piece.keys.first);
+    if (!piece.keys.last || (all.keys.last && *piece.keys.last > *all.keys.last)) all.keys.last = piece.keys.last;
+    all.version_min = std::min(all.version_min, piece.version_min);
+    all.version_max = std::max(all.version_max, piece.version_max);
+    all.records_max += piece.records_max;
+    losses.back().newest = losses.back().newest || loss.newest;
 }
 
 void RecoverReport::lose_record(std::string_view key, Version version) {

@@ -6,6 +6,7 @@
 #include <tools/recover/recover_request.h>
 #include <zverse/types.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -32,6 +33,7 @@ struct LostRecord {
 struct RecoverReport {
     /// Of the lists of records and keys; behind them only counts go on.
     static constexpr std::size_t kListedMax = 10'000;
+    static constexpr std::size_t kLossesMax = 4'096;
 
     std::string uuid;
     bool superblock_lost = false;
@@ -49,7 +51,9 @@ struct RecoverReport {
     std::uint64_t torn_frames = 0;  ///< cut short by a crash, or damaged since
     std::uint64_t pins = 0;
 
-    std::vector<Loss> losses;  ///< all of them: they tell where an older record may pass for a newer one
+    /// They tell where an older record may pass for a newer one, so none is left out; but behind many those of a file
+    /// become one.
+    std::vector<Loss> losses;
     std::vector<LostRecord> lost_records;
     std::uint64_t lost_records_count = 0;
     std::vector<std::string> uncertain;
@@ -63,14 +67,16 @@ struct RecoverReport {
 
     /// With it everything from its smallest version on may miss something.
     void lose(Loss loss);
+    /// The same where something else tells from which version on.
+    void note(Loss loss);
     void lose_record(std::string_view key, Version version);
     void miss_from(Version version) noexcept {
         if (!missing_from || version < *missing_from) missing_from = version;
     }
     /// The largest version at or below which nothing is missing.
     [[nodiscard]] Version complete_up_to() const noexcept {
-        if (missing_from) return *missing_from == 0 ? 0 : *missing_from - 1;
-        return newest;
+        if (!missing_from) return newest;
+        return std::min(newest, *missing_from == 0 ? 0 : *missing_from - 1);
     }
     [[nodiscard]] bool lossless() const noexcept {
         return losses.empty() && lost_records_count == 0 && uncertain_count == 0 && !superblock_lost;

@@ -33,6 +33,20 @@ Result<void> check_target(platform::FileIo& io, const RecoverRequest& request) {
     return engine::Creation::check_directory(io, request.target);
 }
 
+/// What was forgotten nobody can give back.
+Result<void> check_wanted(const RecoverRequest& request, const DamagedStore& store) {
+    const Version wanted = request.newest_wanted();
+    const Version floor = store.catalog() ? store.catalog()->floor : request.floor.value_or(store.settled());
+    if (wanted >= floor) return {};
+    const char* const whose =
+        store.catalog() || request.floor
+            ? "below the floor, version "
+            : "in what retention may have thinned: the catalog, which knows, is lost. --floor says where history is "
+              "whole; else it is from version ";
+    return fail(ErrorCode::version_too_old,
+                "version " + std::to_string(wanted) + " is " + whose + std::to_string(floor));
+}
+
 Result<void> recover(platform::FileIo& io, const RecoverRequest& request, RecoverReport& report) {
     request.progress({1, 0, 1, "superblock and catalog"});
     if (auto empty = check_target(io, request); !empty) return empty;
@@ -40,11 +54,7 @@ Result<void> recover(platform::FileIo& io, const RecoverRequest& request, Recove
     if (!lock && lock.error().os_errno() != ENOENT) return std::unexpected(lock.error());
     auto store = DamagedStore::look_at(io, request);
     if (!store) return pass_on(store);
-    if (request.as_of && store->catalog() && *request.as_of < store->catalog()->floor) {
-        return fail(ErrorCode::version_too_old, "version " + std::to_string(*request.as_of) +
-                                                    " is below the store's floor, version " +
-                                                    std::to_string(store->catalog()->floor));
-    }
+    if (auto readable = check_wanted(request, *store); !readable) return readable;
     request.progress({1, 1, 1, "superblock and catalog"});
     const auto posix = platform::make_posix_file_io();
     cold::SpillSpace space(*posix, sorting_directory(*posix, request));
