@@ -94,7 +94,7 @@ RECOVERIES = [
         ("rebuild-reuse", "versions of the old store are handed out again", FLIPS,
          ("    if (store_.superblock()) header_.until = std::max(header_.until, store_.superblock()->clock_limit);\n", "")),
         ("rebuild-lost-value", "a record whose value is lost is passed without a word", FLIPS,
-         ("    report_.lose(std::move(loss));\n    return end_key(chosen);\n", "    return {};\n")),
+         ("    report_.lose(values_.loss_of(record));\n    return end_key(chosen);\n", "    return {};\n")),
         ("rebuild-mark-order", "of a record and what only tells of it, the latter is taken", FLIPS,
          ("            if (sort_.record().mark < chosen.record.mark) chosen.take(sort_.record());",
           "            if (sort_.record().mark > chosen.record.mark) chosen.take(sort_.record());")),

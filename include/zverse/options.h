@@ -122,9 +122,9 @@ struct Options {
     /// How long a write waits for space in the hot tier before it fails with `full`. At most one hour.
     std::chrono::milliseconds write_timeout{10'000};
 
-    /// Told of events, within two seconds, by a thread of the store, and for the last time by close(). It may read and
-    /// write the store, but not close or destroy it; while it runs no sync happens by time, so it should be short. What
-    /// it throws is dropped. Empty: nobody is told.
+    /// Told of events, within two seconds, by a thread of the store, and for the last time by close(). Not of a store
+    /// opened read-only. It may read the store, but not write, wait or close: the syncs it would wait for are that
+    /// thread's, so it should be short. What it throws is dropped. Empty: nobody is told.
     std::function<void(const Event&)> on_event;
 
     // Force a fallback, for tests and support. Empty: the best this machine has. Unknown or unavailable

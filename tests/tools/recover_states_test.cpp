@@ -65,6 +65,13 @@ protected:
         for (int i = 0; i < 6; ++i) must(store.unpin("pin" + std::to_string(i)));
         return store;
     }
+    /// Steps until a second passed, in which retention looks once.
+    static void let_retention_look(Store& store) {
+        const auto end = std::chrono::steady_clock::now() + 1100ms;
+        while (std::chrono::steady_clock::now() < end) {
+            if (!must(StoreAccess::step(store))) std::this_thread::sleep_for(5ms);
+        }
+    }
     /// Whether some component answers for the last keys only.
     [[nodiscard]] bool is_merging() const {
         const auto fields = must(engine::Superblock::open(*io, superblock(), platform::OpenMode::read)).fields();
@@ -94,10 +101,7 @@ TEST_F(RecoverStatesTest, WhatRetentionForgotDoesNotComeBack) {
         }
         must(store.flush());
         removed.merge(images());
-        const auto end = std::chrono::steady_clock::now() + 1100ms;
-        while (std::chrono::steady_clock::now() < end) {
-            if (!must(StoreAccess::step(store))) std::this_thread::sleep_for(5ms);
-        }
+        let_retention_look(store);
         must(store.compact());
     }
     ASSERT_GT(store.floor(), 0U);
@@ -153,10 +157,7 @@ TEST_F(RecoverStatesTest, WhatOthersHaveReplacedIsUncertainWithoutACatalog) {
     must(store.erase("erased"));
     for (int i = 0; i < 90; ++i) must(store.put("key" + std::to_string(i), "newer"));
     must(store.flush());
-    const auto end = std::chrono::steady_clock::now() + 1100ms;
-    while (std::chrono::steady_clock::now() < end) {
-        if (!must(StoreAccess::step(store))) std::this_thread::sleep_for(5ms);
-    }
+    let_retention_look(store);
     must(store.compact());
     const auto written = newest(store);
     must(store.close());
@@ -222,10 +223,7 @@ TEST_F(RecoverStatesTest, WithoutACatalogRetentionStillErases) {
     for (int i = 0; i < 90; ++i) must(store.erase("key" + std::to_string(i)));
     must(store.put("kept", "value"));
     must(store.flush());
-    const auto end = std::chrono::steady_clock::now() + 1100ms;
-    while (std::chrono::steady_clock::now() < end) {
-        if (!must(StoreAccess::step(store))) std::this_thread::sleep_for(5ms);
-    }
+    let_retention_look(store);
     must(store.compact());
     const auto written = newest(store);
     must(store.close());

@@ -3,11 +3,9 @@
 #include <cold/segment_checksum.h>
 #include <tools/common/interrupt.h>
 #include <tools/common/result.h>
-#include <tools/common/text.h>
 #include <tools/recover/damage.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 namespace zverse::tools {
@@ -15,8 +13,6 @@ namespace zverse::tools {
 namespace {
 
 namespace fs = std::filesystem;
-constexpr std::uint64_t kValueBytesInside = cold::kOutsideValueBytes;
-
 constexpr unsigned kPassSegments = 2, kPassRings = 3;
 
 }  // namespace
@@ -38,6 +34,19 @@ Result<std::string_view> ValueFiles::read(const cold::SortedRecord& record) {
         open_number_ = record.segment;
     }
     return cold::read_value(*open_, source.seed, record.outside, record.value_bytes, buffer_);
+}
+
+Loss ValueFiles::loss_of(const cold::SortedRecord& record) const {
+    Loss loss;
+    loss.file = files_.at(record.segment).path.string();
+    loss.piece.offset = record.outside.offset;
+    loss.piece.bytes = record.value_bytes;
+    loss.piece.what = "the value of a record is damaged";
+    loss.piece.keys = {std::string(record.key), std::string(record.key)};
+    loss.piece.version_min = loss.piece.version_max = record.version;
+    loss.piece.records_max = 1;
+    loss.newest = false;  // it is known which record it is
+    return loss;
 }
 
 // ---- Segments.
@@ -116,16 +125,7 @@ private:
     /// The record was there, at least.
     [[nodiscard]] Result<void> lose_value(cold::SortedRecord record, const Error& error) {
         if (!is_damage(error)) return std::unexpected(error);
-        if (!all_.standing_in_) {
-            cold::LostPiece piece;
-            piece.offset = record.outside.offset;
-            piece.bytes = record.value_bytes;
-            piece.what = "the value of a record is damaged";
-            piece.keys = {std::string(record.key), std::string(record.key)};
-            piece.version_min = piece.version_max = record.version;
-            piece.records_max = 1;
-            all_.lose({file_.path.string(), std::move(piece), false});
-        }
+        if (!all_.standing_in_) all_.lose(all_.values_.loss_of(record));
         record.is_outside = false;
         record.value = {};
         record.tombstone = true;
@@ -302,7 +302,7 @@ void Gathering::take_operation(const hot::Ring& ring, std::uint64_t position, co
     record.tombstone = op.tombstone != 0;
     record.mark = static_cast<std::uint8_t>(settled ? SortMark::suspect : SortMark::record);
     const std::string_view value = op.value();
-    if (value.size() > kValueBytesInside) {
+    if (value.size() > cold::kOutsideValueBytes) {
         record.is_outside = true;
         record.segment = ring_values_;
         record.value_bytes = value.size();
@@ -335,6 +335,7 @@ void Gathering::take_frame(const hot::Ring& ring, std::uint64_t position, const 
 /// Of a lost frame nothing tells the keys, and of versions only that it is not among those that were found.
 void Gathering::note_ring_losses(const fs::path& path, const hot::RingContents& found, const platform::Audit& audit,
                                  std::size_t findings_before) {
+    if (store_.settled() >= request_.newest_wanted()) return;  // what is newer than was asked for is no loss
     const auto lose_frames = [&](std::uint64_t offset, std::uint64_t bytes, std::string what) {
         Loss loss;
         loss.file = path.string();

@@ -37,9 +37,10 @@ public:
     explicit ValueFiles(platform::FileIo& io) : io_(io) {}
     /// Returns the number that a sorted record has it by.
     [[nodiscard]] std::uint32_t add(const std::filesystem::path& path, std::uint64_t seed);
-    [[nodiscard]] const std::filesystem::path& path(std::uint32_t number) const { return files_.at(number).path; }
     /// Valid until the next call. Errors: corrupt, io, full.
     [[nodiscard]] Result<std::string_view> read(const cold::SortedRecord& record);
+    /// What it is that a record's value can't be had.
+    [[nodiscard]] Loss loss_of(const cold::SortedRecord& record) const;
 
 private:
     struct Source {
@@ -58,8 +59,6 @@ public:
     Gathering(platform::FileIo& io, const RecoverRequest& request, const DamagedStore& store, cold::SpillSort& sort,
               ValueFiles& values, RecoverReport& report);
 
-    /// What is superseded at or before it nobody may read.
-    [[nodiscard]] Version floor() const noexcept { return floor_; }
     /// Errors: io and full of the sort; what cancels.
     [[nodiscard]] Result<void> run();
 
@@ -88,7 +87,7 @@ private:
     cold::SpillSort& sort_;
     ValueFiles& values_;
     RecoverReport& report_;
-    Version floor_ = 0;
+    Version floor_ = 0;  ///< what is superseded at or before it nobody may read
     std::optional<LostKeys> lost_keys_;  ///< once the segments that count were read: where others may stand in
     bool standing_in_ = false;  ///< what else there is of segments is looked at
     std::vector<std::pair<Version, Version>> slabs_;  ///< of live components

@@ -131,16 +131,7 @@ Result<void> Rebuilding::write(const Chosen& chosen) {
     auto value = values_.read(record);
     if (value) return add(DumpRecordKind::put, record.key, *value, record.version);
     if (!is_damage(value.error())) return pass_on(value);
-    Loss loss;
-    loss.file = values_.path(record.segment).string();
-    loss.piece.offset = record.outside.offset;
-    loss.piece.bytes = record.value_bytes;
-    loss.piece.what = "the value of a record is damaged";
-    loss.piece.keys = {chosen.key, chosen.key};
-    loss.piece.version_min = loss.piece.version_max = record.version;
-    loss.piece.records_max = 1;
-    loss.newest = false;  // it is known which record it is
-    report_.lose(std::move(loss));
+    report_.lose(values_.loss_of(record));
     return end_key(chosen);
 }
 

@@ -81,7 +81,7 @@ std::string losses_text(const RecoverReport& report, const RecoverRequest& reque
     std::string text;
     if (report.superblock_lost) text += "The superblock is lost, and with it every ring.\n";
     if (report.catalog_lost) {
-        text += "The catalog is lost: a segment whose file is gone can't be missed, and pins are gone.";
+        text += "The catalog is lost: not every segment whose file is gone is missed, and pins are gone.";
         if (!report.floor_known) {
             text += " Nor is known since which version history is whole, so reads begin with version " +
                     count_text(report.floor) + "; --floor says so where retention never forgot anything.";
