@@ -125,7 +125,7 @@ Result<void> SegmentSalvage::visit_zones(Visitor& visitor) {
             problem = file_->read_exact(block_, offset) ? check_block(offset) : "a block can't be read";
         }
         if (problem == nullptr) {
-            auto records = take_records(visitor);
+            auto records = take_records(visitor, offset);
             if (!records) return std::unexpected(std::move(records.error()));
             taken = *records;
             if (taken < zone.count) problem = "records of a block make no sense";
@@ -158,7 +158,7 @@ Result<void> SegmentSalvage::look_everywhere(Visitor& visitor) {
         if (read && BlockReader::plausible(header, std::min(kBlockBytesMax, file_bytes_ - at))) {
             block_.resize(header.bytes);
             if (file_->read_exact(block_, at) && check_block(at) == nullptr) {
-                auto records = take_records(visitor);
+                auto records = take_records(visitor, at);
                 if (!records) return std::unexpected(std::move(records.error()));
                 taken += *records;
                 behind = at + (header.bytes + header_->unit_bytes - 1) / header_->unit_bytes * header_->unit_bytes;
@@ -201,7 +201,8 @@ const char* SegmentSalvage::check_block(std::uint64_t offset) {
     return done && *done ? nullptr : "a block does not decompress";
 }
 
-Result<std::uint64_t> SegmentSalvage::take_records(Visitor& visitor) {
+Result<std::uint64_t> SegmentSalvage::take_records(Visitor& visitor, std::uint64_t offset) {
+    visitor.enter(offset / header_->unit_bytes, static_cast<std::uint32_t>(block_.size()));
     const BlockReader reader(bytes_, header_->slab_after);
     const BlockHeader header = reader.header();
     std::uint64_t taken = 0;
@@ -214,7 +215,7 @@ Result<std::uint64_t> SegmentSalvage::take_records(Visitor& visitor) {
                           record.superseded > record.version && record.value.size() <= kOutsideValueBytes;
         if (!good) continue;
         ++taken;
-        if (auto done = visitor.take(key_, record); !done) return std::unexpected(std::move(done.error()));
+        if (auto done = visitor.take(key_, record, at); !done) return std::unexpected(std::move(done.error()));
     }
     return taken;
 }

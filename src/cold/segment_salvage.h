@@ -46,8 +46,11 @@ public:
     class Visitor {
     public:
         virtual ~Visitor() = default;
-        /// The views are good until it returns; its error ends the visit.
-        [[nodiscard]] virtual Result<void> take(std::string_view key, const StoredRecord& record) = 0;
+        /// A whole block of so many bytes in the file; what is taken next is in it.
+        virtual void enter(std::uint64_t /*unit*/, std::uint32_t /*bytes*/) {}
+        /// `at`: in the block, as it was before it was compressed. The views are good until it returns; its error ends
+        /// the visit.
+        [[nodiscard]] virtual Result<void> take(std::string_view key, const StoredRecord& record, std::uint32_t at) = 0;
         virtual void lose(LostPiece piece) = 0;
     };
 
@@ -57,6 +60,9 @@ public:
 
     [[nodiscard]] const SegmentHeader& header() const noexcept { return *header_; }
     [[nodiscard]] std::uint64_t seed() const noexcept { return seed_; }
+    [[nodiscard]] platform::File& file() const noexcept { return *file_; }
+    /// The heap of keys; empty where it is lost.
+    [[nodiscard]] std::span<const std::byte> keys() const noexcept { return keys_; }
     /// Of the segment's part: [range_begin, range_end), as far as the keys can be read.
     [[nodiscard]] const std::optional<std::string>& range_begin() const noexcept { return range_begin_; }
     /// Nothing in the last part, too.
@@ -76,8 +82,8 @@ private:
     [[nodiscard]] Result<void> look_everywhere(Visitor& visitor);
     /// What is wrong with the block in `block_`; nothing when it is whole, and decompressed if need be.
     [[nodiscard]] const char* check_block(std::uint64_t offset);
-    /// Of the block in `block_`. Returns how many records were good.
-    [[nodiscard]] Result<std::uint64_t> take_records(Visitor& visitor);
+    /// Of the block in `block_`, which lies at `offset`. Returns how many records were good.
+    [[nodiscard]] Result<std::uint64_t> take_records(Visitor& visitor, std::uint64_t offset);
     [[nodiscard]] LostPiece all_lost(std::string what) const;
 
     std::unique_ptr<platform::File> file_;

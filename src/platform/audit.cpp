@@ -28,6 +28,14 @@ bool Audit::read(File& file, std::span<std::byte> to, std::uint64_t offset) {
     return true;
 }
 
+void Audit::absorb(Audit&& other) {
+    starved_ = starved_ || other.starved_;
+    seen_.bytes += other.seen_.bytes;
+    seen_.records += other.seen_.records;
+    seen_.segments += other.seen_.segments;
+    for (Finding& each : other.seen_.findings) find(each.code, each.file, each.offset, std::move(each.what));
+}
+
 std::unique_ptr<File> Audit::open(FileIo& io, const std::filesystem::path& path, std::uint64_t bytes,
                                   std::string_view size_code) {
     auto file = io.open(path, OpenMode::read);

@@ -60,6 +60,7 @@ inline constexpr std::string_view kBlockCompression = "ZV-SEG-023";
 inline constexpr std::string_view kVersionTwice = "ZV-VER-001";
 inline constexpr std::string_view kPinBelowFloor = "ZV-VER-002";
 inline constexpr std::string_view kSlabsOverlap = "ZV-VER-003";
+inline constexpr std::string_view kAnswer = "ZV-ANS-001";
 }  // namespace codes
 
 class Audit {
@@ -78,6 +79,8 @@ public:
     [[nodiscard]] std::unique_ptr<File> open(FileIo& io, const std::filesystem::path& path, std::uint64_t bytes,
                                              std::string_view size_code);
     [[nodiscard]] bool stopped() const { return stopped_ && stopped_(); }
+    /// Adds what another one has seen, behind what this one has.
+    void absorb(Audit&& other);
 
     /// Whether something was not looked at for want of memory or files: no finding about it means anything.
     [[nodiscard]] bool starved() const noexcept { return starved_; }

@@ -72,7 +72,7 @@ public:
           live_(segment.header().kind == cold::SegmentKind::live),
           has_catalog_(all.store_.catalog().has_value()) {}
 
-    [[nodiscard]] Result<void> take(std::string_view key, const cold::StoredRecord& stored) override {
+    [[nodiscard]] Result<void> take(std::string_view key, const cold::StoredRecord& stored, std::uint32_t) override {
         if (++seen_ % 1024 == 0) {
             if (auto go_on = all_.check_stopped(); !go_on) return go_on;
         }
