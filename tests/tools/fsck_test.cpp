@@ -6,6 +6,7 @@
 #include <support/run_tool.h>
 #include <support/temp_store.h>
 
+#include <cold/layout.h>
 #include <engine/store_access.h>
 #include <tools/common/exit_status.h>
 #include <zverse/zverse.h>
@@ -14,7 +15,10 @@
 #include <unistd.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -24,6 +28,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using tools::kExitCancelled;
 using tools::kExitCorrected;
 using tools::kExitDamaged;
 using tools::kExitDone;
@@ -157,6 +162,89 @@ TEST_F(FsckTest, ProgressGoesWhereItIsWanted) {
     EXPECT_TRUE(run.errors.starts_with("1 0 1 SUPERBLOCK\n")) << run.errors;
     EXPECT_TRUE(says(run.errors, "\n2 0 1 ")) << run.errors;
     EXPECT_TRUE(says(run.errors, "\n7 ")) << run.errors;
+}
+
+TEST_F(FsckTest, LinesOfJsonTellPassesFindingsAndASummary) {
+    damage_a_block();
+    const ProgramRun run = fsck({"--json-lines", "--progress-interval", "0", "--repeat-read", path.string()});
+    EXPECT_EQ(run.status, kExitDamaged) << run.errors;
+    std::vector<json> lines;
+    for (std::size_t at = 0; at < run.output.size();) {
+        const std::size_t end = run.output.find('\n', at);
+        lines.push_back(json::parse(run.output.substr(at, end - at)));
+        at = end + 1;
+    }
+    EXPECT_EQ(lines.front().at("schema"), "zverse.fsck/1");
+    EXPECT_EQ(lines.back().at("type"), "summary");
+    EXPECT_EQ(lines.back().at("exit"), kExitDamaged);
+    EXPECT_EQ(lines.back().at("error_count"), 1);
+    const auto count = [&](const char* type) {
+        return std::ranges::count_if(lines, [&](const json& line) { return line.at("type") == type; });
+    };
+    EXPECT_EQ(count("pass"), 6);
+    EXPECT_GT(count("progress"), 0);
+    ASSERT_EQ(count("error"), 1);
+    const json& error = *std::ranges::find_if(lines, [](const json& line) { return line.at("type") == "error"; });
+    EXPECT_EQ(error.at("reread"), "same");
+    EXPECT_EQ(error.at("single_bit_flip"), (json{{"byte", 4196}, {"bit", 0}}));
+    const ProgramRun quiet = fsck({"--json-lines", "-q", path.string()});
+    EXPECT_TRUE(quiet.output.starts_with(R"({"type":"begin","schema":"zverse.fsck/1"})")) << quiet.output;
+    EXPECT_FALSE(says(quiet.output, R"("type":"pass")"));
+    EXPECT_TRUE(says(fsck({"--repeat-read", path.string()}).output, "bit 0 of byte 4196 alone is wrong"));
+}
+
+TEST_F(FsckTest, PreenMakesAnIndexAgain) {
+    const fs::path segment = first("cold", ".zseg");
+    const FileTree before = read_tree(path / "cold");
+    cold::SegmentHeader header;
+    std::memcpy(&header, read_file(segment).data(), sizeof(header));
+    flip_bit(segment, (header.index.offset + 100) * 8);
+    flip_bit(segment, (header.zones.offset + 20) * 8);
+    const ProgramRun damaged = fsck({path.string()});
+    EXPECT_EQ(damaged.status, kExitDamaged);
+    EXPECT_TRUE(says(damaged.output, "Nothing is lost")) << damaged.output;
+    const ProgramRun mended = fsck({"-p", path.string()});
+    EXPECT_EQ(mended.status, kExitCorrected) << mended.output << mended.errors;
+    EXPECT_TRUE(says(mended.output, ", derived]")) << mended.output;
+    EXPECT_EQ(difference(before, read_tree(path / "cold")), "");
+}
+
+TEST_F(FsckTest, ParanoidComparesAnswers) {
+    const ProgramRun run = fsck({"--level", "paranoid", path.string()});
+    EXPECT_EQ(run.status, kExitDone) << run.output << run.errors;
+    EXPECT_TRUE(says(run.output, "Pass 8: answers\n")) << run.output;
+    EXPECT_TRUE(says(run.output, "answers about 101 keys with 101 records were compared")) << run.output;
+    const json report = json::parse(fsck({"--level", "paranoid", "--json", path.string()}).output);
+    EXPECT_EQ(report.at("answers").at("keys"), 101);
+}
+
+TEST_F(FsckTest, MeansAreBounded) {
+    EXPECT_EQ(fsck({"--threads", "3", "--max-mem", "64MiB", "--rate", "500MB", path.string()}).status, kExitDone);
+    for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--threads", "0", path.string()},
+                                                  {"--max-mem", "1KiB", path.string()},
+                                                  {"--rate", "fast", path.string()},
+                                                  {"--json", "--json-lines", path.string()}}) {
+        EXPECT_EQ(fsck(wrong).status, kExitUsage) << wrong.front();
+    }
+    const std::string resume = (directory / "resume").string();
+    EXPECT_EQ(fsck({"--resume", resume, path.string()}).status, kExitDone);
+    EXPECT_FALSE(fs::exists(resume)) << "all was looked at";
+    write_file(resume, "something else");
+    const ProgramRun foreign = fsck({"--resume", resume, path.string()});
+    EXPECT_EQ(foreign.status, kExitFailed);
+    EXPECT_TRUE(says(foreign.errors, resume)) << foreign.errors;
+}
+
+TEST_F(FsckTest, ASignalAsksForProgress) {
+    // Slow enough to be asked; its first line of JSON says that it listens.
+    const std::string out = (directory / "out").string(), err = (directory / "err").string();
+    const std::string script = std::string(std::getenv("ZVERSE_FSCK")) + " --json-lines --rate 20000 " + path.string() +
+                               " > " + out + " 2> " + err + " & p=$!; while kill -0 $p && ! [ -s " + out +
+                               " ]; do sleep 0.02; done; kill -USR1 $p; while kill -0 $p && ! [ -s " + err +
+                               " ]; do sleep 0.02; done; kill -TERM $p; wait $p";
+    EXPECT_EQ(run_and_wait({"sh", "-c", script}).status, kExitCancelled);
+    const std::string told = read_file(err);
+    EXPECT_TRUE(told.size() > 6 && told[0] >= '1' && told[0] <= '7' && told[1] == ' ') << told;
 }
 
 TEST_F(FsckTest, AFullOrClosedStandardOutputIsAFailure) {

@@ -17,14 +17,27 @@ struct PassProgress {
 
 using PassListener = std::function<void(const PassProgress&)>;
 
-/// Lines "pass current max name" to a descriptor; at most ten a second of each pass.
-class ProgressLines {
+/// From then on SIGUSR1 makes every PassMeter without a descriptor write to standard error, and SIGUSR2 ends that.
+void install_progress_signals();
+
+/// Lines "pass current max name" to a descriptor, at most ten a second of each pass; a bar where that is a terminal.
+class PassMeter {
 public:
-    explicit ProgressLines(int fd) : fd_(fd) {}
+    /// `fd` -1: to none, until SIGUSR1.
+    explicit PassMeter(int fd) : fd_(fd) {}
+    PassMeter(const PassMeter&) = delete;
+    PassMeter& operator=(const PassMeter&) = delete;
+    ~PassMeter() { clear_bar(); }
+
     void operator()(const PassProgress& progress);
+    /// Before something else is written to the terminal.
+    void clear_bar();
 
 private:
-    int fd_;
+    void draw_bar(int fd, const PassProgress& progress);
+
+    const int fd_;
+    int bar_fd_ = -1;  ///< where a bar stands now
     unsigned pass_ = 0;
     std::chrono::steady_clock::time_point told_;
 };

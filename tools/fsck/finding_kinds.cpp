@@ -17,10 +17,19 @@ constexpr std::string_view kRecover = "zverse-recover";
 constexpr std::array kMendable = {codes::kSuperblockCopy, codes::kSuperblockDiffers, codes::kRingHeader,
                                   codes::kManifestCopy,   codes::kSegmentHeader,     codes::kSegmentStray};
 
+constexpr std::array kBesideBlocks = {codes::kSegmentSize, codes::kSegmentHeader, codes::kSegmentSection,
+                                      codes::kSegmentUnusable, codes::kIndexPage};
+
 }  // namespace
 
-FindingKind kind_of(std::string_view code) noexcept {
+bool spares_blocks(std::string_view code) noexcept {
+    return std::ranges::find(kBesideBlocks, code) != kBesideBlocks.end();
+}
+
+FindingKind kind_of(const CheckReport& report, const Finding& finding) {
+    const std::string_view code = finding.code;
     if (std::ranges::find(kMendable, code) != kMendable.end()) return {code, Severity::derived, kPreen};
+    if (spares_blocks(code) && report.rebuildable.contains(finding.file)) return {code, Severity::derived, kPreen};
     return {code, code == codes::kReadFailed ? Severity::hardware : Severity::data, kRecover};
 }
 

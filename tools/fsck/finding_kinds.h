@@ -2,6 +2,8 @@
 // a row for each code.
 #pragma once
 
+#include <tools/fsck/store_check.h>
+
 #include <string_view>
 
 namespace zverse::tools {
@@ -18,8 +20,11 @@ struct FindingKind {
     std::string_view fix;  ///< "zverse-fsck -p", "zverse-recover", "reopen", ..
 };
 
+/// Whether a finding of this code says nothing against the blocks of its segment. Where they are all whole what was
+/// found can be made again, see cold/segment_rebuild.h.
+[[nodiscard]] bool spares_blocks(std::string_view code) noexcept;
 /// Of a code that nobody knows: data, and zverse-recover.
-[[nodiscard]] FindingKind kind_of(std::string_view code) noexcept;
+[[nodiscard]] FindingKind kind_of(const CheckReport& report, const Finding& finding);
 [[nodiscard]] std::string_view to_string(Severity severity) noexcept;
 
 }  // namespace zverse::tools

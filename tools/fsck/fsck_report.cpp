@@ -23,7 +23,7 @@ std::string inside(const FsckOutcome& outcome, const std::string& file) {
 }
 
 std::uint64_t count_of(const FsckOutcome& outcome, Severity severity) {
-    const auto is_so = [&](const Finding& finding) { return kind_of(finding.code).severity == severity; };
+    const auto is_so = [&](const Finding& finding) { return kind_of(outcome.report, finding).severity == severity; };
     return static_cast<std::uint64_t>(std::ranges::count_if(outcome.report.seen.findings, is_so));
 }
 
@@ -38,7 +38,8 @@ std::string advice(const FsckOutcome& outcome) {
     const CheckReport& report = outcome.report;
     if (report.cancelled) return "Stopped before the end: what was not looked at may be damaged.";
     if (report.clean()) {
-        if (!outcome.corrected.empty()) return "All damage was to copies, and is mended.";
+        if (!outcome.corrected.empty())
+            return "All damage was to copies and to what is made from data that is whole; it is mended.";
         if (outcome.recovered) return "No damage. The store was recovered.";
         if (report.load_unfinished) {
             return "No damage. A load was not finished: go on with it by zverse load --resume; until then the store "
@@ -51,17 +52,46 @@ std::string advice(const FsckOutcome& outcome) {
     for (const Finding& finding : report.seen.findings) files.insert(finding.file);
     const std::uint64_t lost = count_of(outcome, Severity::data), unread = count_of(outcome, Severity::hardware);
     if (lost + unread == 0)
-        return "Nothing is lost: only copies are damaged. Run: zverse-fsck -p " + printable(outcome.store.string());
+        return "Nothing is lost: what is damaged can be made again. Run: zverse-fsck -p " +
+               printable(outcome.store.string());
     std::string text = lost == 0 ? "What the medium did not give" : "Data damage";
     text += " in " + counted(lost + unread, "place") + " of " + counted(files.size(), "file") + ". ";
     if (unread != 0) text += "The medium fails: copy the store away first. ";
     return text + "Restore from a backup, or run: zverse-recover " + printable(outcome.store.string()) + " NEW";
 }
 
+const char* to_string(Reread reread) noexcept {
+    switch (reread) {
+        case Reread::same: return "same";
+        case Reread::differs: return "differs";
+        case Reread::good: return "good";
+        case Reread::failed: return "failed";
+    }
+    return "unknown";
+}
+
+const SecondLook* second_look(const FsckOutcome& outcome, const Finding& finding) {
+    const auto found = outcome.report.second_looks.find({finding.file, finding.offset});
+    return found == outcome.report.second_looks.end() ? nullptr : &found->second;
+}
+
+std::string second_look_text(const SecondLook* look) {
+    if (look == nullptr) return "";
+    switch (look->reread) {
+        case Reread::good: return "; read again it is whole: suspect memory, cables, the controller";
+        case Reread::differs: return "; read again it is different, and damaged still: suspect the device";
+        case Reread::failed: return "; it could not be read again";
+        case Reread::same: break;
+    }
+    if (!look->flipped) return "; read again it is the same";
+    return "; read again it is the same: bit " + std::to_string(look->flipped->bit) + " of byte " +
+           std::to_string(look->flipped->byte) + " alone is wrong, as memory that fails leaves it";
+}
+
 std::string finding_line(const FsckOutcome& outcome, const Finding& finding) {
     return inside(outcome, finding.file) + ": offset " + std::to_string(finding.offset) + ": " +
-           printable(finding.what) + " [" + finding.code + ", " +
-           std::string(to_string(kind_of(finding.code).severity)) + "]\n";
+           printable(finding.what) + second_look_text(second_look(outcome, finding)) + " [" + finding.code + ", " +
+           std::string(to_string(kind_of(outcome.report, finding).severity)) + "]\n";
 }
 
 std::string affected_lines(const FsckOutcome& outcome, bool redact) {
@@ -73,6 +103,15 @@ std::string affected_lines(const FsckOutcome& outcome, bool redact) {
         text += "\n";
     }
     return text;
+}
+
+/// What is said of level paranoid's own part.
+std::string answers_line(const FsckOutcome& outcome) {
+    if (outcome.level != CheckLevel::paranoid) return "";
+    const auto& answers = outcome.report.answers;
+    if (!answers) return "Answers were not compared: only those of a whole store that was closed cleanly are.\n";
+    return "answers about " + counted(answers->keys, "key") + " with " + counted(answers->records, "record") +
+           " were compared with the files\n";
 }
 
 std::string text_report(const FsckOutcome& outcome, bool redact, std::uint64_t errors_max) {
@@ -94,16 +133,26 @@ std::string text_report(const FsckOutcome& outcome, bool redact, std::uint64_t e
             seconds_text(report.seconds) + "; versions from " + count_text(report.floor) + " to " +
             count_text(report.max_seen) + ", durable to " + count_text(report.durable) + "; " +
             (report.clean_shutdown ? "closed cleanly" : "not closed cleanly") + "\n";
+    if (report.segments_passed_over != 0) {
+        text +=
+            counted(report.segments_passed_over, "segment") + " had been found whole before, and were passed over\n";
+    }
+    text += answers_line(outcome);
     return text + advice(outcome) + "\n";
 }
 
 Json json_of(const FsckOutcome& outcome, const Finding& finding, bool redact) {
-    const FindingKind kind = kind_of(finding.code);
+    const FindingKind kind = kind_of(outcome.report, finding);
     Json json = {{"code", finding.code},
                  {"severity", to_string(kind.severity)},
                  {"what", printable(finding.what)},
                  {"file", inside(outcome, finding.file)},
                  {"offset", finding.offset}};
+    if (const SecondLook* look = second_look(outcome, finding); look != nullptr) {
+        json["length"] = look->bytes;
+        json["reread"] = to_string(look->reread);
+        if (look->flipped) json["single_bit_flip"] = {{"byte", look->flipped->byte}, {"bit", look->flipped->bit}};
+    }
     const auto found = outcome.report.affected.find(finding.file);
     if (found != outcome.report.affected.end()) {
         const Affected& what = found->second;
@@ -125,9 +174,10 @@ Json json_list(const FsckOutcome& outcome, const std::vector<Finding>& findings,
     return list;
 }
 
-std::string json_report(const FsckOutcome& outcome, bool redact, std::uint64_t errors_max) {
+/// All of it but the lists of findings, which stand between its first members and the advice.
+Json json_summary(const FsckOutcome& outcome) {
     const CheckReport& report = outcome.report;
-    const Json json = {
+    Json json = {
         {"schema", "zverse.fsck/1"},
         {"store", outcome.store.string()},
         {"uuid", report.uuid},
@@ -143,23 +193,55 @@ std::string json_report(const FsckOutcome& outcome, bool redact, std::uint64_t e
         {"scanned",
          {{"bytes", report.seen.bytes},
           {"segments", report.seen.segments},
+          {"segments_passed_over", report.segments_passed_over},
           {"records", report.seen.records},
           {"seconds", report.seconds}}},
-        {"error_count", report.seen.findings.size()},
-        {"errors", json_list(outcome, report.seen.findings, redact, errors_max)},
-        {"corrected", json_list(outcome, outcome.corrected, redact, errors_max)},
-        {"left_by_crash", json_list(outcome, report.left_by_crash, redact, errors_max)},
-        {"advice", advice(outcome)},
     };
-    // Paths may hold any bytes; JSON holds UTF-8, so what is none becomes U+FFFD.
+    if (report.answers) json["answers"] = {{"keys", report.answers->keys}, {"records", report.answers->records}};
+    json["error_count"] = report.seen.findings.size();
+    return json;
+}
+
+// Paths may hold any bytes; JSON holds UTF-8, so what is none becomes U+FFFD.
+
+std::string json_report(const FsckOutcome& outcome, bool redact, std::uint64_t errors_max) {
+    Json json = json_summary(outcome);
+    json["errors"] = json_list(outcome, outcome.report.seen.findings, redact, errors_max);
+    json["corrected"] = json_list(outcome, outcome.corrected, redact, errors_max);
+    json["left_by_crash"] = json_list(outcome, outcome.report.left_by_crash, redact, errors_max);
+    json["advice"] = advice(outcome);
     return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+/// A line for each finding, and one at the end for all of it. "type" says which.
+std::string json_lines_report(const FsckOutcome& outcome, bool redact, std::uint64_t errors_max) {
+    std::string text;
+    const auto add_line = [&](const char* type, const Json& members) {
+        Json line = {{"type", type}};
+        line.update(members);
+        text += line.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    };
+    const auto add_list = [&](const char* type, const std::vector<Finding>& findings) {
+        for (const Json& each : json_list(outcome, findings, redact, errors_max)) add_line(type, each);
+    };
+    add_list("error", outcome.report.seen.findings);
+    add_list("corrected", outcome.corrected);
+    add_list("left_by_crash", outcome.report.left_by_crash);
+    Json summary = json_summary(outcome);
+    summary["advice"] = advice(outcome);
+    add_line("summary", summary);
+    return text;
 }
 
 }  // namespace
 
 std::string fsck_report(const FsckOutcome& outcome, ReportStyle style, bool redact, std::uint64_t errors_max) {
-    return style == ReportStyle::json ? json_report(outcome, redact, errors_max)
-                                      : text_report(outcome, redact, errors_max);
+    switch (style) {
+        case ReportStyle::json: return json_report(outcome, redact, errors_max);
+        case ReportStyle::json_lines: return json_lines_report(outcome, redact, errors_max);
+        case ReportStyle::text: break;
+    }
+    return text_report(outcome, redact, errors_max);
 }
 
 const char* to_string(CheckLevel level) noexcept {
@@ -167,6 +249,7 @@ const char* to_string(CheckLevel level) noexcept {
         case CheckLevel::quick: return "quick";
         case CheckLevel::normal: return "normal";
         case CheckLevel::full: return "full";
+        case CheckLevel::paranoid: return "paranoid";
     }
     return "unknown";
 }

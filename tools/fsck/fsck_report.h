@@ -1,4 +1,5 @@
-// What zverse-fsck says at the end: lines for people, or one JSON object (schema zverse.fsck/1) for programs.
+// What zverse-fsck says at the end: lines for people, or JSON for programs (schema zverse.fsck/1), as one object or as
+// one for each finding and a last one.
 #pragma once
 
 #include <tools/common/report_style.h>
@@ -25,7 +26,5 @@ struct FsckOutcome {
 /// Each ends with a newline. `redact`: keys are left out. `errors_max`: so many findings are listed; 0: all.
 [[nodiscard]] std::string fsck_report(const FsckOutcome& outcome, ReportStyle style, bool redact,
                                       std::uint64_t errors_max);
-
-[[nodiscard]] const char* to_string(CheckLevel level) noexcept;
 
 }  // namespace zverse::tools

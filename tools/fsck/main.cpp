@@ -5,49 +5,38 @@
 #include <tools/common/interrupt.h>
 #include <tools/common/output.h>
 #include <tools/common/pass_progress.h>
+#include <tools/common/rate_limited_io.h>
 #include <tools/common/standard_streams.h>
 #include <tools/fsck/fsck_report.h>
+#include <tools/fsck/pass_teller.h>
 #include <tools/fsck/preen.h>
 #include <tools/fsck/store_check.h>
 #include <zverse_config.h>
 
-#include <sys/resource.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <map>
 #include <string>
+#include <thread>
 #include <utility>
 
 namespace zverse::tools {
 namespace {
 
+/// More are faster only on devices that many reads at once make faster, and take memory each.
+constexpr unsigned kThreadsUsual = 4, kThreadsMax = 64;
+
 struct Arguments {
     CheckRequest request;
     bool check_only = false, preen = false, force = false;
-    bool json = false, quiet = false, redact = false;
+    bool json = false, json_lines = false, quiet = false, redact = false;
     int progress_fd = -1;
+    std::uint64_t rate = 0;  ///< bytes a second; 0: as fast as it goes
     std::uint64_t errors_max = 100;
-};
-
-/// The passes as they begin, for people.
-class PassTitles {
-public:
-    explicit PassTitles(Output& output) : output_(output) {}
-    void operator()(const PassProgress& progress) {
-        static constexpr const char* kTitles[] = {"superblock", "rings",   "catalog",           "segments",
-                                                  "versions",   "indexes", "indexes and values"};
-        if (progress.pass == pass_ || progress.pass > std::size(kTitles)) return;
-        pass_ = progress.pass;
-        const std::string line = "Pass " + std::to_string(pass_) + ": " + kTitles[pass_ - 1] + "\n";
-        // What fails here fails again when the report is written.
-        static_cast<void>(output_.write(line));
-        static_cast<void>(output_.flush());
-    }
-
-private:
-    Output& output_;
-    unsigned pass_ = 0;
+    unsigned progress_interval = 10;  ///< seconds
 };
 
 int failed(const Error& error) {
@@ -74,8 +63,9 @@ Result<CheckReport> first_look(platform::FileIo& io, const Arguments& arguments,
 
 /// Looks, mends if asked to and if there is nothing else, and looks again.
 Result<FsckOutcome> check_and_mend(const Arguments& arguments) {
-    const auto posix = platform::make_posix_file_io();
-    platform::FileIo& io = *posix;
+    auto files = platform::make_posix_file_io();
+    if (arguments.rate != 0) files = limit_rate(std::move(files), arguments.rate, interrupted);
+    platform::FileIo& io = *files;
     FsckOutcome outcome;
     outcome.store = arguments.request.store;
     outcome.mode = arguments.preen ? FsckMode::preen : FsckMode::check;
@@ -87,8 +77,10 @@ Result<FsckOutcome> check_and_mend(const Arguments& arguments) {
         if (const auto mended = preen(arguments.request, *report); mended) {
             outcome.corrected = std::move(report->seen.findings);
             outcome.recovered = report->needs_recovery;
+            RebuildableSegments rebuilt = std::move(report->rebuildable);
             report = check_store(io, arguments.request);
             if (!report) return std::unexpected(std::move(report.error()));
+            report->rebuildable.merge(rebuilt);  // how bad it was is told of what was mended, too
         } else {
             outcome.exit = failed(mended.error());  // what was found is told all the same
         }
@@ -100,25 +92,54 @@ Result<FsckOutcome> check_and_mend(const Arguments& arguments) {
     return outcome;
 }
 
+ReportStyle report_style(const Arguments& arguments) noexcept {
+    if (arguments.json) return ReportStyle::json;
+    return arguments.json_lines ? ReportStyle::json_lines : ReportStyle::text;
+}
+
 int check(Arguments& arguments) {
-    const bool titles = !arguments.quiet && !arguments.json;
+    const bool tells = !arguments.quiet && !arguments.json;
     Output output = Output::standard();
-    ProgressLines lines(arguments.progress_fd);
-    PassTitles pass_titles(output);
+    PassMeter meter(arguments.progress_fd);
+    const auto style = arguments.json_lines ? PassTeller::Style::json_lines : PassTeller::Style::text;
+    PassTeller teller(output, style, std::chrono::seconds(arguments.progress_interval));
     arguments.request.progress = [&](const PassProgress& progress) {
-        if (arguments.progress_fd >= 0) lines(progress);
-        if (titles) pass_titles(progress);
+        meter(progress);
+        if (tells) teller(progress);
     };
     arguments.request.stopped = interrupted;
     const auto outcome = check_and_mend(arguments);
+    meter.clear_bar();
     if (!outcome) return failed(outcome.error());
-    const bool silent = arguments.quiet && outcome->exit == kExitDone;
-    const ReportStyle style = arguments.json ? ReportStyle::json : ReportStyle::text;
-    const std::string text = silent ? "" : fsck_report(*outcome, style, arguments.redact, arguments.errors_max);
-    auto told = output.write(text);
+    Result<void> told;
+    if (!arguments.quiet || outcome->exit != kExitDone) {
+        teller.begin();
+        told = output.write(fsck_report(*outcome, report_style(arguments), arguments.redact, arguments.errors_max));
+    }
     if (told) told = output.finish();
     // Who was stopped may have been stopped while the report was written.
     return outcome->exit | (told || interrupted() ? kExitDone : failed(told.error()));
+}
+
+/// What the check may take, and how it goes on.
+void add_means(CLI::App& app, Arguments& arguments) {
+    CheckRequest& request = arguments.request;
+    request.threads = std::clamp(std::thread::hardware_concurrency(), 1U, kThreadsUsual);
+    app.add_option("--threads", request.threads, "Segments that are looked at side by side")
+        ->check(CLI::Range(1U, kThreadsMax))
+        ->capture_default_str();
+    app.add_option(
+           "--max-mem", request.memory_bytes,
+           "Memory for indexes of segments and versions of frames, e.g. 256MiB; a segment that needs more ends it")
+        ->transform(CLI::AsSizeValue(false))
+        ->check(CLI::Range(std::uint64_t{1} << 24, std::uint64_t{1} << 50))
+        ->default_str("512MiB");
+    app.add_option("--rate", arguments.rate, "Read at most so many bytes a second, e.g. 50MB; 0: as fast as it goes")
+        ->transform(CLI::AsSizeValue(true));
+    app.add_option("--resume", request.resume,
+                   "Note in this file which segments were whole, and pass over those that it has; removed at the end");
+    app.add_flag("--repeat-read", request.look_twice,
+                 "Read damaged pieces of segments again, and tell whether one flipped bit explains them");
 }
 
 void add_options(CLI::App& app, Arguments& arguments) {
@@ -130,10 +151,14 @@ void add_options(CLI::App& app, Arguments& arguments) {
         ->excludes(only_check);
     app.add_flag("-f", arguments.force,
                  "With -p: all of the level, although the store was closed cleanly; else quick is enough");
-    const std::map<std::string, CheckLevel> levels = {
-        {"quick", CheckLevel::quick}, {"normal", CheckLevel::normal}, {"full", CheckLevel::full}};
-    app.add_option("--level", arguments.request.level,
-                   "quick: no blocks of segments; normal: blocks, records and indexes; full: large values too")
+    const std::map<std::string, CheckLevel> levels = {{"quick", CheckLevel::quick},
+                                                      {"normal", CheckLevel::normal},
+                                                      {"full", CheckLevel::full},
+                                                      {"paranoid", CheckLevel::paranoid}};
+    app.add_option(
+           "--level", arguments.request.level,
+           "quick: no blocks of segments; normal: blocks, records and indexes; full: large values too; paranoid: "
+           "what the store answers, and damage is looked at twice")
         ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case))
         ->default_str("normal");
     auto* preen = app.get_option("-p");
@@ -144,9 +169,19 @@ void add_options(CLI::App& app, Arguments& arguments) {
         ->excludes(preen);
     app.add_option("--hot-path", arguments.request.hot_paths, "Where the rings lie now, if not where they were made")
         ->allow_extra_args(false);
-    app.add_option("-C", arguments.progress_fd, "Progress to this descriptor: lines 'pass current max name'");
+    app.add_option(
+        "-C", arguments.progress_fd,
+        "Progress to this descriptor: lines 'pass current max name', a bar on a terminal; SIGUSR1 and SIGUSR2: on "
+        "standard error from now on, and no more");
     app.add_option("--max-errors", arguments.errors_max, "List so many findings; 0: all")->capture_default_str();
-    app.add_flag("--json", arguments.json, "One JSON object on standard output, schema zverse.fsck/1");
+    add_means(app, arguments);
+    auto* json = app.add_flag("--json", arguments.json, "One JSON object on standard output, schema zverse.fsck/1");
+    app.add_flag("--json-lines", arguments.json_lines,
+                 "A JSON object on a line for each pass as it begins and each finding, and a summary")
+        ->excludes(json);
+    app.add_option("--progress-interval", arguments.progress_interval,
+                   "With --json-lines: seconds from one line that tells how far it is to the next")
+        ->capture_default_str();
     app.add_flag("--redact", arguments.redact, "Leave out keys");
     app.add_flag("-q,--quiet", arguments.quiet, "Nothing on standard output where there is no damage");
     app.set_version_flag("-V,--version", "zverse-fsck " ZVERSE_VERSION);
@@ -154,18 +189,10 @@ void add_options(CLI::App& app, Arguments& arguments) {
         "Exit status, bits: 0 clean, 1 damage mended, 4 damage left, 8 failed, 16 usage, 32 stopped, 128 incompatible");
 }
 
-/// Segments stay open while they are looked at.
-void allow_many_files() {
-    rlimit files{};
-    if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
-    files.rlim_cur = files.rlim_max;
-    static_cast<void>(::setrlimit(RLIMIT_NOFILE, &files));
-}
-
 int run(int argc, char** argv) {
     prepare_standard_streams();
-    allow_many_files();
     install_interrupt_handlers();
+    install_progress_signals();
     Arguments arguments;
     CLI::App app("Checks a ZVerse store that nobody has open; reads every byte that counts, changes none");
     add_options(app, arguments);

@@ -40,13 +40,16 @@ Result<void> renew_header(platform::FileIo& io, const std::filesystem::path& pat
     return fail(ErrorCode::corrupt, "neither header of " + path.string() + " is whole");
 }
 
-Result<void> renew_headers(const CheckRequest& request, const CheckReport& report) {
+Result<void> renew_segments(const CheckRequest& request, const CheckReport& report) {
     const auto lock = platform::LockFile::acquire(request.store / engine::kLockName, false);
     if (!lock) return std::unexpected(lock.error());
     const auto io = platform::make_posix_file_io();
     for (const Finding& finding : report.seen.findings) {
-        if (finding.code != codes::kSegmentHeader) continue;
+        if (finding.code != codes::kSegmentHeader || report.rebuildable.contains(finding.file)) continue;
         if (auto renewed = renew_header(*io, finding.file); !renewed) return renewed;
+    }
+    for (const auto& [path, segment] : report.rebuildable) {
+        if (auto made = rebuild(*io, path, segment); !made) return made;
     }
     return {};
 }
@@ -55,13 +58,13 @@ Result<void> renew_headers(const CheckRequest& request, const CheckReport& repor
 
 bool can_preen(const CheckReport& report) noexcept {
     if (report.cancelled || report.load_unfinished) return false;
-    return std::ranges::all_of(report.seen.findings, [](const Finding& finding) {
-        return kind_of(finding.code).severity == Severity::derived;
+    return std::ranges::all_of(report.seen.findings, [&](const Finding& finding) {
+        return kind_of(report, finding).severity == Severity::derived;
     });
 }
 
 Result<void> preen(const CheckRequest& request, const CheckReport& report) {
-    if (auto renewed = renew_headers(request, report); !renewed) return renewed;
+    if (auto renewed = renew_segments(request, report); !renewed) return renewed;
     Options options;
     options.create_if_missing = false;
     options.hot_paths = request.hot_paths;

@@ -2,7 +2,6 @@
 
 #include <cold/component.h>
 #include <cold/manifest.h>
-#include <cold/segment_audit.h>
 #include <cold/slab_writer.h>
 #include <cold/spill_space.h>
 #include <engine/creation.h>
@@ -10,8 +9,10 @@
 #include <hot/ring_inspection.h>
 #include <platform/answer.h>
 #include <platform/lock_file.h>
+#include <tools/common/result.h>
 #include <tools/common/store_identity.h>
 #include <tools/common/text.h>
+#include <tools/fsck/contents_check.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -29,11 +30,11 @@ namespace {
 namespace codes = platform::codes;
 namespace fs = std::filesystem;
 
-/// Of frames, to find one that was handed out twice: 128 MiB, enough for a GiB of the smallest frames.
-constexpr std::size_t kVersionsRemembered = std::size_t{1} << 24;
-
 /// A store at work keeps its clock's limit at least so far ahead of its newest version (Internals::clock_margin).
 constexpr Version kFarAhead = Version{1} << 20;
+
+/// The findings that are looked at twice; a device that fails has thousands.
+constexpr std::size_t kSecondLooksMax = 16;
 
 /// Passes 1 to 7 over one store. A member that is empty was not usable, and says so by a finding.
 class StoreCheck {
@@ -44,20 +45,21 @@ public:
     [[nodiscard]] Result<CheckReport> run();
 
 private:
-    using Segments = std::vector<std::shared_ptr<const cold::Segment>>;
-
     [[nodiscard]] Result<void> find_store() const;
     [[nodiscard]] Result<void> check_superblock();
     void check_rings();
     [[nodiscard]] Result<void> check_catalog();
     void check_clock(const cold::ManifestState& state);
     [[nodiscard]] Result<void> check_segments();
-    [[nodiscard]] Result<void> check_part(std::uint64_t component, std::uint64_t segment, Segments& parts);
+    [[nodiscard]] Result<void> check_component(std::uint64_t id, const cold::ManifestState::ComponentState& component);
     void note_leftovers();
     void check_versions();
     [[nodiscard]] bool is_merging(std::uint64_t output, std::uint64_t input) const;
     void check_slabs(const cold::ManifestState& state);
-    void check_contents();
+    [[nodiscard]] Result<void> check_contents();
+    [[nodiscard]] Result<void> look_for_rebuildable();
+    void look_twice();
+    [[nodiscard]] Result<void> check_answers();
     [[nodiscard]] bool was_closed() const;
     [[nodiscard]] bool is_torn_copy(const Finding& finding, bool closed) const;
     void judge_shutdown();
@@ -68,6 +70,8 @@ private:
     void tell(unsigned pass, std::uint64_t done, std::uint64_t total, std::string_view name) const {
         request_.progress({pass, done, total, name});
     }
+    /// Of frames, to find one that was handed out twice. A vector that grows is there twice.
+    [[nodiscard]] std::size_t versions_remembered() const { return request_.memory_bytes / 3 / sizeof(Version); }
     [[nodiscard]] bool wants(CheckPart part) const { return request_.only == CheckPart::all || request_.only == part; }
     [[nodiscard]] bool go_on() const { return !audit_.stopped(); }
     [[nodiscard]] fs::path superblock_path() const { return request_.store / engine::kSuperblockName; }
@@ -83,10 +87,10 @@ private:
     std::optional<engine::SuperblockFields> fields_;
     std::optional<StoreIdentity> identity_;
     std::optional<cold::Manifest> manifest_;
-    std::map<std::uint64_t, Segments> components_;  ///< what of them could be opened
+    std::map<std::uint64_t, std::vector<SeenSegment>> components_;  ///< what of them could be opened
     std::vector<Version> frame_versions_;
     Version newest_frame_ = 0, durable_mark_ = 0;
-    std::uint64_t unsettled_ = 0, leftovers_ = 0;
+    std::uint64_t unsettled_ = 0, leftovers_ = 0, segments_named_ = 0, segments_seen_ = 0;
 };
 
 /// A store that has lost its superblock is one still.
@@ -133,7 +137,7 @@ void StoreCheck::check_rings() {
         tell(2, shard, fields_->shards, path.string());
         asked.identity = {{fields_->store[0], fields_->store[1]}, shard, path.string()};
         const auto note_version = [this](const hot::Ring&, std::uint64_t, const hot::FrameHeader&, Version version) {
-            if (frame_versions_.size() < kVersionsRemembered) frame_versions_.push_back(version);
+            if (frame_versions_.size() < versions_remembered()) frame_versions_.push_back(version);
         };
         const hot::RingContents found = hot::inspect_ring(io_, asked, note_version, audit_);
         unsettled_ += found.unsettled + found.torn;
@@ -182,44 +186,46 @@ void StoreCheck::check_clock(const cold::ManifestState& state) {
 Result<void> StoreCheck::check_segments() {
     if (!manifest_ || !wants(CheckPart::segments)) return {};
     const cold::ManifestState& state = manifest_->state();
-    std::uint64_t total = 0, done = 0;
-    for (const auto& [id, component] : state.components) total += component.segments.size();
+    for (const auto& [id, component] : state.components) segments_named_ += component.segments.size();
     for (const auto& [id, component] : state.components) {
-        for (const std::uint64_t segment : component.segments) {
-            if (!go_on()) return {};
-            tell(4, done++, total, "segments");
-            if (auto known = check_part(id, segment, components_[id]); !known) return known;
-        }
+        if (!go_on()) return {};
+        if (auto known = check_component(id, component); !known) return known;
         if (component.segments.empty()) {
             audit_.find(codes::kManifestState, request_.store, 0,
                         "component " + std::to_string(id) + " of the manifest has no segments");
         }
     }
-    tell(4, total, total, "segments");
+    tell(4, segments_named_, segments_named_, "segments");
     note_leftovers();
     return {};
 }
 
-/// The only error is that the segment is of a format or has features that this build does not know.
-Result<void> StoreCheck::check_part(std::uint64_t component, std::uint64_t segment, Segments& parts) {
+/// The only error is that a segment is of a format or has features that this build does not know.
+Result<void> StoreCheck::check_component(std::uint64_t id, const cold::ManifestState::ComponentState& component) {
     const std::uint64_t store[2] = {(*identity_)[0], (*identity_)[1]};
-    const fs::path path = cold::segment_path(cold_directory(), segment);
-    auto opened = cold::Segment::open(io_, path, store, segment, nullptr, cold::SegmentReads::copied);
-    if (!opened) {
-        const Error& error = opened.error();
-        if (error.code() == ErrorCode::incompatible) return std::unexpected(error);
-        if (error.code() == ErrorCode::corrupt) {
-            audit_.find(codes::kSegmentUnusable, path, 0, error.message());
-        } else {
-            audit_.find(error, path, 0);
+    std::vector<SeenSegment>& parts = components_[id];
+    std::shared_ptr<const cold::Segment> before;
+    for (const std::uint64_t segment : component.segments) {
+        if (!go_on()) return {};
+        tell(4, segments_seen_++, segments_named_, "segments");
+        const fs::path path = cold::segment_path(cold_directory(), segment);
+        auto opened = cold::Segment::open(io_, path, store, segment, nullptr, cold::SegmentReads::copied);
+        if (!opened) {
+            const Error& error = opened.error();
+            if (error.code() == ErrorCode::incompatible) return std::unexpected(error);
+            if (error.code() == ErrorCode::corrupt) {
+                audit_.find(codes::kSegmentUnusable, path, 0, error.message());
+            } else {
+                audit_.find(error, path, 0);
+            }
+            continue;
         }
-        return {};
+        if (!cold::is_next_part(id, before.get(), **opened)) {
+            audit_.find(codes::kSegmentMisplaced, path, 0, "it does not follow the other parts of its component");
+        }
+        parts.emplace_back(**opened);
+        before = std::move(*opened);
     }
-    const cold::Segment* before = parts.empty() ? nullptr : parts.back().get();
-    if (!cold::is_next_part(component, before, **opened)) {
-        audit_.find(codes::kSegmentMisplaced, path, 0, "it does not follow the other parts of its component");
-    }
-    parts.push_back(std::move(*opened));
     return {};
 }
 
@@ -272,21 +278,21 @@ void StoreCheck::check_versions() {
 /// While a merge puts its output in place, key range by key range, both it and what it replaces are there; each answers
 /// for other keys.
 bool StoreCheck::is_merging(std::uint64_t output, std::uint64_t input) const {
-    const cold::Segment& last = *components_.at(output).back();
-    const cold::SegmentHeader& header = last.header();
+    const SeenSegment& last = components_.at(output).back();
+    const cold::SegmentHeader& header = last.header;
     const auto replaced =
         std::span(header.replaced).first(std::min<std::size_t>(header.replaced_count, cold::kReplacedMax));
     if (std::ranges::find(replaced, input) == replaced.end()) return false;
-    return last.range_end() && manifest_->state().components.at(input).begin >= *last.range_end();
+    return last.range_end && manifest_->state().components.at(input).begin >= *last.range_end;
 }
 
 /// Slabs of live components follow each other, and so do those of each level of history; none reaches above the cut.
 void StoreCheck::check_slabs(const cold::ManifestState& state) {
     std::map<std::pair<cold::SegmentKind, std::uint32_t>, std::vector<std::uint64_t>> rows;
     const auto header_of = [this](std::uint64_t id) -> const cold::SegmentHeader& {
-        return components_.at(id).front()->header();
+        return components_.at(id).front().header;
     };
-    const auto path_of = [this](std::uint64_t id) { return components_.at(id).front()->path(); };
+    const auto path_of = [this](std::uint64_t id) { return components_.at(id).front().path; };
     for (const auto& [id, parts] : components_) {
         if (parts.empty()) continue;
         const cold::SegmentHeader& header = header_of(id);
@@ -311,24 +317,78 @@ void StoreCheck::check_slabs(const cold::ManifestState& state) {
     }
 }
 
-void StoreCheck::check_contents() {
-    if (!manifest_ || request_.level == CheckLevel::quick) return;
-    const auto depth = request_.level == CheckLevel::full ? cold::AuditDepth::values : cold::AuditDepth::blocks;
-    const unsigned pass = request_.level == CheckLevel::full ? 7 : 6;
-    const std::uint64_t store[2] = {(*identity_)[0], (*identity_)[1]};
-    std::uint64_t total = 0, done = 0;
-    for (const auto& [id, parts] : components_) {
-        for (const auto& part : parts) total += part->header().file_bytes;
+Result<void> StoreCheck::check_contents() {
+    if (!manifest_ || request_.level == CheckLevel::quick || !go_on()) return {};
+    const bool values = request_.level >= CheckLevel::full;
+    std::optional<CheckedSegments> checked;
+    if (!request_.resume.empty()) {
+        auto opened = CheckedSegments::open(io_, request_.resume, identity_text(*identity_), to_string(request_.level));
+        if (!opened) return pass_on(opened);
+        checked = std::move(*opened);
     }
+    ContentsRequest asked;
+    asked.store[0] = (*identity_)[0];
+    asked.store[1] = (*identity_)[1];
+    asked.depth = values ? cold::AuditDepth::values : cold::AuditDepth::blocks;
+    asked.threads = request_.threads;
+    asked.memory_bytes = request_.memory_bytes;
+    asked.checked = checked ? &*checked : nullptr;
+    asked.stopped = request_.stopped;
+    asked.progress = [this, values](std::uint64_t done, std::uint64_t total, std::string_view name) {
+        tell(values ? 7 : 6, done, total, name);
+    };
+    std::vector<const SeenSegment*> segments;
     for (const auto& [id, parts] : components_) {
-        for (const auto& part : parts) {
-            if (!go_on()) return;
-            tell(pass, done, total, part->path().string());
-            cold::audit_segment(io_, *part, store, audit_, depth);
-            done += part->header().file_bytes;
+        for (const SeenSegment& part : parts) segments.push_back(&part);
+    }
+    ContentsCheck contents(io_, asked, std::move(segments));
+    auto looked = contents.run(audit_);
+    report_.segments_passed_over = contents.passed_over();
+    if (!checked) return looked;
+    auto kept = looked && go_on() ? checked->remove() : checked->save();
+    return looked ? kept : looked;
+}
+
+Result<void> StoreCheck::look_for_rebuildable() {
+    if (!manifest_ || request_.level == CheckLevel::quick || !go_on()) return {};
+    auto found = find_rebuildable(io_, *identity_, cold_directory(), manifest_->state(), components_,
+                                  report_.seen.findings, request_.stopped);
+    if (!found) return pass_on(found);
+    report_.rebuildable = std::move(*found);
+    return {};
+}
+
+void StoreCheck::look_twice() {
+    if (!request_.look_twice && request_.level != CheckLevel::paranoid) return;
+    if (!identity_) return;
+    const std::uint64_t store[2] = {(*identity_)[0], (*identity_)[1]};
+    for (const Finding& finding : report_.seen.findings) {
+        for (const auto& [id, parts] : components_) {
+            const auto part = std::ranges::find(parts, fs::path(finding.file), &SeenSegment::path);
+            if (part == parts.end() || !go_on() || report_.second_looks.size() == kSecondLooksMax) continue;
+            const auto look = look_again(io_, *part, store, finding, request_.stopped);
+            if (look) report_.second_looks[{finding.file, finding.offset}] = *look;
         }
     }
-    tell(pass, total, total, "");
+}
+
+/// Nothing is asked of a store that is damaged, or that must be recovered first.
+Result<void> StoreCheck::check_answers() {
+    const bool can = report_.clean() && report_.clean_shutdown && !report_.needs_recovery && !report_.load_unfinished;
+    if (request_.level != CheckLevel::paranoid || request_.only != CheckPart::all || !can || !go_on()) return {};
+    AnswersRequest asked;
+    asked.store = request_.store;
+    asked.hot_paths = request_.hot_paths;
+    asked.memory_bytes = request_.memory_bytes;
+    asked.stopped = request_.stopped;
+    asked.progress = request_.progress;
+    platform::Audit audit(request_.stopped);
+    auto seen = tools::check_answers(io_, asked, audit);
+    if (!seen) return pass_on(seen);
+    report_.answers = *seen;
+    report_.seen.findings = audit.take().findings;
+    report_.cancelled = audit.stopped();
+    return {};
 }
 
 /// Closing moves the clock's limit, which is far ahead of a store at work, down to the clock. The clock is at the
@@ -370,10 +430,9 @@ void StoreCheck::note_affected() {
     for (const Finding& finding : report_.seen.findings) damaged.insert(finding.file);
     for (const auto& [id, parts] : components_) {
         for (const auto& part : parts) {
-            if (!damaged.contains(part->path().string())) continue;
-            const cold::SegmentHeader& header = part->header();
-            report_.affected[part->path().string()] = {std::string(part->first_key()), std::string(part->last_key()),
-                                                       header.version_min, header.version_max, header.records};
+            if (!damaged.contains(part.path.string())) continue;
+            report_.affected[part.path.string()] = {part.first_key, part.last_key, part.header.version_min,
+                                                    part.header.version_max, part.header.records};
         }
     }
 }
@@ -400,18 +459,21 @@ Error StoreCheck::want_of_means() const {
 
 Result<CheckReport> StoreCheck::run() {
     const auto began = std::chrono::steady_clock::now();
-    if (auto found = find_store(); !found) return std::unexpected(std::move(found.error()));
+    if (auto found = find_store(); !found) return pass_on(found);
     const auto lock = platform::LockFile::acquire(request_.store / engine::kLockName, true);
     if (!lock && lock.error().os_errno() != ENOENT) return std::unexpected(lock.error());
-    if (auto done = check_superblock(); !done) return std::unexpected(std::move(done.error()));
+    if (auto done = check_superblock(); !done) return pass_on(done);
     check_rings();
-    if (auto done = check_catalog(); !done) return std::unexpected(std::move(done.error()));
-    if (auto done = check_segments(); !done) return std::unexpected(std::move(done.error()));
+    if (auto done = check_catalog(); !done) return pass_on(done);
+    if (auto done = check_segments(); !done) return pass_on(done);
     check_versions();
-    check_contents();
+    if (auto done = check_contents(); !done) return pass_on(done);
     // What could not be looked at for want of memory or files says nothing about the medium.
     if (audit_.starved()) return std::unexpected(want_of_means());
     sum_up();
+    if (auto done = look_for_rebuildable(); !done) return pass_on(done);
+    look_twice();
+    if (auto done = check_answers(); !done) return pass_on(done);
     report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     return std::move(report_);
 }

@@ -78,8 +78,8 @@ Result<void> tell(const Arguments& arguments, const RecoverReport& report, int e
 
 int recover(Arguments& arguments) {
     RecoverRequest& request = arguments.request;
-    ProgressLines lines(arguments.progress_fd);
-    if (arguments.progress_fd >= 0) request.progress = [&](const PassProgress& progress) { lines(progress); };
+    PassMeter meter(arguments.progress_fd);
+    request.progress = [&](const PassProgress& progress) { meter(progress); };
     request.stopped = interrupted;
     if (arguments.segments_only) request.from = RecoverFrom::segments;
     if (arguments.rings_only) request.from = RecoverFrom::rings;
@@ -90,6 +90,7 @@ int recover(Arguments& arguments) {
     if (!done && !report.cancelled) return failed(done.error());
     exit |= exit_of(report);
     if (done && !request.dry_run && !arguments.no_verify) exit |= verify(*io, arguments);
+    meter.clear_bar();
     auto told = tell(arguments, report, exit);
     return exit | (told || interrupted() ? kExitDone : failed(told.error()));
 }
@@ -131,7 +132,10 @@ void add_options(CLI::App& app, Arguments& arguments) {
     app.add_flag("--json", arguments.json, "The same on standard output, instead of text");
     app.add_flag("--redact", arguments.redact, "Leave out keys");
     app.add_flag("-q,--quiet", arguments.quiet, "Nothing on standard output where nothing is lost");
-    app.add_option("-C", arguments.progress_fd, "Progress to this descriptor: lines 'pass current max name'");
+    app.add_option(
+        "-C", arguments.progress_fd,
+        "Progress to this descriptor: lines 'pass current max name', a bar on a terminal; SIGUSR1 and SIGUSR2: on "
+        "standard error from now on, and no more");
     app.set_version_flag("-V,--version", "zverse-recover " ZVERSE_VERSION);
     app.footer(
         "Exit status, bits: 0 all recovered, 1 with losses that are reported, 4 nothing usable, 8 failed, 16 usage, "
@@ -141,6 +145,7 @@ void add_options(CLI::App& app, Arguments& arguments) {
 int run(int argc, char** argv) {
     prepare_standard_streams();
     install_interrupt_handlers();
+    install_progress_signals();
     Arguments arguments;
     CLI::App app("Recovers what can be proved of a damaged ZVerse store into a new one; the source is only read");
     add_options(app, arguments);

@@ -1,0 +1,148 @@
+#include <tools/fsck/second_look.h>
+
+#include <cold/segment_checksum.h>
+#include <platform/audit.h>
+
+#include <bit>
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <vector>
+
+namespace zverse::tools {
+
+namespace {
+
+namespace codes = platform::codes;
+constexpr std::uint64_t kTriedBytesMax = std::uint64_t{64} << 10;
+
+/// Bytes of a file with a checksum: in front of them, behind them, or elsewhere.
+struct Piece {
+    enum class Checksum : std::uint8_t { first, last, elsewhere };
+    std::uint64_t offset = 0, bytes = 0;
+    Checksum where = Checksum::first;
+    std::uint64_t elsewhere = 0;
+    bool header = false;
+};
+
+std::optional<Piece> section_at(const cold::SegmentHeader& header, std::uint64_t offset) {
+    for (const cold::Section& each : {header.zones, header.columns, header.keys, header.dictionary}) {
+        if (each.offset == offset && each.bytes != 0) {
+            return Piece{offset, each.bytes, Piece::Checksum::elsewhere, each.checksum};
+        }
+    }
+    return std::nullopt;
+}
+
+/// How long a block is its zone says; its own header may be what is damaged.
+std::optional<Piece> block_at(platform::FileIo& io, const SeenSegment& seen, const std::uint64_t (&store)[2],
+                              std::uint64_t offset) {
+    const auto segment =
+        cold::Segment::open(io, seen.path, store, seen.header.segment, nullptr, cold::SegmentReads::copied);
+    if (!segment) return std::nullopt;
+    const cold::ZoneMap& zones = (*segment)->zones();
+    for (std::size_t i = 0; i < zones.blocks(); ++i) {
+        const cold::Zone& zone = zones.block(i);
+        if (zone.child * seen.header.unit_bytes == offset) return Piece{offset, zone.bytes};
+    }
+    return std::nullopt;
+}
+
+std::optional<Piece> piece_of(platform::FileIo& io, const SeenSegment& seen, const std::uint64_t (&store)[2],
+                              const Finding& finding) {
+    if (finding.code == codes::kBlockChecksum) return block_at(io, seen, store, finding.offset);
+    if (finding.code == codes::kIndexPage) return Piece{finding.offset, sizeof(cold::IndexPage)};
+    if (finding.code == codes::kSegmentSection) return section_at(seen.header, finding.offset);
+    if (finding.code == codes::kSegmentHeader) {
+        return Piece{finding.offset, cold::kSegmentHeaderBytes, Piece::Checksum::last, 0, true};
+    }
+    return std::nullopt;
+}
+
+class PieceLook {
+public:
+    PieceLook(const Piece& piece, std::uint64_t seed) : piece_(piece), seed_(seed) {}
+
+    [[nodiscard]] bool good(std::span<const std::byte> bytes) const { return wrong_bits(bytes) == 0; }
+
+    /// The one bit that, flipped, makes the checksum right.
+    [[nodiscard]] std::optional<FileBit> flipped(std::span<std::byte> bytes,
+                                                 const std::function<bool()>& stopped) const {
+        if (bytes.size() > kTriedBytesMax) return std::nullopt;
+        const std::uint64_t wrong = wrong_bits(bytes);
+        if (std::has_single_bit(wrong) && piece_.where != Piece::Checksum::elsewhere) {
+            const auto bit = static_cast<unsigned>(std::countr_zero(wrong));
+            return FileBit{piece_.offset + checksum_at() + bit / 8, bit % 8};
+        }
+        for (std::size_t byte = covered_from(); byte < covered_from() + covered_bytes(); ++byte) {
+            if (byte % 512 == 0 && stopped()) return std::nullopt;
+            for (unsigned bit = 0; bit < 8; ++bit) {
+                const std::byte mask{static_cast<unsigned char>(1U << bit)};
+                bytes[byte] ^= mask;
+                const bool right = good(bytes);
+                bytes[byte] ^= mask;
+                if (right) return FileBit{piece_.offset + byte, bit};
+            }
+        }
+        return std::nullopt;
+    }
+
+private:
+    [[nodiscard]] bool inside() const noexcept { return piece_.where != Piece::Checksum::elsewhere; }
+    [[nodiscard]] std::size_t covered_bytes() const noexcept {
+        return piece_.bytes - (inside() ? sizeof(std::uint64_t) : 0);
+    }
+    [[nodiscard]] std::size_t covered_from() const noexcept {
+        return piece_.where == Piece::Checksum::first ? sizeof(std::uint64_t) : 0;
+    }
+    [[nodiscard]] std::size_t checksum_at() const noexcept {
+        return piece_.where == Piece::Checksum::first ? 0 : piece_.bytes - sizeof(std::uint64_t);
+    }
+    /// Where the checksum that the bytes have and the one that they must have differ.
+    [[nodiscard]] std::uint64_t wrong_bits(std::span<const std::byte> bytes) const {
+        std::uint64_t expected = piece_.elsewhere;
+        if (inside()) std::memcpy(&expected, bytes.data() + checksum_at(), sizeof(expected));
+        if (piece_.header) {
+            cold::SegmentHeader header;
+            std::memcpy(&header, bytes.data(), sizeof(header));
+            return expected ^ cold::header_checksum(header);
+        }
+        const auto covered = bytes.subspan(covered_from(), covered_bytes());
+        return expected ^ cold::piece_checksum(covered, seed_, piece_.offset);
+    }
+
+    const Piece& piece_;
+    const std::uint64_t seed_;
+};
+
+}  // namespace
+
+std::optional<SecondLook> look_again(platform::FileIo& io, const SeenSegment& segment, const std::uint64_t (&store)[2],
+                                     const Finding& finding, const std::function<bool()>& stopped) {
+    const auto piece = piece_of(io, segment, store, finding);
+    if (!piece || piece->offset > segment.header.file_bytes ||
+        piece->bytes > segment.header.file_bytes - piece->offset || piece->bytes <= sizeof(std::uint64_t)) {
+        return std::nullopt;
+    }
+    const PieceLook look(*piece, cold::segment_seed(store, segment.header.segment));
+    SecondLook second;
+    second.bytes = piece->bytes;
+    std::vector<std::byte> first(piece->bytes), again(piece->bytes);
+    auto file = io.open(segment.path, platform::OpenMode::read);
+    if (file && (*file)->read_exact(first, piece->offset)) {
+        (*file)->advise(platform::Advice::unneeded);
+        second.reread = (*file)->read_exact(again, piece->offset) ? Reread::same : Reread::failed;
+    } else {
+        second.reread = Reread::failed;
+    }
+    if (second.reread == Reread::failed) return second;
+    if (look.good(again)) {
+        second.reread = Reread::good;
+        return second;
+    }
+    if (first != again) second.reread = Reread::differs;
+    second.flipped = look.flipped(again, stopped);
+    return second;
+}
+
+}  // namespace zverse::tools
