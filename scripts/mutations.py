@@ -5,6 +5,7 @@ from mutations_api import API
 from mutations_cold import COLD
 from mutations_cursors import CURSORS
 from mutations_curve import CURVES
+from mutations_fsck import CHECKS
 from mutations_load import LOADS
 from mutations_medium import ENGINE, JUDGE, PERSIST
 from mutations_memory import MEMORY
@@ -16,7 +17,7 @@ from mutations_threads import INDEXED, ORDERS, SEAL, STAMP, WARM
 # Headers last: after each of them everything is built anew.
 ALL = sorted(
     PERSIST + JUDGE + SEAL + STAMP + INDEXED + WARM + COLD + CURSORS + CURVES + MEMORY + MOVERS + SORTS + ENGINE + API + LOADS
-    + RECOVERIES,
+    + RECOVERIES + CHECKS,
     key=lambda each: each.file.endswith(".h"),
 )
 

@@ -99,4 +99,25 @@ RECOVERIES = [
          ("            if (sort_.record().mark < chosen.record.mark) chosen.take(sort_.record());",
           "            if (sort_.record().mark > chosen.record.mark) chosen.take(sort_.record());")),
     ),
+    *room(
+        "hot/ring_inspection.cpp",
+        ("inspect-cut-ring", "a ring that was cut off is not read at all", ["tools/recover_limits_test"],
+         ("    if (!cut_off) return file;\n", "    return file;\n")),
+    ),
+    *room(
+        "tools/recover/gathering.cpp",
+        ("gather-cut-ring", "what was behind the end of a ring that was cut off is not missed",
+         ["tools/recover_limits_test"], ("if (found.marks && (unread || cut_off))", "if (found.marks && unread)")),
+    ),
+    *room(
+        "tools/common/store_identity.cpp",
+        ("identity-first", "the first segment says which store it is", ["tools/recover_limits_test"],
+         ("        ++told[{header.store[0], header.store[1]}];\n",
+          "        return StoreIdentity{header.store[0], header.store[1]};\n")),
+    ),
+    *room(
+        "cold/spill_space.cpp",
+        ("spill-name-taken", "a file that a kill left keeps sorts from the disk", ["tools/recover_limits_test"],
+         ("        if (!file && file.error().os_errno() == EEXIST && tried < kTries) continue;\n", "")),
+    ),
 ]

@@ -17,14 +17,15 @@ namespace codes = platform::codes;
 constexpr std::uint64_t kStretchBytes = std::uint64_t{1} << 20;  // loaded and let go at a time
 constexpr std::uint64_t kPieceBytes = 4096;  // of a stretch that can't be read as a whole
 
-/// The file as if it were in memory: zeros where it could not be read.
+/// The file as if it were in memory: zeros where it could not be read, or where it was cut off.
 class RingImage {
 public:
-    RingImage(platform::File& file, platform::SparseMemory memory, platform::Audit& audit)
-        : file_(file), memory_(std::move(memory)), audit_(audit) {}
+    RingImage(platform::File& file, std::uint64_t file_bytes, platform::SparseMemory memory, platform::Audit& audit)
+        : file_(file), file_bytes_(file_bytes), memory_(std::move(memory)), audit_(audit) {}
 
     [[nodiscard]] std::span<std::byte> bytes() const noexcept { return memory_.bytes(); }
     void load(std::uint64_t offset, std::uint64_t bytes) {
+        bytes = std::min(bytes, file_bytes_ - std::min(offset, file_bytes_));
         const std::span<std::byte> all = memory_.bytes().subspan(offset, bytes);
         if (file_.read_exact(all, offset)) {
             audit_.count_bytes(bytes);
@@ -39,6 +40,7 @@ public:
 
 private:
     platform::File& file_;
+    const std::uint64_t file_bytes_;
     platform::SparseMemory memory_;
     platform::Audit& audit_;
 };
@@ -161,21 +163,40 @@ void inspect_headers(const RingImage& image, const InspectedRing& asked, platfor
     }
 }
 
+/// A file that was cut off has frames still.
+std::unique_ptr<platform::File> open_ring(platform::FileIo& io, const std::string& path, std::uint64_t bytes,
+                                          platform::Audit& audit) {
+    const std::size_t findings = audit.findings();
+    auto file = audit.open(io, path, bytes, codes::kRingSize);
+    const bool cut_off =
+        file == nullptr && audit.findings() > findings && audit.seen().findings.back().code == codes::kRingSize;
+    if (!cut_off) return file;
+    auto again = io.open(path, platform::OpenMode::read);
+    if (again) return std::move(*again);
+    audit.find(again.error(), path, 0);
+    return nullptr;
+}
+
 }  // namespace
 
 RingContents inspect_ring(platform::FileIo& io, const InspectedRing& asked, const FrameVisit& visit,
                           platform::Audit& audit) {
     RingContents found;
     const std::string& path = asked.identity.path;
-    const auto file = audit.open(io, path, kHeaderAreaBytes + asked.bytes, codes::kRingSize);
+    const auto file = open_ring(io, path, kHeaderAreaBytes + asked.bytes, audit);
     if (file == nullptr) return found;
+    const auto file_bytes = file->size();
+    if (!file_bytes) {
+        audit.find(file_bytes.error(), path, 0);
+        return found;
+    }
     auto memory = platform::SparseMemory::reserve(kHeaderAreaBytes + asked.bytes);
     if (!memory) {
         audit.find(memory.error(), path, 0);
         return found;
     }
     file->advise(platform::Advice::once);
-    RingImage image(*file, std::move(*memory), audit);
+    RingImage image(*file, *file_bytes, std::move(*memory), audit);
     image.load(0, kHeaderAreaBytes);
     inspect_headers(image, asked, audit);
     const platform::PersistDomain nothing_to_flush(platform::Granularity::byte, platform::FlushKind::none);

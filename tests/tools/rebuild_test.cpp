@@ -3,6 +3,8 @@
 // Method:  flipped bits, zeroed sections and cut files of a small store; the files as they were are the oracle.
 #include "store_check_fixture.h"
 
+#include <support/sim_file_io.h>
+
 #include <cold/layout.h>
 #include <cold/segment_rebuild.h>
 #include <tools/fsck/preen.h>
@@ -10,10 +12,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -146,6 +150,47 @@ TEST_F(RebuildTest, PreenMakesThemAndNothingWhereABlockIsDamaged) {
     EXPECT_EQ(difference(before, read_tree(path / "cold")), "");
     expect_clean(check(), "mended");
     EXPECT_TRUE(read() == contents);
+}
+
+TEST_F(RebuildTest, AKillOrAPowerCutInTheMiddleLosesNothing) {
+    const fs::path file = segments().back();
+    const std::string image = read_file(file);
+    const cold::SegmentHeader header = header_of(image);
+    std::string damaged = image;
+    for (const cold::Section& section : {header.index, header.zones, header.keys}) damaged[section.offset + 9] ^= 0x10;
+    tools::RebuildableSegment segment;
+    segment.store = {header.store[0], header.store[1]};
+    segment.segment = header.segment;
+    const fs::path at = "/segment";
+    const auto put = [&](SimFileIo& disk) {
+        const auto written = must(disk.open(at, platform::OpenMode::create));
+        must(written->write(std::as_bytes(std::span(damaged)), 0));
+        must(written->sync());
+        must(disk.sync_directory("/"));
+    };
+    const auto expect_whole = [&](SimFileIo& disk, const std::string& when) {
+        const auto again = must(disk.open(at, platform::OpenMode::read));
+        std::string bytes(image.size(), '\0');
+        must(again->read_exact(std::as_writable_bytes(std::span(bytes)), 0));
+        EXPECT_TRUE(bytes == image) << when;
+    };
+    std::uint64_t cuts = 0;
+    for (std::uint64_t nth = 1;; ++nth) {
+        SimFileIo disk;
+        put(disk);
+        const std::uint64_t failures = disk.failures();
+        disk.fail_call(nth, EIO, true);
+        const auto done = tools::rebuild(disk, at, segment);
+        disk.fail_no_more();
+        for (int state = 0; state < 20; ++state, ++cuts) {
+            const auto after = disk.crash(random.below(1'000'000));
+            if (done) expect_whole(*after, "rebuilt before the cut");
+            must(tools::rebuild(*after, at, segment));
+            expect_whole(*after, "rebuilt behind call " + std::to_string(nth));
+        }
+        if (disk.failures() == failures) break;
+    }
+    EXPECT_GT(cuts, 100U);
 }
 
 TEST_F(RebuildTest, PartsTellEachOtherWhereTheirKeysEnd) {

@@ -69,6 +69,47 @@ TEST_F(RecoverLimitsTest, ABadSectorAboveTheSettledMarkIsALoss) {
     EXPECT_LT(report.complete_up_to(), version_of("later5"));
 }
 
+TEST_F(RecoverLimitsTest, ARingThatWasCutOffGivesWhatIsLeft) {
+    fs::resize_file(ring(), kill_with_frames("later5"));
+    const RecoverReport report = recover("cut off");
+    EXPECT_EQ(report.newest, version_of("later4"));
+    EXPECT_EQ(report.complete_up_to(), version_of("later4"));
+    EXPECT_TRUE(report.any_key_uncertain) << "nobody knows what was behind";
+    EXPECT_FALSE(report.lossless());
+}
+
+TEST_F(RecoverLimitsTest, SegmentsOfAnotherStoreAreOutvoted) {
+    const fs::path mine = path;
+    path = directory / "foreign";
+    fill();
+    const std::string foreign = read_file(segments().front());
+    path = mine;
+    write_file(path / "cold" / "000000000000.zseg", foreign);
+    fs::remove(superblock());
+    fs::remove(manifest());
+    const RecoverReport report = recover_as(request());
+    EXPECT_GT(report.written, truth->records().size() / 2);
+}
+
+TEST_F(RecoverLimitsTest, ASortIsNotHeldUpByAFileThatAKillLeft) {
+    // On disk: some MiB of records in memory for a few.
+    Store store = must(StoreAccess::open(path, options, internals));
+    for (int i = 0; i < 4'000; ++i) {
+        must(store.put("key" + std::to_string(i), random.bytes(1'000)));
+        if (i % 500 == 499) must(store.flush());
+    }
+    must(store.close());
+    learn();
+    write_file(directory / "1.spill", "");
+    RecoverRequest asked = request();
+    asked.memory_bytes = std::uint64_t{2} << 20;
+    fs::remove_all(target);
+    RecoverReport report;
+    must(tools::recover_store(*io, asked, report));
+    EXPECT_TRUE(report.lossless());
+    EXPECT_EQ(read_file(directory / "1.spill"), "") << "it is not ours";
+}
+
 TEST_F(RecoverLimitsTest, WhatMayHaveBeenForgottenIsRefused) {
     fs::remove(manifest());
     RecoverRequest asked = request();

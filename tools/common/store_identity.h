@@ -13,7 +13,7 @@ namespace zverse::tools {
 
 using StoreIdentity = std::array<std::uint64_t, 2>;
 
-/// Each segment's header names the store. The first whole one is believed.
+/// Each segment's header names the store. What most of them say is believed.
 [[nodiscard]] std::optional<StoreIdentity> identity_of_segments(platform::FileIo& io,
                                                                 const std::filesystem::path& directory);
 

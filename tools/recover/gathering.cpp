@@ -357,7 +357,9 @@ void Gathering::note_ring_losses(const fs::path& path, const hot::RingContents& 
     for (std::size_t i = findings_before; i < findings.size(); ++i) {
         const bool in_headers = findings[i].offset < hot::kHeaderAreaBytes;
         const bool unread = findings[i].code == platform::codes::kReadFailed && !in_headers;
-        if (found.marks && unread) lose_frames(findings[i].offset, 0, findings[i].what);
+        const bool cut_off = findings[i].code == platform::codes::kRingSize &&
+                             findings[i].offset < hot::kHeaderAreaBytes + store_.superblock()->ring_bytes;
+        if (found.marks && (unread || cut_off)) lose_frames(findings[i].offset, 0, findings[i].what);
     }
 }
 
