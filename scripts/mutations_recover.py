@@ -65,7 +65,7 @@ RECOVERIES = [
         ("gather-lost-ring", "a ring whose headers are lost is not reported", FLIPS,
          ("    if (!found.marks) {\n        const bool told", "    if (findings.size() > 1000000) {\n        const bool told")),
         ("gather-unread-frames", "frames that can't be read are not reported", ["tools/recover_limits_test"],
-         ("        if (found.marks && unread) lose_frames(findings[i].offset, 0, findings[i].what);\n", "        (void)unread;\n")),
+         ("if (found.marks && (unread || cut_off))", "(void)unread;\n        if (found.marks && cut_off)")),
         ("gather-newer-losses", "what is damaged above what was asked for counts as lost", ["tools/recover_limits_test"],
          ("    if (loss.piece.version_min > wanted) return;\n", "")),
         ("gather-no-slabs", "without a catalog nobody misses what is gone altogether", ["tools/recover_limits_test"],
@@ -107,7 +107,7 @@ RECOVERIES = [
     *room(
         "tools/recover/gathering.cpp",
         ("gather-cut-ring", "what was behind the end of a ring that was cut off is not missed",
-         ["tools/recover_limits_test"], ("if (found.marks && (unread || cut_off))", "if (found.marks && unread)")),
+         ["tools/recover_limits_test"], ("if (found.marks && (unread || cut_off))", "(void)cut_off;\n        if (found.marks && unread)")),
     ),
     *room(
         "tools/common/store_identity.cpp",

@@ -12,7 +12,8 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
@@ -166,6 +167,20 @@ TEST_F(CheckMeansTest, WhatWasWrittenInASegmentsPlaceIsLookedAt) {
     asked.stopped = [] { return false; };
     asked.progress = [](const tools::PassProgress&) {};
     EXPECT_EQ(must(tools::check_store(*io, asked)).segments_passed_over, 0U);
+}
+
+TEST_F(CheckMeansTest, WhereNothingCanBeNotedTheReportIsThereAllTheSame) {
+    flip_bit(segments().front(), 8 * 4200);
+    CheckRequest asked = request();
+    asked.resume = directory / "no such directory" / "resume";
+    bool stop = false;
+    asked.stopped = [&] { return stop; };
+    asked.progress = [&](const tools::PassProgress& progress) { stop = progress.pass == 7 && progress.done > 0; };
+    const CheckReport report = must(tools::check_store(*io, asked));
+    EXPECT_TRUE(report.cancelled);
+    EXPECT_EQ(codes_of(report), std::set<std::string>{std::string(codes::kBlockChecksum)});
+    ASSERT_TRUE(report.resume_failure.has_value());
+    EXPECT_EQ(report.resume_failure->os_errno(), ENOENT);
 }
 
 TEST_F(CheckMeansTest, ReadsGoNoFasterThanTheyMay) {

@@ -23,7 +23,8 @@ namespace zverse::tools {
 struct AnswersRequest {
     std::filesystem::path store;
     std::vector<std::filesystem::path> hot_paths;  ///< empty: where the store has them recorded
-    std::uint64_t memory_bytes = std::uint64_t{512} << 20;  ///< half for the sort, half for the open store
+    std::uint64_t memory_bytes = std::uint64_t{512}
+                                 << 20;  ///< half for the sort, half for the open store, which takes 64 MiB
     std::function<bool()> stopped = [] { return false; };
     PassListener progress = [](const PassProgress&) {};
 };

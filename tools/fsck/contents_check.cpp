@@ -53,11 +53,12 @@ Result<std::optional<std::size_t>> ContentsCheck::take() {
                                          ", and --max-mem allows " + bytes_text(request_.memory_bytes));
     }
     memory_freed_.wait(lock, [&] { return failure_ || memory_used_ + needed <= request_.memory_bytes; });
+    if (failure_) return std::nullopt;
     memory_used_ += needed;
     return number;
 }
 
-Result<void> ContentsCheck::finish(std::size_t number, platform::Audit audit) {
+void ContentsCheck::finish(std::size_t number, platform::Audit audit) {
     const SeenSegment& segment = *segments_[number];
     const bool whole = audit.seen().clean() && !audit.stopped();
     auto kept = std::make_unique<platform::Audit>(std::move(audit));
@@ -67,8 +68,8 @@ Result<void> ContentsCheck::finish(std::size_t number, platform::Audit audit) {
     memory_freed_.notify_all();
     done_ += segment.header.file_bytes;
     request_.progress(done_, total_, segment.path.string());
-    if (request_.checked == nullptr || !whole) return {};
-    return request_.checked->note(segment.header);
+    if (request_.checked == nullptr || !whole || note_failure_) return;
+    if (auto noted = request_.checked->note(segment.header); !noted) note_failure_ = std::move(noted.error());
 }
 
 Result<void> ContentsCheck::look_at(std::size_t number) {
@@ -84,7 +85,8 @@ Result<void> ContentsCheck::look_at(std::size_t number) {
     } else {
         audit.find(segment.error(), seen.path, 0);
     }
-    return finish(number, std::move(audit));
+    finish(number, std::move(audit));
+    return {};
 }
 
 void ContentsCheck::work() {

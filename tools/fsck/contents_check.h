@@ -40,16 +40,17 @@ class ContentsCheck {
 public:
     ContentsCheck(platform::FileIo& io, const ContentsRequest& request, std::vector<const SeenSegment*> segments);
 
-    /// Adds to `audit` what is found. Errors: full (a segment needs more than all the memory, or there is none); those
-    /// of `checked`.
+    /// Adds to `audit` what is found. Errors: full (a segment needs more than all the memory, or there is none).
     [[nodiscard]] Result<void> run(platform::Audit& audit);
     /// Segments that were found whole before, and are not looked at again.
     [[nodiscard]] std::uint64_t passed_over() const noexcept { return passed_over_; }
+    /// Why what was whole is not noted in `checked`; the check goes on without it.
+    [[nodiscard]] const std::optional<Error>& note_failure() const noexcept { return note_failure_; }
 
 private:
     [[nodiscard]] Result<std::optional<std::size_t>> take();
     [[nodiscard]] Result<void> look_at(std::size_t number);
-    [[nodiscard]] Result<void> finish(std::size_t number, platform::Audit audit);
+    void finish(std::size_t number, platform::Audit audit);
     void give_up(Error error);
     void work();
 
@@ -62,7 +63,7 @@ private:
     std::size_t next_ = 0;
     std::uint64_t memory_used_ = 0, done_ = 0;
     std::vector<std::unique_ptr<platform::Audit>> audits_;  ///< by segment; null while it was not finished
-    std::optional<Error> failure_;
+    std::optional<Error> failure_, note_failure_;
 };
 
 }  // namespace zverse::tools

@@ -117,8 +117,9 @@ int check(Arguments& arguments) {
         told = output.write(fsck_report(*outcome, report_style(arguments), arguments.redact, arguments.errors_max));
     }
     if (told) told = output.finish();
+    const int noted = outcome->report.resume_failure ? failed(*outcome->report.resume_failure) : kExitDone;
     // Who was stopped may have been stopped while the report was written.
-    return outcome->exit | (told || interrupted() ? kExitDone : failed(told.error()));
+    return outcome->exit | noted | (told || interrupted() ? kExitDone : failed(told.error()));
 }
 
 /// What the check may take, and how it goes on.

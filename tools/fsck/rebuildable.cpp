@@ -59,7 +59,9 @@ Result<RebuildableSegments> find_rebuildable(platform::FileIo& io, const StoreId
             const std::uint64_t segment = component.segments[i];
             const std::string path = cold::segment_path(directory, segment).string();
             if (!files.contains(path)) continue;
-            RebuildableSegment rebuildable{store, segment, hints_of(component.segments, i, seen.at(id))};
+            const auto parts = seen.find(id);
+            if (parts == seen.end()) continue;
+            RebuildableSegment rebuildable{store, segment, hints_of(component.segments, i, parts->second)};
             const auto patches = cold::rebuild_sections(io, path, ids, segment, rebuildable.hints);
             if (!patches && patches.error().code() == ErrorCode::full) return std::unexpected(patches.error());
             if (patches) found.emplace(path, std::move(rebuildable));

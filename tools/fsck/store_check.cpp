@@ -345,8 +345,10 @@ Result<void> StoreCheck::check_contents() {
     auto looked = contents.run(audit_);
     report_.segments_passed_over = contents.passed_over();
     if (!checked) return looked;
+    report_.resume_failure = contents.note_failure();
     auto kept = looked && go_on() ? checked->remove() : checked->save();
-    return looked ? kept : looked;
+    if (!kept) report_.resume_failure = std::move(kept.error());
+    return looked;
 }
 
 Result<void> StoreCheck::look_for_rebuildable() {
