@@ -148,6 +148,7 @@ TEST_P(FileIoTest, OpenModesAreKept) {
     expect_error(refused, ErrorCode::io, "write of 1 bytes at 77 in " + path.string());
     EXPECT_EQ(refused.error().os_errno(), EBADF);
     EXPECT_NE(fcntl(reader->descriptor(), F_GETFD) & FD_CLOEXEC, 0) << "a child must not keep the store open";
+    EXPECT_EQ(fcntl(reader->descriptor(), F_GETFL) & O_NONBLOCK, 0) << "io_uring would answer EAGAIN for ever on pmem";
 }
 
 TEST_P(FileIoTest, NonsenseOffsetsAreErrors) {
