@@ -55,6 +55,7 @@ private:
     [[nodiscard]] Result<void> recover();
     [[nodiscard]] hot::TierOptions tier_options() const;
     // opening_start.cpp
+    [[nodiscard]] std::vector<std::optional<unsigned>> medium_nodes() const;
     [[nodiscard]] Result<void> place_parts();
     [[nodiscard]] Result<void> start();
     [[nodiscard]] Result<void> start_upkeep();

@@ -7,12 +7,22 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 namespace zverse::engine {
+
+/// A page cache has no node of its own, so of files without DAX nothing is known.
+std::vector<std::optional<unsigned>> Opening::medium_nodes() const {
+    std::vector<std::optional<unsigned>> nodes;
+    for (const platform::Mapping& mapping : engine_.mappings_) {
+        nodes.push_back(mapping.dax() ? platform::node_of_memory(mapping.bytes().data()) : std::nullopt);
+    }
+    return nodes;
+}
 
 Result<void> Opening::place_parts() {
     static const platform::Topology machine = platform::Topology::detect();  // takes milliseconds; does not change
@@ -24,7 +34,7 @@ Result<void> Opening::place_parts() {
     } else {
         return std::unexpected(std::move(topology.error()));
     }
-    placement_ = platform::place(engine_.topology_, fields_.shards, worker_count());
+    placement_ = platform::place(engine_.topology_, fields_.shards, worker_count(), medium_nodes());
     return {};
 }
 

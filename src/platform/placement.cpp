@@ -42,6 +42,19 @@ std::vector<std::vector<unsigned>> number_shards(const std::vector<unsigned>& co
     return of_node;
 }
 
+/// The shards of each node as their media lie; empty when that is not known of all.
+std::vector<std::vector<unsigned>> shards_by_medium(const Topology& topology, unsigned shards,
+                                                    std::span<const std::optional<unsigned>> medium_nodes) {
+    std::vector<std::vector<unsigned>> of_node(topology.nodes.size());
+    if (medium_nodes.size() != shards) return {};
+    for (unsigned shard = 0; shard < shards; ++shard) {
+        const auto node = std::ranges::find(topology.nodes, medium_nodes[shard], &Topology::Node::os_index);
+        if (node == topology.nodes.end()) return {};
+        of_node[static_cast<std::size_t>(node - topology.nodes.begin())].push_back(shard);
+    }
+    return of_node;
+}
+
 std::vector<unsigned> assign_cpus(const Topology& topology, const std::vector<std::vector<unsigned>>& of_node,
                                   unsigned shards) {
     std::vector<unsigned> shard_of_cpu(topology.cpu_index_end());
@@ -74,9 +87,11 @@ std::vector<unsigned> order_from(const std::vector<std::vector<unsigned>>& of_no
 
 }  // namespace
 
-Placement place(const Topology& topology, unsigned shards, unsigned workers) {
+Placement place(const Topology& topology, unsigned shards, unsigned workers,
+                std::span<const std::optional<unsigned>> medium_nodes) {
     shards = std::max(shards, 1U);
-    const auto of_node = number_shards(shards_per_node(topology, shards));
+    auto of_node = shards_by_medium(topology, shards, medium_nodes);
+    if (of_node.empty()) of_node = number_shards(shards_per_node(topology, shards));
     Placement placement;
     placement.shard_of_cpu = assign_cpus(topology, of_node, shards);
     placement.node_of_shard.resize(shards);

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,13 @@ struct Placement {
     /// For each shard all other shards in the order a writer should try them: own node first.
     std::vector<std::vector<unsigned>> overflow_order;
 };
-[[nodiscard]] Placement place(const Topology& topology, unsigned shards, unsigned workers);
+/// `medium_nodes`: for each shard the OS index of the node that its ring's medium is on. Where all are known, shards are
+/// where their media are; else (empty, or one is not known or has no CPUs) where the CPUs are.
+[[nodiscard]] Placement place(const Topology& topology, unsigned shards, unsigned workers,
+                              std::span<const std::optional<unsigned>> medium_nodes = {});
+
+/// The OS index of the node that the memory at `address`, which is faulted in, lies on.
+[[nodiscard]] std::optional<unsigned> node_of_memory(const void* address) noexcept;
 
 /// Binds the calling thread to those CPUs of a node that it may use already, and its memory to the node. Errors: io
 /// with the reason.

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 #include <set>
 #include <thread>
 
@@ -137,6 +138,33 @@ TEST(Placement, ShardsGoWhereTheCpusAre) {
     EXPECT_EQ(std::ranges::count(placement.node_of_shard, 1U), 1);
     EXPECT_EQ(placement.home, 0U);
     EXPECT_EQ(place(by_hand({{0}, {1, 2, 3}}), 4, 1).home, 1U) << "who serves all shards lives where most of them are";
+}
+
+/// Rings are dealt out over the folders of hot_paths, so those of one node do not follow each other.
+TEST(Placement, ShardsAreWhereTheirMediaAre) {
+    const Topology topology = by_hand({{0, 1}, {2, 3}});
+    const std::vector<std::optional<unsigned>> in_turn{0, 1, 0, 1};
+    EXPECT_EQ(place(topology, 4, 2, in_turn).node_of_shard, (std::vector<unsigned>{0, 1, 0, 1}));
+    EXPECT_EQ(place(topology, 4, 2, in_turn).shard_of_cpu, (std::vector<unsigned>{0, 2, 1, 3}));
+    EXPECT_EQ(place(topology, 4, 2, in_turn).overflow_order[0].front(), 2U) << "the other one of its own node";
+    const std::vector<std::optional<unsigned>> other_way_round{1, 0, 1, 0};
+    EXPECT_EQ(place(topology, 4, 2, other_way_round).shard_of_cpu, (std::vector<unsigned>{1, 3, 0, 2}));
+    const std::vector<std::optional<unsigned>> all_on_one{1, 1, 1, 1};
+    EXPECT_EQ(place(topology, 4, 2, all_on_one).home, 1U);
+}
+
+TEST(Placement, MediaOfUnknownNodesAreAsNone) {
+    const Topology topology = by_hand({{0, 1}, {2, 3}});
+    const std::vector<unsigned> by_cpus = place(topology, 4, 2).shard_of_cpu;
+    EXPECT_EQ(place(topology, 4, 2, std::vector<std::optional<unsigned>>{0, 1, std::nullopt, 1}).shard_of_cpu, by_cpus);
+    EXPECT_EQ(place(topology, 4, 2, std::vector<std::optional<unsigned>>{0, 1, 0, 7}).shard_of_cpu, by_cpus);
+}
+
+TEST(Placement, MemoryHasANode) {
+    const std::vector<char> touched(4096, 'x');
+    const std::optional<unsigned> node = node_of_memory(touched.data());
+    if (!node) GTEST_SKIP() << "the kernel does not tell the node of memory";
+    EXPECT_EQ(node_of_memory(nullptr), std::nullopt);
 }
 
 TEST(Placement, NeighboursOverflowToDifferentShards) {
