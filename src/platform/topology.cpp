@@ -116,13 +116,13 @@ Result<void> bind_this_thread(const Topology& topology, unsigned node_index) {
     return prefer_memory(node);
 }
 
-// Not worth an error: the only one is a name that is too long, and then the thread keeps the old one.
 std::optional<unsigned> node_of_memory(const void* address) noexcept {
     int node = -1;
     if (syscall(SYS_get_mempolicy, &node, nullptr, 0, address, MPOL_F_NODE | MPOL_F_ADDR) != 0) return std::nullopt;
     return node < 0 ? std::nullopt : std::optional(static_cast<unsigned>(node));
 }
 
+// Not worth an error: the only one is a name that is too long, and then the thread keeps the old one.
 void name_this_thread(const char* name) noexcept { pthread_setname_np(pthread_self(), name); }
 
 unsigned current_cpu() noexcept {
