@@ -51,8 +51,8 @@ Result<UniqueDescriptor> open_descriptor(const std::filesystem::path& path, Open
     const int flags = open_flags(mode) | O_CLOEXEC;
     UniqueDescriptor descriptor(retry_interrupted([&] { return ::open(path.c_str(), flags, kPermissions); }));
     if (!descriptor.valid()) return failed(mode == OpenMode::create ? "creation of" : "opening", path);
-    // Only the opening must not wait. Of a file that stays so, io_uring answers EAGAIN where the device can't say without
-    // waiting (persistent memory is one), again and again.
+    // Only the opening must not wait. Of a file that stays so, io_uring answers EAGAIN where the device can't say
+    // without waiting (persistent memory is one), again and again.
     if ((flags & O_NONBLOCK) != 0 && ::fcntl(descriptor.get(), F_SETFL, flags & ~O_NONBLOCK) != 0) {
         return failed("opening", path);
     }

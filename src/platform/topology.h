@@ -39,8 +39,8 @@ struct Placement {
     /// For each shard all other shards in the order a writer should try them: own node first.
     std::vector<std::vector<unsigned>> overflow_order;
 };
-/// `medium_nodes`: for each shard the OS index of the node that its ring's medium is on. Where all are known, shards are
-/// where their media are; else (empty, or one is not known or has no CPUs) where the CPUs are.
+/// `medium_nodes`: for each shard the OS index of the node that its ring's medium is on. Where all are known, shards
+/// are where their media are; else (empty, or one is not known or has no CPUs) where the CPUs are.
 [[nodiscard]] Placement place(const Topology& topology, unsigned shards, unsigned workers,
                               std::span<const std::optional<unsigned>> medium_nodes = {});
 

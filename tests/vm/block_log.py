@@ -56,8 +56,12 @@ class Replay:
     def __init__(self, base, log_path, durable):
         self.entries = read_entries(log_path)
         self.log = open(log_path, "rb")
-        self.durable, self.applied = durable, 0
-        host.sparse_copy(base, durable)
+        self.base, self.durable = base, durable
+        self.start_again()
+
+    def start_again(self):
+        self.applied = 0
+        host.sparse_copy(self.base, self.durable)
 
     def close(self):
         self.log.close()

@@ -1,5 +1,6 @@
 """What this computer must have to run the machines, and how it gets it. Says in clear words when it can't."""
 
+import fcntl
 import os
 import platform
 import re
@@ -21,12 +22,27 @@ class CannotRun(Exception):
     """This computer can't run the machines, or a part of the cases; the reason is a sentence."""
 
 
-def run(*command, **options):
+class BuildFailed(Exception):
+    """Something of this checkout does not compile, or does not fit together any more: red, and no reason to skip."""
+
+
+def run(*command, failure=CannotRun, **options):
     """Runs a command quietly; its output is told when it fails."""
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", **options)
     if done.returncode != 0:
-        raise CannotRun(f"{' '.join(command)} failed: {(done.stderr or done.stdout).strip()[-500:]}")
+        raise failure(f"{' '.join(command)} failed: {(done.stderr or done.stdout).strip()[-500:]}")
     return done.stdout
+
+
+def lock_cache():
+    """One run at a time: it is held as long as the file that is returned is open."""
+    CACHE.mkdir(exist_ok=True)
+    lock = open(CACHE / "lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise CannotRun("another ./dev vm is running in this checkout") from None
+    return lock
 
 
 def as_root():
@@ -84,7 +100,7 @@ def build_plugin():
     plugin, source = CACHE / "pmemsim.so", Path(__file__).with_name("pmemsim.c")
     if not plugin.is_file() or plugin.stat().st_mtime < source.stat().st_mtime:
         flags = ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-fvisibility=hidden"]
-        run("gcc", *flags, "-o", str(plugin), str(source))
+        run("gcc", *flags, "-o", str(plugin), str(source), failure=BuildFailed)
     return plugin
 
 

@@ -6,13 +6,13 @@ control that no cut catches makes the run red, because then the correct build's 
 
 import re
 
+import controls
 import cycles
 import host
 import machine
-from cycles import CaseFailed, Medium, Victim
+from cycles import Medium, Victim
 
 IMAGE_BYTES = 256 << 20  # compared once, when the plugin begins
-TRIES_MAX = 6  # of a control; without a fence only what came after the last other fence is lost
 SAW = re.compile(rb"pmemsim: (\d+) stores, (\d+) flushes, (\d+) fences, (\d+) lines arrived")
 
 
@@ -59,18 +59,10 @@ def run_correct(options, report, plugin):
 
 
 def run_control(options, report, plugin, name):
-    """Must be caught."""
     victim = LossyVictim(f"control-{name}", options.seed, plugin, 0)
     victim.prepare()
-    for attempt in range(1, TRIES_MAX + 1):
-        complaints = victim.lossy_cycle(writer=f"vm_guest-{name}") or victim.cycle(writes=False)
-        if complaints:
-            report.add(f"control {name}", f"caught by cut {attempt}, after {victim.acknowledged} acknowledged writes: "
-                                          f"{len(complaints)} complaints, the first: {complaints[0]}")
-            victim.remove()
-            return
-    raise CaseFailed(f"control {name} was not caught by {TRIES_MAX} cuts and {victim.acknowledged} acknowledged "
-                     f"writes: this test would not notice such a bug (seed {options.seed})")
+    writer = controls.program(name)
+    controls.must_be_caught(name, victim, lambda: victim.lossy_cycle(writer) or victim.cycle(writes=False), report)
 
 
 def run(options, report):

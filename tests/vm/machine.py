@@ -73,7 +73,11 @@ class Machine:
         self.cut_at = None
 
     def __enter__(self):
-        self.boot()
+        try:
+            self.boot()
+        except BaseException:  # of an end by a signal, too: there is no __exit__ then
+            self.kill()
+            raise
         return self
 
     def __exit__(self, *_):

@@ -5,13 +5,15 @@ NVDIMM's file. With eADR that is just what a power cut does. With DAX alone flus
 does that), but recovery and the kernel's paths are; without DAX every missing sync is.
 """
 
+import controls
 from cycles import Medium, Victim
 
-MEDIA = (Medium("ext4", eadr=True), Medium("ext4"), Medium("xfs"), Medium("ext4", dax=False))
+PAGES = Medium("ext4", dax=False)
+MEDIA = (Medium("ext4", eadr=True), Medium("ext4"), Medium("xfs"), PAGES)
 
 
 def run(options, report):
-    """`options.power_cuts` cuts, on each medium in its turn."""
+    """`options.power_cuts` cuts, shared by the media."""
     for number, medium in enumerate(MEDIA):
         cuts = (options.power_cuts + number) // len(MEDIA)
         if cuts == 0:
@@ -24,3 +26,14 @@ def run(options, report):
         report.add(f"power cuts on {medium}",
                    f"{victim.cuts} cuts, {victim.acknowledged} acknowledged writes, none lost")
         victim.remove()
+    if "power-cuts" in options.page_controls:
+        run_control(options, report)
+
+
+def run_control(options, report):
+    """That a SIGKILL loses what the page cache alone has, and that this is noticed."""
+    victim = Victim("power-cuts-control", PAGES, options.seed)
+    victim.prepare()
+    writer = controls.program(controls.OF_PAGES)
+    controls.must_be_caught(f"{controls.OF_PAGES}, page cache", victim,
+                            lambda: victim.cycle(writer=writer) or victim.cycle(writes=False), report)

@@ -6,10 +6,10 @@ further machines, many disks in each. What counts as acknowledged before a cut i
 was not longer than at that cut.
 """
 
-import copy
 import os
 import random
 
+import controls
 import cycles
 import host
 import machine
@@ -24,8 +24,9 @@ WRITES_SECONDS = (2.0, 3.0)
 
 
 class LoggedVictim(Victim):
-    def __init__(self, seed):
-        super().__init__("write-log", Medium("ext4", dax=False, disk=True), seed, IMAGE_BYTES)
+    def __init__(self, name, seed, writer=""):
+        super().__init__(name, Medium("ext4", dax=False, disk=True), seed, IMAGE_BYTES)
+        self.writer = writer
         self.block_log = self.folder / "writes.log"
         self.heard = []  # (length of the log then, what the writer said)
 
@@ -37,6 +38,8 @@ class LoggedVictim(Victim):
         self.block_log.touch()
         self.run_name = f"{self.random.getrandbits(48) | 1:x}"
         setup = self.medium.setup(self.image, mode="cycle", checked="none", run=self.run_name, words="--move")
+        if self.writer:
+            setup.words["writer"] = self.writer
         setup.disks = [word for node in make for word in ("-blockdev", node)]
         setup.disks += ["-device", "virtio-blk-pci,drive=logged,write-cache=on"]
         with machine.Machine(setup, self.log, cycles.CHECK_SECONDS_MAX) as guest:
@@ -74,11 +77,13 @@ class Cuts:
         others = [cut for cut in entries if cut not in chosen]
         self.chosen = sorted(chosen.union(draw.sample(others, count - len(chosen))))
         self.with_segments = self.cached = self.arrived = 0
-        self.acknowledged = []
+        self.acknowledged, self.bad = [], []  # of each cut; (cut, complaints)
 
     def judge_all(self):
+        """Up to the first batch with a bad cut."""
         for first in range(0, len(self.chosen), DISKS_PER_MACHINE):
-            self.judge_batch(self.chosen[first : first + DISKS_PER_MACHINE])
+            if not self.bad:
+                self.judge_batch(self.chosen[first : first + DISKS_PER_MACHINE])
 
     def judge_batch(self, cuts):
         images = []
@@ -112,31 +117,55 @@ class Cuts:
         return facts
 
     def judge_cut(self, cut, facts):
-        victim = self.victim
-        run = victim.run_at(self.replay.entries[cut].end)
-        victim.ledger, victim.last = Ledger(), run
-        victim.ledger.runs[run.name] = run
-        complaints = judge(victim.ledger, run, facts)
-        if complaints:
-            self.replay.applied = 0
-            host.sparse_copy(victim.folder / "base", self.replay.durable)
-            self.replay.rebuild(cut, victim.seed, victim.at_cut)
-        victim.require([f"cut behind entry {cut}: {complaint}" for complaint in complaints])
+        run = self.victim.run_at(self.replay.entries[cut].end)
+        ledger = Ledger()
+        ledger.runs[run.name] = run
+        if complaints := judge(ledger, run, facts):
+            self.bad.append((cut, complaints))
         self.with_segments += sum(facts.segments.values()) > 0
         self.acknowledged.append(run.acknowledgements())
 
+    def require(self):
+        """Green, or the first bad cut as it was, to be judged again."""
+        if not self.bad:
+            return
+        cut, complaints = self.bad[0]
+        self.replay.start_again()
+        self.replay.rebuild(cut, self.victim.seed, self.victim.at_cut)
+        run = self.victim.run_at(self.replay.entries[cut].end)
+        self.victim.ledger, self.victim.last = Ledger(), run
+        self.victim.ledger.runs[run.name] = run
+        self.victim.require([f"cut behind entry {cut}: {complaint}" for complaint in complaints])
 
-def run(options, report):
-    victim = LoggedVictim(options.seed)
+
+def write_and_judge(victim, count):
+    """A machine that writes, and cuts of its log that were judged."""
     victim.prepare()
     base = victim.folder / "base"
     host.sparse_copy(victim.image, base)
     victim.write()
-    whole = victim.run_at(os.path.getsize(victim.block_log))
-    victim.require(copy.copy(whole.failures))
-    cuts = Cuts(victim, base, options.log_cuts)
+    cuts = Cuts(victim, base, count)
     cuts.judge_all()
-    cuts.replay.close()
+    return cuts
+
+
+def run_control(options, report):
+    """That a write which no flush covers is lost by some cut, and that this is noticed."""
+    victim = LoggedVictim("write-log-control", options.seed, controls.program(controls.OF_PAGES))
+    cuts = write_and_judge(victim, DISKS_PER_MACHINE)
+    if not cuts.bad:
+        raise CaseFailed(f"control {controls.OF_PAGES} was not caught by {DISKS_PER_MACHINE} cuts of its log")
+    report.add(f"control {controls.OF_PAGES}, write log",
+               f"caught by {len(cuts.bad)} cuts of {DISKS_PER_MACHINE}; the first: {cuts.bad[0][1][0]}")
+    victim.remove()
+
+
+def run(options, report):
+    victim = LoggedVictim("write-log", options.seed)
+    cuts = write_and_judge(victim, options.log_cuts)
+    cuts.require()
+    whole = victim.run_at(os.path.getsize(victim.block_log))
+    victim.require(list(whole.failures))
     if whole.moved == 0 or cuts.with_segments == 0:
         victim.require([f"{whole.moved} flushes and compactions, {cuts.with_segments} cuts with segments: too few"])
     report.add("cuts of a disk's write log",
@@ -144,3 +173,5 @@ def run(options, report):
                f"{max(cuts.acknowledged)} acknowledged writes, none lost; {whole.moved} flushes and compactions, "
                f"segments in {cuts.with_segments} cuts; of {cuts.cached} cached writes {cuts.arrived} arrived whole")
     victim.remove()
+    if "write-log" in options.page_controls:
+        run_control(options, report)
