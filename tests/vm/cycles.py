@@ -82,7 +82,7 @@ class Victim:
 
     def cycle(self, writes=True, plugin="", writer="", words="", cut_after=(0.05, 1.5)):
         """Checks what the last cut left; with `writes` goes on until the next cut. Complaints on the last one."""
-        self.keep_image()
+        host.sparse_copy(self.image, self.at_cut)
         run = self.ledger.begin(f"{self.random.getrandbits(48) | 1:x}") if writes else None
         setup = self.medium.setup(self.image, mode="cycle", checked=self.last.name if self.last else 0,
                                   run=run.name if run else "none")
@@ -130,11 +130,7 @@ class Victim:
         complaints = judge(self.ledger, self.last, facts)
         if not complaints:
             self.ledger.settle(facts)
-            self.segments = facts.segments
         return complaints
-
-    def keep_image(self):
-        host.sparse_copy(self.image, self.at_cut)
 
     def require(self, complaints):
         """The verdict on the last cut: none, or CaseFailed, with what is needed to judge it again left behind."""
