@@ -21,7 +21,9 @@ constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
 /// The index as it lies in the file.
 class IndexAudit {
 public:
-    explicit IndexAudit(std::uint64_t postings) : homes_(home_buckets_for(postings)) {}
+    IndexAudit(std::uint64_t postings, std::uint64_t bytes) : homes_(home_buckets_for(postings)) {
+        pages_.reserve(bytes / sizeof(IndexPage));
+    }
     void add(const IndexPage& page, bool good) {
         pages_.push_back(page);
         good_.push_back(good);
@@ -68,7 +70,7 @@ public:
           seed_(segment_seed(store, header_.segment)),
           hash_seed_(segment_seed(store, 0)),
           grid_(segment.curve(), header_.slab_after, header_.slab_upto, {}),
-          index_(header_.postings) {}
+          index_(header_.postings, header_.index.bytes) {}
 
     /// See SegmentCheck.
     [[nodiscard]] bool step(std::uint64_t bytes) {

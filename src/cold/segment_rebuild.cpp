@@ -16,7 +16,8 @@ namespace {
 class SectionBuilder final : public SegmentSalvage::Visitor {
 public:
     /// `keep_keys`: of all records, for sorted_keys().
-    SectionBuilder(std::uint64_t hash_seed, bool keep_keys) : hash_seed_(hash_seed), keep_keys_(keep_keys) {}
+    SectionBuilder(std::uint64_t hash_seed, bool keep_keys, const std::function<bool()>& stopped)
+        : hash_seed_(hash_seed), keep_keys_(keep_keys), stopped_(stopped) {}
 
     void enter(std::uint64_t unit, std::uint32_t bytes) override {
         end_block();
@@ -30,7 +31,9 @@ public:
             last_key_ = key;
         }
         last_version_ = stored.version;
-        ++records_;
+        if (++records_ % 1024 == 0 && stopped_()) {
+            return std::unexpected(Error(ErrorCode::closed, "Stopped before a segment was made again."));
+        }
         if (keep_keys_) all_keys_.emplace_back(key);
         zones_.note({.key = key, .version = stored.version, .superseded = stored.superseded});
         return {};
@@ -57,6 +60,7 @@ public:
 private:
     const std::uint64_t hash_seed_;
     const bool keep_keys_;
+    const std::function<bool()>& stopped_;
     std::vector<std::string> all_keys_;
     KeyIndexBuilder index_;
     ZoneMapBuilder zones_;
@@ -68,8 +72,9 @@ private:
 
 class SegmentRebuild {
 public:
-    SegmentRebuild(SegmentSalvage& segment, std::uint64_t hash_seed, const RangeHints& hints)
-        : segment_(segment), header_(segment.header()), hints_(hints), builder_(hash_seed, lacks_columns()) {}
+    SegmentRebuild(SegmentSalvage& segment, std::uint64_t hash_seed, const RangeHints& hints,
+                   const std::function<bool()>& stopped)
+        : segment_(segment), header_(segment.header()), hints_(hints), builder_(hash_seed, lacks_columns(), stopped) {}
 
     [[nodiscard]] Result<std::vector<SegmentPatch>> run();
 
@@ -112,6 +117,7 @@ bool SegmentRebuild::add_columns() {
         // As even_columns() chose them.
         const std::vector<std::string>& keys = builder_.sorted_keys();
         const std::uint64_t count = header_.columns.bytes / sizeof(std::uint32_t) + 1;
+        if (keys.empty() || header_.columns.bytes > header_.file_bytes) return false;
         for (std::uint64_t i = 1; i < count; ++i) columns_.push_back(heap.add(keys[i * keys.size() / count]));
         return true;
     }
@@ -195,10 +201,10 @@ Result<std::vector<SegmentPatch>> SegmentRebuild::run() {
 
 Result<std::vector<SegmentPatch>> rebuild_sections(platform::FileIo& io, const std::filesystem::path& path,
                                                    const std::uint64_t (&store)[2], std::uint64_t segment,
-                                                   const RangeHints& hints) {
+                                                   const RangeHints& hints, const std::function<bool()>& stopped) {
     auto salvaged = SegmentSalvage::open(io, path, store, segment);
     if (!salvaged) return std::unexpected(std::move(salvaged.error()));
-    return SegmentRebuild(*salvaged, segment_seed(store, 0), hints).run();
+    return SegmentRebuild(*salvaged, segment_seed(store, 0), hints, stopped).run();
 }
 
 }  // namespace zverse::cold

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,10 +36,11 @@ struct RangeHints {
 
 /// Reads the whole segment, and changes nothing. Empty: the sections are whole. Memory: the index and the zones, and
 /// while they are made twice that; where the keys of columns are lost, all keys. Errors: corrupt (not all can be made
-/// again; the sentence says why), incompatible, io, full.
+/// again; the sentence says why), incompatible, io, full, closed (`stopped` said so, which is asked now and then).
 [[nodiscard]] Result<std::vector<SegmentPatch>> rebuild_sections(platform::FileIo& io,
                                                                  const std::filesystem::path& path,
                                                                  const std::uint64_t (&store)[2], std::uint64_t segment,
-                                                                 const RangeHints& hints);
+                                                                 const RangeHints& hints,
+                                                                 const std::function<bool()>& stopped);
 
 }  // namespace zverse::cold

@@ -19,6 +19,7 @@
 #include <cstring>
 #include <filesystem>
 #include <iterator>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -179,8 +180,58 @@ TEST_F(CheckMeansTest, WhereNothingCanBeNotedTheReportIsThereAllTheSame) {
     const CheckReport report = must(tools::check_store(*io, asked));
     EXPECT_TRUE(report.cancelled);
     EXPECT_EQ(codes_of(report), std::set<std::string>{std::string(codes::kBlockChecksum)});
-    ASSERT_TRUE(report.resume_failure.has_value());
-    EXPECT_EQ(report.resume_failure->os_errno(), ENOENT);
+    ASSERT_FALSE(report.failures.empty());
+    EXPECT_EQ(report.failures.front().os_errno(), ENOENT);
+}
+
+TEST_F(CheckMeansTest, TheResumeFileGoesOnlyAtTheEndOfAll) {
+    CheckRequest asked = request(CheckLevel::paranoid);
+    asked.resume = directory / "resume";
+    bool stop = false;
+    asked.stopped = [&] { return stop; };
+    asked.progress = [&](const tools::PassProgress& progress) { stop = progress.pass == 8; };
+    const CheckReport stopped = must(tools::check_store(*io, asked));
+    EXPECT_TRUE(stopped.cancelled) << "in its last pass";
+    EXPECT_FALSE(stopped.answers.has_value());
+    EXPECT_TRUE(fs::exists(asked.resume));
+    stop = false;
+    asked.progress = [](const tools::PassProgress&) {};
+    asked.only = CheckPart::catalog;
+    EXPECT_TRUE(must(tools::check_store(*io, asked)).clean());
+    EXPECT_TRUE(fs::exists(asked.resume)) << "no segment was looked at";
+    const auto failures = std::make_shared<Failures>();
+    FailingFileIo failing(platform::make_posix_file_io(), failures);
+    failures->only = ".zseg";
+    failures->fail_call(3, EMFILE, true);
+    asked.only = CheckPart::all;
+    expect_error(tools::check_store(failing, asked), ErrorCode::full);
+    EXPECT_TRUE(fs::exists(asked.resume)) << "it did not see all";
+    EXPECT_EQ(must(tools::check_store(*io, asked)).segments_passed_over, segments().size());
+    EXPECT_FALSE(fs::exists(asked.resume));
+}
+
+TEST_F(CheckMeansTest, AHostileResumeFileIsRefused) {
+    CheckRequest asked = request();
+    asked.resume = directory / "resume";
+    const std::string deep(200'000, '[');
+    for (const std::string& text :
+         {R"({"schema":)" + deep, R"({"schema":)" + deep + std::string(deep.size(), ']') + "}", deep, std::string("[]"),
+          std::string(R"({"schema":"zverse.fsck.resume/1","uuid":1,"level":null,"segments":{}})"), std::string()}) {
+        write_file(asked.resume, text);
+        expect_error(tools::check_store(*io, asked), ErrorCode::invalid_argument, "resume");
+    }
+}
+
+TEST_F(CheckMeansTest, WhoIsStoppedBehindTheBlocksIsToldSo) {
+    const cold::SegmentHeader header = header_of(segments().front());
+    flip_bit(segments().front(), (header.index.offset + 100) * 8);
+    CheckRequest asked = request();
+    bool stop = false;
+    asked.stopped = [&] { return stop; };
+    asked.progress = [&](const tools::PassProgress& progress) { stop = progress.pass == 7 && progress.name.empty(); };
+    const CheckReport report = must(tools::check_store(*io, asked));
+    EXPECT_TRUE(report.cancelled) << "what can be made again was not looked for";
+    EXPECT_TRUE(report.rebuildable.empty());
 }
 
 TEST_F(CheckMeansTest, ReadsGoNoFasterThanTheyMay) {
@@ -221,6 +272,14 @@ TEST_F(CheckMeansTest, OneFlippedBitIsNamed) {
     flip_bit(file, (4096 + 200) * 8);
     flip_bit(file, (4096 + 300) * 8);
     EXPECT_FALSE(second_look().flipped.has_value()) << "two are no explanation";
+    flip_bit(file, (4096 + 200) * 8);
+    flip_bit(file, (4096 + 300) * 8);
+    // Another segment's header is whole, and wrong all the same.
+    std::string image = read_file(file);
+    image.replace(image.size() - 4096, 4096, read_file(segments().back()), 0, 4096);
+    write_file(file, image);
+    EXPECT_EQ(second_look().reread, Reread::same);
+    EXPECT_FALSE(second_look().flipped.has_value());
 }
 
 TEST_F(CheckMeansTest, WhatASecondReadGivesIsTold) {

@@ -203,9 +203,10 @@ TEST_F(FsckTest, PreenMakesAnIndexAgain) {
     const ProgramRun damaged = fsck({path.string()});
     EXPECT_EQ(damaged.status, kExitDamaged);
     EXPECT_TRUE(says(damaged.output, "Nothing is lost")) << damaged.output;
-    const ProgramRun mended = fsck({"-p", path.string()});
+    const ProgramRun mended = fsck({"-p", "--level", "quick", path.string()});
     EXPECT_EQ(mended.status, kExitCorrected) << mended.output << mended.errors;
     EXPECT_TRUE(says(mended.output, ", derived]")) << mended.output;
+    EXPECT_TRUE(says(mended.output, "101 records")) << "blocks are looked at before and afterwards: " << mended.output;
     EXPECT_EQ(difference(before, read_tree(path / "cold")), "");
 }
 
@@ -223,6 +224,10 @@ TEST_F(FsckTest, MeansAreBounded) {
     for (const std::vector<std::string>& wrong : {std::vector<std::string>{"--threads", "0", path.string()},
                                                   {"--max-mem", "1KiB", path.string()},
                                                   {"--rate", "fast", path.string()},
+                                                  {"--rate", "-1", path.string()},
+                                                  {"--rate", "99999999999999999999", path.string()},
+                                                  {"--max-errors", "-1", path.string()},
+                                                  {"-p", "--resume", "file", path.string()},
                                                   {"--json", "--json-lines", path.string()}}) {
         EXPECT_EQ(fsck(wrong).status, kExitUsage) << wrong.front();
     }

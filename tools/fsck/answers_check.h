@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <vector>
 
 namespace zverse::tools {
@@ -23,8 +24,7 @@ namespace zverse::tools {
 struct AnswersRequest {
     std::filesystem::path store;
     std::vector<std::filesystem::path> hot_paths;  ///< empty: where the store has them recorded
-    std::uint64_t memory_bytes = std::uint64_t{512}
-                                 << 20;  ///< half for the sort, half for the open store, which takes 64 MiB
+    std::uint64_t memory_bytes = std::uint64_t{512} << 20;  ///< half of it for the sort; the open store has its own
     std::function<bool()> stopped = [] { return false; };
     PassListener progress = [](const PassProgress&) {};
 };
@@ -34,9 +34,9 @@ struct AnswersSeen {
 };
 
 /// Of a store that was closed cleanly, in which nothing was found damaged, and that nobody has open for writing. What
-/// differs is found in `audit`, by key. Errors: those of opening the store; io and full of the sort. To be stopped is
-/// none.
-[[nodiscard]] Result<AnswersSeen> check_answers(platform::FileIo& io, const AnswersRequest& request,
-                                                platform::Audit& audit);
+/// differs is found in `audit`, by key. Nothing when it was told to stop. Errors: those of opening the store; io and
+/// full of the sort.
+[[nodiscard]] Result<std::optional<AnswersSeen>> check_answers(platform::FileIo& io, const AnswersRequest& request,
+                                                               platform::Audit& audit);
 
 }  // namespace zverse::tools

@@ -41,13 +41,18 @@ Result<CheckedSegments> CheckedSegments::open(platform::FileIo& io, std::filesys
     return checked;
 }
 
+/// Nothing of it is believed: neither what it holds nor how deep it is.
 bool CheckedSegments::parse(const std::string& text) {
-    const Json json = Json::parse(text, nullptr, false);
-    if (!json.is_object() || json.value("schema", Json()) != kSchema || json.value("uuid", Json()) != uuid_) {
-        return false;
-    }
-    if (json.value("level", Json()) != level_ || !json.value("segments", Json()).is_array()) return false;
-    for (const Json& each : json["segments"]) {
+    const auto shallow = [](int depth, Json::parse_event_t, const Json&) { return depth <= 3; };
+    const Json json = Json::parse(text, shallow, false);
+    const auto says = [&](const char* name, const std::string& what) {
+        const auto member = json.find(name);
+        return member != json.end() && member->is_string() && member->get_ref<const std::string&>() == what;
+    };
+    if (!json.is_object() || !says("schema", kSchema) || !says("uuid", uuid_) || !says("level", level_)) return false;
+    const auto segments = json.find("segments");
+    if (segments == json.end() || !segments->is_array()) return false;
+    for (const Json& each : *segments) {
         std::uint64_t checksum = 0;
         if (!each.is_array() || each.size() != 2 || !each[0].is_number_unsigned() || !each[1].is_string() ||
             !from_hex(each[1].get_ref<const std::string&>(), checksum)) {

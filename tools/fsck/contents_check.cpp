@@ -24,8 +24,8 @@ std::uint64_t memory_needed(const cold::SegmentHeader& header) noexcept {
 }  // namespace
 
 ContentsCheck::ContentsCheck(platform::FileIo& io, const ContentsRequest& request,
-                             std::vector<const SeenSegment*> segments)
-    : io_(io), request_(request), segments_(std::move(segments)), audits_(segments_.size()) {
+                             std::vector<const SeenSegment*> segments, platform::Audit& audit)
+    : io_(io), request_(request), segments_(std::move(segments)), audit_(audit), looks_(segments_.size()) {
     for (const SeenSegment* each : segments_) total_ += each->header.file_bytes;
 }
 
@@ -42,6 +42,7 @@ Result<std::optional<std::size_t>> ContentsCheck::take() {
         const cold::SegmentHeader& header = segments_[next_]->header;
         if (request_.checked == nullptr || !request_.checked->has(header)) break;
         ++passed_over_;
+        looks_[next_].over = true;
         done_ += header.file_bytes;
     }
     if (failure_ || next_ == segments_.size() || request_.stopped()) return std::nullopt;
@@ -58,12 +59,21 @@ Result<std::optional<std::size_t>> ContentsCheck::take() {
     return number;
 }
 
+/// Those that all before are over, so that what waits here is little.
+void ContentsCheck::add_in_order() {
+    for (; added_ < looks_.size() && looks_[added_].over; ++added_) {
+        if (looks_[added_].audit) audit_.absorb(std::move(*looks_[added_].audit));
+        looks_[added_].audit.reset();
+    }
+}
+
 void ContentsCheck::finish(std::size_t number, platform::Audit audit) {
     const SeenSegment& segment = *segments_[number];
     const bool whole = audit.seen().clean() && !audit.stopped();
     auto kept = std::make_unique<platform::Audit>(std::move(audit));
     const std::scoped_lock lock(mutex_);
-    audits_[number] = std::move(kept);
+    looks_[number] = {true, std::move(kept)};
+    add_in_order();
     memory_used_ -= memory_needed(segment.header);
     memory_freed_.notify_all();
     done_ += segment.header.file_bytes;
@@ -101,7 +111,7 @@ void ContentsCheck::work() {
     }
 }
 
-Result<void> ContentsCheck::run(platform::Audit& audit) {
+Result<void> ContentsCheck::run() {
     request_.progress(0, total_, segments_.empty() ? "" : segments_.front()->path.string());
     std::vector<std::jthread> others;
     try {
@@ -110,9 +120,8 @@ Result<void> ContentsCheck::run(platform::Audit& audit) {
     }
     work();
     others.clear();
-    for (auto& each : audits_) {
-        if (each) audit.absorb(std::move(*each));
-    }
+    for (Look& look : looks_) look.over = true;
+    add_in_order();
     if (failure_) return std::unexpected(std::move(*failure_));
     request_.progress(total_, total_, "");
     return {};

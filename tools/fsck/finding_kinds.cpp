@@ -12,6 +12,7 @@ namespace {
 namespace codes = platform::codes;
 constexpr std::string_view kPreen = "zverse-fsck -p";
 constexpr std::string_view kRecover = "zverse-recover";
+constexpr std::string_view kReport = "check again, and report it";
 
 /// What -p can mend. Everything else but failing reads is damage to data.
 constexpr std::array kMendable = {codes::kSuperblockCopy, codes::kSuperblockDiffers, codes::kRingHeader,
@@ -30,6 +31,7 @@ FindingKind kind_of(const CheckReport& report, const Finding& finding) {
     const std::string_view code = finding.code;
     if (std::ranges::find(kMendable, code) != kMendable.end()) return {code, Severity::derived, kPreen};
     if (spares_blocks(code) && report.rebuildable.contains(finding.file)) return {code, Severity::derived, kPreen};
+    if (code == codes::kAnswer) return {code, Severity::data, kReport};
     return {code, code == codes::kReadFailed ? Severity::hardware : Severity::data, kRecover};
 }
 

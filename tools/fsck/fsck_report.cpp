@@ -46,8 +46,10 @@ std::string advice(const FsckOutcome& outcome) {
                    "can only be read.";
         }
         if (report.needs_recovery) return "No damage. The next opening for writing recovers what a crash left.";
+        if (report.segments_passed_over != 0) return "No damage in what was looked at this time.";
         return "No damage.";
     }
+    if (report.answers) return "The store answers something else than its files hold. Check again; then report it.";
     std::set<std::string> files;
     for (const Finding& finding : report.seen.findings) files.insert(finding.file);
     const std::uint64_t lost = count_of(outcome, Severity::data), unread = count_of(outcome, Severity::hardware);

@@ -61,6 +61,33 @@ Result<CheckReport> first_look(platform::FileIo& io, const Arguments& arguments,
     return check_store(io, request);
 }
 
+/// Mends what the report tells of, and looks again. What could not be mended is told, and what was found all the same.
+CheckReport mend(platform::FileIo& io, const Arguments& arguments, CheckReport before, FsckOutcome& outcome) {
+    if (const auto mended = preen(arguments.request, before); !mended) {
+        outcome.exit |= failed(mended.error());
+        return before;
+    }
+    outcome.recovered = before.needs_recovery;
+    CheckRequest request = arguments.request;
+    request.level = outcome.level;
+    auto after = check_store(io, request);
+    if (!after) {
+        outcome.exit |= failed(after.error()) | kExitCorrected;
+        return before;
+    }
+    const auto is_there_still = [&](const Finding& finding) {
+        return std::ranges::any_of(after->seen.findings, [&](const Finding& each) {
+            return each.code == finding.code && each.file == finding.file && each.offset == finding.offset;
+        });
+    };
+    std::erase_if(before.seen.findings, is_there_still);
+    outcome.corrected = std::move(before.seen.findings);
+    // What was mended is told with how bad it was, and what a second look showed.
+    after->rebuildable.merge(before.rebuildable);
+    after->second_looks.merge(before.second_looks);
+    return std::move(*after);
+}
+
 /// Looks, mends if asked to and if there is nothing else, and looks again.
 Result<FsckOutcome> check_and_mend(const Arguments& arguments) {
     auto files = platform::make_posix_file_io();
@@ -73,19 +100,10 @@ Result<FsckOutcome> check_and_mend(const Arguments& arguments) {
     auto report = first_look(io, arguments, outcome);
     if (!report) return std::unexpected(std::move(report.error()));
     const bool to_do = !report->clean() || report->needs_recovery;
-    if (arguments.preen && to_do && can_preen(*report)) {
-        if (const auto mended = preen(arguments.request, *report); mended) {
-            outcome.corrected = std::move(report->seen.findings);
-            outcome.recovered = report->needs_recovery;
-            RebuildableSegments rebuilt = std::move(report->rebuildable);
-            report = check_store(io, arguments.request);
-            if (!report) return std::unexpected(std::move(report.error()));
-            report->rebuildable.merge(rebuilt);  // how bad it was is told of what was mended, too
-        } else {
-            outcome.exit = failed(mended.error());  // what was found is told all the same
-        }
-    }
-    outcome.report = std::move(*report);
+    outcome.report = arguments.preen && to_do && can_preen(*report) && !interrupted()
+                         ? mend(io, arguments, std::move(*report), outcome)
+                         : std::move(*report);
+    for (const Error& each : outcome.report.failures) outcome.exit |= failed(each);
     outcome.exit |= (outcome.corrected.empty() ? kExitDone : kExitCorrected) |
                     (outcome.report.clean() ? kExitDone : kExitDamaged) |
                     (outcome.report.cancelled ? kExitCancelled : kExitDone);
@@ -117,10 +135,17 @@ int check(Arguments& arguments) {
         told = output.write(fsck_report(*outcome, report_style(arguments), arguments.redact, arguments.errors_max));
     }
     if (told) told = output.finish();
-    const int noted = outcome->report.resume_failure ? failed(*outcome->report.resume_failure) : kExitDone;
     // Who was stopped may have been stopped while the report was written.
-    return outcome->exit | noted | (told || interrupted() ? kExitDone : failed(told.error()));
+    return outcome->exit | (told || interrupted() ? kExitDone : failed(told.error()));
 }
+
+/// A number of bytes or of things, which CLI11 would take with a sign and beyond 64 bits.
+const CLI::Validator kNoSignNorOverflow(
+    [](const std::string& text) {
+        const auto digits = std::ranges::count_if(text, [](char c) { return c >= '0' && c <= '9'; });
+        return text.starts_with('-') || digits > 15 ? "must be a number from 0 to 10^15" : std::string();
+    },
+    "");
 
 /// What the check may take, and how it goes on.
 void add_means(CLI::App& app, Arguments& arguments) {
@@ -133,12 +158,15 @@ void add_means(CLI::App& app, Arguments& arguments) {
            "--max-mem", request.memory_bytes,
            "Memory for indexes of segments and versions of frames, e.g. 256MiB; a segment that needs more ends it")
         ->transform(CLI::AsSizeValue(false))
+        ->check(kNoSignNorOverflow)
         ->check(CLI::Range(std::uint64_t{1} << 24, std::uint64_t{1} << 50))
         ->default_str("512MiB");
     app.add_option("--rate", arguments.rate, "Read at most so many bytes a second, e.g. 50MB; 0: as fast as it goes")
-        ->transform(CLI::AsSizeValue(true));
+        ->transform(CLI::AsSizeValue(true))
+        ->check(kNoSignNorOverflow);
     app.add_option("--resume", request.resume,
-                   "Note in this file which segments were whole, and pass over those that it has; removed at the end");
+                   "Note in this file which segments were whole, and pass over those that it has; removed at the end")
+        ->excludes(app.get_option("-p"));
     app.add_flag("--repeat-read", request.look_twice,
                  "Read damaged pieces of segments again, and tell whether one flipped bit explains them");
 }
@@ -174,7 +202,9 @@ void add_options(CLI::App& app, Arguments& arguments) {
         "-C", arguments.progress_fd,
         "Progress to this descriptor: lines 'pass current max name', a bar on a terminal; SIGUSR1 and SIGUSR2: on "
         "standard error from now on, and no more");
-    app.add_option("--max-errors", arguments.errors_max, "List so many findings; 0: all")->capture_default_str();
+    app.add_option("--max-errors", arguments.errors_max, "List so many findings; 0: all")
+        ->check(kNoSignNorOverflow)
+        ->capture_default_str();
     add_means(app, arguments);
     auto* json = app.add_flag("--json", arguments.json, "One JSON object on standard output, schema zverse.fsck/1");
     app.add_flag("--json-lines", arguments.json_lines,

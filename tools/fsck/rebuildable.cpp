@@ -1,6 +1,7 @@
 #include <tools/fsck/rebuildable.h>
 
 #include <cold/slab_writer.h>
+#include <platform/answer.h>
 #include <tools/common/result.h>
 #include <tools/fsck/finding_kinds.h>
 
@@ -45,11 +46,10 @@ std::set<std::string> candidates(const std::vector<Finding>& findings) {
 
 }  // namespace
 
-Result<RebuildableSegments> find_rebuildable(platform::FileIo& io, const StoreIdentity& store,
-                                             const std::filesystem::path& directory, const cold::ManifestState& catalog,
-                                             const std::map<std::uint64_t, std::vector<SeenSegment>>& seen,
-                                             const std::vector<Finding>& findings,
-                                             const std::function<bool()>& stopped) {
+RebuildableSegments find_rebuildable(platform::FileIo& io, const StoreIdentity& store,
+                                     const std::filesystem::path& directory, const cold::ManifestState& catalog,
+                                     const std::map<std::uint64_t, std::vector<SeenSegment>>& seen,
+                                     const std::vector<Finding>& findings, const std::function<bool()>& stopped) {
     RebuildableSegments found;
     const std::set<std::string> files = candidates(findings);
     if (files.empty()) return found;
@@ -62,8 +62,10 @@ Result<RebuildableSegments> find_rebuildable(platform::FileIo& io, const StoreId
             const auto parts = seen.find(id);
             if (parts == seen.end()) continue;
             RebuildableSegment rebuildable{store, segment, hints_of(component.segments, i, parts->second)};
-            const auto patches = cold::rebuild_sections(io, path, ids, segment, rebuildable.hints);
-            if (!patches && patches.error().code() == ErrorCode::full) return std::unexpected(patches.error());
+            // Who has not the memory for it has not the means to make it again.
+            const auto patches = platform::answer("making a segment's index again", [&] {
+                return cold::rebuild_sections(io, path, ids, segment, rebuildable.hints, stopped);
+            });
             if (patches) found.emplace(path, std::move(rebuildable));
         }
     }
@@ -72,7 +74,9 @@ Result<RebuildableSegments> find_rebuildable(platform::FileIo& io, const StoreId
 
 Result<void> rebuild(platform::FileIo& io, const std::filesystem::path& path, const RebuildableSegment& segment) {
     const std::uint64_t store[2] = {segment.store[0], segment.store[1]};
-    auto patches = cold::rebuild_sections(io, path, store, segment.segment, segment.hints);
+    // Once it has begun to mend, it ends.
+    const std::function<bool()> never = [] { return false; };
+    auto patches = cold::rebuild_sections(io, path, store, segment.segment, segment.hints, never);
     if (!patches) return pass_on(patches);
     auto file = io.open(path, platform::OpenMode::read_write);
     if (!file) return pass_on(file);

@@ -27,11 +27,13 @@ struct RebuildableSegment {
 using RebuildableSegments = std::map<std::string, RebuildableSegment>;
 
 /// Of the segments that a catalog names: those with findings which say nothing against their blocks, and of which all
-/// can be made again. `seen`: what could be opened, by component. Reads those segments. Errors: full (memory).
-[[nodiscard]] Result<RebuildableSegments> find_rebuildable(
-    platform::FileIo& io, const StoreIdentity& store, const std::filesystem::path& directory,
-    const cold::ManifestState& catalog, const std::map<std::uint64_t, std::vector<SeenSegment>>& seen,
-    const std::vector<Finding>& findings, const std::function<bool()>& stopped);
+/// can be made again. `seen`: what could be opened, by component. Reads those segments.
+[[nodiscard]] RebuildableSegments find_rebuildable(platform::FileIo& io, const StoreIdentity& store,
+                                                   const std::filesystem::path& directory,
+                                                   const cold::ManifestState& catalog,
+                                                   const std::map<std::uint64_t, std::vector<SeenSegment>>& seen,
+                                                   const std::vector<Finding>& findings,
+                                                   const std::function<bool()>& stopped);
 
 /// Writes what is damaged anew; on return it survives power loss. Killed at any point, the file has what it had, or
 /// what it must have, or in a piece that was damaged already something of both. Errors: those of rebuild_sections.

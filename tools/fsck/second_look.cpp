@@ -16,23 +16,11 @@ namespace {
 namespace codes = platform::codes;
 constexpr std::uint64_t kTriedBytesMax = std::uint64_t{64} << 10;
 
-/// Bytes of a file with a checksum: in front of them, behind them, or elsewhere.
+/// Bytes of a file with a checksum in front of them, or, of a header, behind them.
 struct Piece {
-    enum class Checksum : std::uint8_t { first, last, elsewhere };
     std::uint64_t offset = 0, bytes = 0;
-    Checksum where = Checksum::first;
-    std::uint64_t elsewhere = 0;
     bool header = false;
 };
-
-std::optional<Piece> section_at(const cold::SegmentHeader& header, std::uint64_t offset) {
-    for (const cold::Section& each : {header.zones, header.columns, header.keys, header.dictionary}) {
-        if (each.offset == offset && each.bytes != 0) {
-            return Piece{offset, each.bytes, Piece::Checksum::elsewhere, each.checksum};
-        }
-    }
-    return std::nullopt;
-}
 
 /// How long a block is its zone says; its own header may be what is damaged.
 std::optional<Piece> block_at(platform::FileIo& io, const SeenSegment& seen, const std::uint64_t (&store)[2],
@@ -52,25 +40,27 @@ std::optional<Piece> piece_of(platform::FileIo& io, const SeenSegment& seen, con
                               const Finding& finding) {
     if (finding.code == codes::kBlockChecksum) return block_at(io, seen, store, finding.offset);
     if (finding.code == codes::kIndexPage) return Piece{finding.offset, sizeof(cold::IndexPage)};
-    if (finding.code == codes::kSegmentSection) return section_at(seen.header, finding.offset);
-    if (finding.code == codes::kSegmentHeader) {
-        return Piece{finding.offset, cold::kSegmentHeaderBytes, Piece::Checksum::last, 0, true};
-    }
+    if (finding.code == codes::kSegmentHeader) return Piece{finding.offset, cold::kSegmentHeaderBytes, true};
     return std::nullopt;
 }
 
 class PieceLook {
 public:
-    PieceLook(const Piece& piece, std::uint64_t seed) : piece_(piece), seed_(seed) {}
+    PieceLook(const Piece& piece, std::uint64_t seed, const cold::SegmentHeader& header)
+        : piece_(piece), seed_(seed), header_(header) {}
 
-    [[nodiscard]] bool good(std::span<const std::byte> bytes) const { return wrong_bits(bytes) == 0; }
+    /// A header may be whole, and another segment's.
+    [[nodiscard]] bool good(std::span<const std::byte> bytes) const {
+        if (piece_.header) return std::memcmp(bytes.data(), &header_, sizeof(header_)) == 0;
+        return wrong_bits(bytes) == 0;
+    }
 
     /// The one bit that, flipped, makes the checksum right.
     [[nodiscard]] std::optional<FileBit> flipped(std::span<std::byte> bytes,
                                                  const std::function<bool()>& stopped) const {
         if (bytes.size() > kTriedBytesMax) return std::nullopt;
         const std::uint64_t wrong = wrong_bits(bytes);
-        if (std::has_single_bit(wrong) && piece_.where != Piece::Checksum::elsewhere) {
+        if (std::has_single_bit(wrong)) {
             const auto bit = static_cast<unsigned>(std::countr_zero(wrong));
             return FileBit{piece_.offset + checksum_at() + bit / 8, bit % 8};
         }
@@ -79,7 +69,7 @@ public:
             for (unsigned bit = 0; bit < 8; ++bit) {
                 const std::byte mask{static_cast<unsigned char>(1U << bit)};
                 bytes[byte] ^= mask;
-                const bool right = good(bytes);
+                const bool right = wrong_bits(bytes) == 0;
                 bytes[byte] ^= mask;
                 if (right) return FileBit{piece_.offset + byte, bit};
             }
@@ -88,20 +78,13 @@ public:
     }
 
 private:
-    [[nodiscard]] bool inside() const noexcept { return piece_.where != Piece::Checksum::elsewhere; }
-    [[nodiscard]] std::size_t covered_bytes() const noexcept {
-        return piece_.bytes - (inside() ? sizeof(std::uint64_t) : 0);
-    }
-    [[nodiscard]] std::size_t covered_from() const noexcept {
-        return piece_.where == Piece::Checksum::first ? sizeof(std::uint64_t) : 0;
-    }
-    [[nodiscard]] std::size_t checksum_at() const noexcept {
-        return piece_.where == Piece::Checksum::first ? 0 : piece_.bytes - sizeof(std::uint64_t);
-    }
+    [[nodiscard]] std::size_t covered_bytes() const noexcept { return piece_.bytes - sizeof(std::uint64_t); }
+    [[nodiscard]] std::size_t covered_from() const noexcept { return piece_.header ? 0 : sizeof(std::uint64_t); }
+    [[nodiscard]] std::size_t checksum_at() const noexcept { return piece_.header ? covered_bytes() : 0; }
     /// Where the checksum that the bytes have and the one that they must have differ.
     [[nodiscard]] std::uint64_t wrong_bits(std::span<const std::byte> bytes) const {
-        std::uint64_t expected = piece_.elsewhere;
-        if (inside()) std::memcpy(&expected, bytes.data() + checksum_at(), sizeof(expected));
+        std::uint64_t expected = 0;
+        std::memcpy(&expected, bytes.data() + checksum_at(), sizeof(expected));
         if (piece_.header) {
             cold::SegmentHeader header;
             std::memcpy(&header, bytes.data(), sizeof(header));
@@ -113,6 +96,7 @@ private:
 
     const Piece& piece_;
     const std::uint64_t seed_;
+    const cold::SegmentHeader& header_;
 };
 
 }  // namespace
@@ -124,7 +108,7 @@ std::optional<SecondLook> look_again(platform::FileIo& io, const SeenSegment& se
         piece->bytes > segment.header.file_bytes - piece->offset || piece->bytes <= sizeof(std::uint64_t)) {
         return std::nullopt;
     }
-    const PieceLook look(*piece, cold::segment_seed(store, segment.header.segment));
+    const PieceLook look(*piece, cold::segment_seed(store, segment.header.segment), segment.header);
     SecondLook second;
     second.bytes = piece->bytes;
     std::vector<std::byte> first(piece->bytes), again(piece->bytes);

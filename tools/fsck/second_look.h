@@ -32,9 +32,9 @@ struct SecondLook {
     std::optional<FileBit> flipped;  ///< to flip it back makes the checksum right
 };
 
-/// Of a finding about a header, a section, a page of the index or a block of the segment; nothing for others. Between
-/// two reads the system is asked to forget what it holds of the file, which it does not do for files in memory (tmpfs).
-/// All bits of pieces up to 64 KiB are tried, in a time that grows with the square of their size: 0.2 s for 19 KiB.
+/// Of a finding about a header, a page of the index or a block of the segment; nothing for others. Between two reads
+/// the system is asked to forget what it holds of the file, which it does not do for files in memory (tmpfs). All bits
+/// of pieces up to 64 KiB are tried, in a time that grows with the square of their size: 0.2 s for 19 KiB.
 [[nodiscard]] std::optional<SecondLook> look_again(platform::FileIo& io, const SeenSegment& segment,
                                                    const std::uint64_t (&store)[2], const Finding& finding,
                                                    const std::function<bool()>& stopped);

@@ -57,9 +57,11 @@ private:
     [[nodiscard]] bool is_merging(std::uint64_t output, std::uint64_t input) const;
     void check_slabs(const cold::ManifestState& state);
     [[nodiscard]] Result<void> check_contents();
-    [[nodiscard]] Result<void> look_for_rebuildable();
+    void keep_checked(bool at_end);
+    void look_for_rebuildable();
     void look_twice();
-    [[nodiscard]] Result<void> check_answers();
+    void check_answers();
+    [[nodiscard]] Result<void> look();
     [[nodiscard]] bool was_closed() const;
     [[nodiscard]] bool is_torn_copy(const Finding& finding, bool closed) const;
     void judge_shutdown();
@@ -87,6 +89,7 @@ private:
     std::optional<engine::SuperblockFields> fields_;
     std::optional<StoreIdentity> identity_;
     std::optional<cold::Manifest> manifest_;
+    std::optional<CheckedSegments> checked_;  ///< where it goes on from an earlier check
     std::map<std::uint64_t, std::vector<SeenSegment>> components_;  ///< what of them could be opened
     std::vector<Version> frame_versions_;
     Version newest_frame_ = 0, durable_mark_ = 0;
@@ -318,13 +321,13 @@ void StoreCheck::check_slabs(const cold::ManifestState& state) {
 }
 
 Result<void> StoreCheck::check_contents() {
-    if (!manifest_ || request_.level == CheckLevel::quick || !go_on()) return {};
+    const bool wanted = wants(CheckPart::segments) && request_.level != CheckLevel::quick;
+    if (!manifest_ || !wanted || !go_on()) return {};
     const bool values = request_.level >= CheckLevel::full;
-    std::optional<CheckedSegments> checked;
     if (!request_.resume.empty()) {
         auto opened = CheckedSegments::open(io_, request_.resume, identity_text(*identity_), to_string(request_.level));
         if (!opened) return pass_on(opened);
-        checked = std::move(*opened);
+        checked_ = std::move(*opened);
     }
     ContentsRequest asked;
     asked.store[0] = (*identity_)[0];
@@ -332,7 +335,7 @@ Result<void> StoreCheck::check_contents() {
     asked.depth = values ? cold::AuditDepth::values : cold::AuditDepth::blocks;
     asked.threads = request_.threads;
     asked.memory_bytes = request_.memory_bytes;
-    asked.checked = checked ? &*checked : nullptr;
+    asked.checked = checked_ ? &*checked_ : nullptr;
     asked.stopped = request_.stopped;
     asked.progress = [this, values](std::uint64_t done, std::uint64_t total, std::string_view name) {
         tell(values ? 7 : 6, done, total, name);
@@ -341,43 +344,47 @@ Result<void> StoreCheck::check_contents() {
     for (const auto& [id, parts] : components_) {
         for (const SeenSegment& part : parts) segments.push_back(&part);
     }
-    ContentsCheck contents(io_, asked, std::move(segments));
-    auto looked = contents.run(audit_);
+    ContentsCheck contents(io_, asked, std::move(segments), audit_);
+    auto looked = contents.run();
     report_.segments_passed_over = contents.passed_over();
-    if (!checked) return looked;
-    report_.resume_failure = contents.note_failure();
-    auto kept = looked && go_on() ? checked->remove() : checked->save();
-    if (!kept) report_.resume_failure = std::move(kept.error());
+    if (contents.note_failure()) report_.failures.push_back(*contents.note_failure());
     return looked;
 }
 
-Result<void> StoreCheck::look_for_rebuildable() {
-    if (!manifest_ || request_.level == CheckLevel::quick || !go_on()) return {};
-    auto found = find_rebuildable(io_, *identity_, cold_directory(), manifest_->state(), components_,
-                                  report_.seen.findings, request_.stopped);
-    if (!found) return pass_on(found);
-    report_.rebuildable = std::move(*found);
-    return {};
+/// Whoever did not reach the end may go on from here.
+void StoreCheck::keep_checked(bool at_end) {
+    if (!checked_) return;
+    auto kept = at_end ? checked_->remove() : checked_->save();
+    if (!kept) report_.failures.push_back(std::move(kept.error()));
+}
+
+void StoreCheck::look_for_rebuildable() {
+    if (!manifest_ || request_.level == CheckLevel::quick || !go_on()) return;
+    report_.rebuildable = find_rebuildable(io_, *identity_, cold_directory(), manifest_->state(), components_,
+                                           report_.seen.findings, request_.stopped);
 }
 
 void StoreCheck::look_twice() {
     if (!request_.look_twice && request_.level != CheckLevel::paranoid) return;
     if (!identity_) return;
     const std::uint64_t store[2] = {(*identity_)[0], (*identity_)[1]};
+    std::map<std::string, const SeenSegment*> by_file;
+    for (const auto& [id, parts] : components_) {
+        for (const SeenSegment& part : parts) by_file[part.path.string()] = &part;
+    }
     for (const Finding& finding : report_.seen.findings) {
-        for (const auto& [id, parts] : components_) {
-            const auto part = std::ranges::find(parts, fs::path(finding.file), &SeenSegment::path);
-            if (part == parts.end() || !go_on() || report_.second_looks.size() == kSecondLooksMax) continue;
-            const auto look = look_again(io_, *part, store, finding, request_.stopped);
-            if (look) report_.second_looks[{finding.file, finding.offset}] = *look;
-        }
+        if (!go_on() || report_.second_looks.size() == kSecondLooksMax) return;
+        const auto part = by_file.find(finding.file);
+        if (part == by_file.end()) continue;
+        const auto look = look_again(io_, *part->second, store, finding, request_.stopped);
+        if (look) report_.second_looks[{finding.file, finding.offset}] = *look;
     }
 }
 
 /// Nothing is asked of a store that is damaged, or that must be recovered first.
-Result<void> StoreCheck::check_answers() {
+void StoreCheck::check_answers() {
     const bool can = report_.clean() && report_.clean_shutdown && !report_.needs_recovery && !report_.load_unfinished;
-    if (request_.level != CheckLevel::paranoid || request_.only != CheckPart::all || !can || !go_on()) return {};
+    if (request_.level != CheckLevel::paranoid || request_.only != CheckPart::all || !can || !go_on()) return;
     AnswersRequest asked;
     asked.store = request_.store;
     asked.hot_paths = request_.hot_paths;
@@ -386,11 +393,12 @@ Result<void> StoreCheck::check_answers() {
     asked.progress = request_.progress;
     platform::Audit audit(request_.stopped);
     auto seen = tools::check_answers(io_, asked, audit);
-    if (!seen) return pass_on(seen);
+    if (!seen) {
+        report_.failures.push_back(std::move(seen.error()));
+        return;
+    }
     report_.answers = *seen;
     report_.seen.findings = audit.take().findings;
-    report_.cancelled = audit.stopped();
-    return {};
 }
 
 /// Closing moves the clock's limit, which is far ahead of a store at work, down to the clock. The clock is at the
@@ -459,23 +467,34 @@ Error StoreCheck::want_of_means() const {
     return {ErrorCode::full, "the check could not look at everything: " + what};
 }
 
+/// Passes 1 to 7.
+Result<void> StoreCheck::look() {
+    if (auto done = check_superblock(); !done) return done;
+    check_rings();
+    if (auto done = check_catalog(); !done) return done;
+    if (auto done = check_segments(); !done) return done;
+    check_versions();
+    if (auto done = check_contents(); !done) return done;
+    // What could not be looked at for want of memory or files says nothing about the medium.
+    if (audit_.starved()) return std::unexpected(want_of_means());
+    return {};
+}
+
 Result<CheckReport> StoreCheck::run() {
     const auto began = std::chrono::steady_clock::now();
     if (auto found = find_store(); !found) return pass_on(found);
     const auto lock = platform::LockFile::acquire(request_.store / engine::kLockName, true);
     if (!lock && lock.error().os_errno() != ENOENT) return std::unexpected(lock.error());
-    if (auto done = check_superblock(); !done) return pass_on(done);
-    check_rings();
-    if (auto done = check_catalog(); !done) return pass_on(done);
-    if (auto done = check_segments(); !done) return pass_on(done);
-    check_versions();
-    if (auto done = check_contents(); !done) return pass_on(done);
-    // What could not be looked at for want of memory or files says nothing about the medium.
-    if (audit_.starved()) return std::unexpected(want_of_means());
+    if (auto looked = look(); !looked) {
+        keep_checked(false);
+        return pass_on(looked);
+    }
     sum_up();
-    if (auto done = look_for_rebuildable(); !done) return pass_on(done);
+    look_for_rebuildable();
     look_twice();
-    if (auto done = check_answers(); !done) return pass_on(done);
+    check_answers();
+    report_.cancelled = report_.cancelled || audit_.stopped();
+    keep_checked(!report_.cancelled);
     report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     return std::move(report_);
 }

@@ -79,7 +79,8 @@ struct CheckReport {
     Version floor = 0;
     Version durable = 0;  ///< everything up to it has reached the medium, says the store
     Version max_seen = 0;  ///< newest version of a whole frame or a settled record
-    std::optional<Error> resume_failure;  ///< why the next check can't go on where this one ended
+    /// What could not be done beside the check: to note how far it came, to ask the store.
+    std::vector<Error> failures;
     std::uint64_t segments_passed_over = 0;  ///< found whole by the check that this one goes on from
     std::map<std::pair<std::string, std::uint64_t>, SecondLook> second_looks;  ///< by file and offset of a finding
     /// Level paranoid, of a store that was closed cleanly and in which nothing was found.
