@@ -34,6 +34,7 @@ QUICK_TESTS = ("hot_ring_test", "hot_tier_test", "hot_recovery_test", "engine_ap
 ALL_TESTS = (*QUICK_TESTS, "hot_frame_test", "hot_hot_crash_test", "hot_space_queue_test", "hot_stamp_test",
              "hot_walk_test")
 CASES = {"media": media.run, "power-cuts": power_cuts.run, "lost-lines": lost_lines.run, "write-log": write_log.run}
+COLUMN = 40  # of the table
 RED = (cycles.CaseFailed, machine.MachineFailed, host.BuildFailed)
 
 
@@ -73,7 +74,7 @@ class Report:
     def print(self):
         host.say("\n== virtual machines: what was done")
         for what, outcome, seconds in self.rows:
-            host.say(f"{what:34} {seconds:4.0f} s  {outcome}")
+            host.say(f"{what:{COLUMN}} {seconds:4.0f} s  {outcome}")
 
 
 def build_programs(size, names):
@@ -184,7 +185,7 @@ def run_all(options):
         write_log_of(results, options.log)
     report.print()
     for each in left_out(size, names):
-        host.say(f"{'left out':34}         {each}")
+        host.say(f"{'left out':{COLUMN}}         {each}")
     green, red, skipped = (sum(result == each for result, _ in results.values()) for each in ("OK", "FAIL", "SKIP"))
     host.say(f"vm: {green} of {len(names)} cases green, {red} red, {skipped} not run, {time.monotonic() - began:.0f} s")
     return 1 if red else 0 if green else 77
