@@ -387,3 +387,16 @@ ENGINE += room(
     ("membarrier-failure-ignored", "a grace period begins though its fence failed", ["platform/epoch_test"],
      ("        while (asymmetric_ && !fence_all_threads()) std::this_thread::yield();", "        if (asymmetric_) fence_all_threads();")),
 )
+
+ENGINE += room(
+    "platform/posix_file_io.cpp",
+    ("file-stays-nonblocking", "a file that was opened for reading stays non-blocking", ["platform/file_io_test"],
+     ("    if ((flags & O_NONBLOCK) != 0 && ::fcntl(descriptor.get(), F_SETFL, flags & ~O_NONBLOCK) != 0) {",
+      "    if (false) {")),
+)
+
+ENGINE += room(
+    "platform/placement.cpp",
+    ("shards-by-cpus-alone", "shards are not placed where their rings lie", ["platform/topology_test"],
+     ("    if (of_node.empty()) of_node = number_shards(", "    of_node = number_shards(")),
+)
