@@ -14,6 +14,7 @@ namespace zverse::tools {
 namespace {
 
 namespace codes = platform::codes;
+constexpr std::size_t kSecondLooksMax = 16;
 constexpr std::uint64_t kTriedBytesMax = std::uint64_t{64} << 10;
 
 /// Bytes of a file with a checksum in front of them, or, of a header, behind them.
@@ -127,6 +128,24 @@ std::optional<SecondLook> look_again(platform::FileIo& io, const SeenSegment& se
     if (first != again) second.reread = Reread::differs;
     second.flipped = look.flipped(again, stopped);
     return second;
+}
+
+SecondLooks look_twice_at(platform::FileIo& io, const std::map<std::uint64_t, std::vector<SeenSegment>>& seen,
+                          const std::uint64_t (&store)[2], const std::vector<Finding>& findings,
+                          const std::function<bool()>& stopped) {
+    std::map<std::string, const SeenSegment*> by_file;
+    for (const auto& [id, parts] : seen) {
+        for (const SeenSegment& part : parts) by_file[part.path.string()] = &part;
+    }
+    SecondLooks looks;
+    for (const Finding& finding : findings) {
+        if (stopped() || looks.size() == kSecondLooksMax) break;
+        const auto part = by_file.find(finding.file);
+        if (part == by_file.end()) continue;
+        const auto look = look_again(io, *part->second, store, finding, stopped);
+        if (look) looks[{finding.file, finding.offset}] = *look;
+    }
+    return looks;
 }
 
 }  // namespace zverse::tools

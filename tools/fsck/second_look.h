@@ -9,7 +9,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace zverse::tools {
 
@@ -38,5 +42,14 @@ struct SecondLook {
 [[nodiscard]] std::optional<SecondLook> look_again(platform::FileIo& io, const SeenSegment& segment,
                                                    const std::uint64_t (&store)[2], const Finding& finding,
                                                    const std::function<bool()>& stopped);
+
+/// By file and offset of a finding.
+using SecondLooks = std::map<std::pair<std::string, std::uint64_t>, SecondLook>;
+
+/// The same of the first 16 findings for which there is one: a device that fails has thousands. `seen`: by component.
+[[nodiscard]] SecondLooks look_twice_at(platform::FileIo& io,
+                                        const std::map<std::uint64_t, std::vector<SeenSegment>>& seen,
+                                        const std::uint64_t (&store)[2], const std::vector<Finding>& findings,
+                                        const std::function<bool()>& stopped);
 
 }  // namespace zverse::tools

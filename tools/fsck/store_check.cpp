@@ -33,9 +33,6 @@ namespace fs = std::filesystem;
 /// A store at work keeps its clock's limit at least so far ahead of its newest version (Internals::clock_margin).
 constexpr Version kFarAhead = Version{1} << 20;
 
-/// The findings that are looked at twice; a device that fails has thousands.
-constexpr std::size_t kSecondLooksMax = 16;
-
 /// Passes 1 to 7 over one store. A member that is empty was not usable, and says so by a finding.
 class StoreCheck {
 public:
@@ -368,17 +365,7 @@ void StoreCheck::look_twice() {
     if (!request_.look_twice && request_.level != CheckLevel::paranoid) return;
     if (!identity_) return;
     const std::uint64_t store[2] = {(*identity_)[0], (*identity_)[1]};
-    std::map<std::string, const SeenSegment*> by_file;
-    for (const auto& [id, parts] : components_) {
-        for (const SeenSegment& part : parts) by_file[part.path.string()] = &part;
-    }
-    for (const Finding& finding : report_.seen.findings) {
-        if (!go_on() || report_.second_looks.size() == kSecondLooksMax) return;
-        const auto part = by_file.find(finding.file);
-        if (part == by_file.end()) continue;
-        const auto look = look_again(io_, *part->second, store, finding, request_.stopped);
-        if (look) report_.second_looks[{finding.file, finding.offset}] = *look;
-    }
+    report_.second_looks = look_twice_at(io_, components_, store, report_.seen.findings, request_.stopped);
 }
 
 /// Nothing is asked of a store that is damaged, or that must be recovered first.

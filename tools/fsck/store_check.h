@@ -82,7 +82,7 @@ struct CheckReport {
     /// What could not be done beside the check: to note how far it came, to ask the store.
     std::vector<Error> failures;
     std::uint64_t segments_passed_over = 0;  ///< found whole by the check that this one goes on from
-    std::map<std::pair<std::string, std::uint64_t>, SecondLook> second_looks;  ///< by file and offset of a finding
+    SecondLooks second_looks;
     /// Level paranoid, of a store that was closed cleanly and in which nothing was found.
     std::optional<AnswersSeen> answers;
     RebuildableSegments rebuildable;  ///< of those with findings; not looked for at level quick
