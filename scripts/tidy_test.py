@@ -3,6 +3,7 @@
 
 import contextlib
 import io
+import json
 import shutil
 import sys
 import tempfile
@@ -200,6 +201,22 @@ class RuleTest(unittest.TestCase):
         found = tidy.check_headers_alone(sample.root, headers, sample.root / "build")
         self.assertEqual([finding.path.name for finding in found], ["bad.h"])
         self.assertIn("does not compile alone", str(found[0]))
+
+    def test_headers_that_the_build_compiles_first_need_no_more(self):
+        sample = Sample({
+            "src/hot/a.cpp": '// About "hot/c.h".\n#include "hot/a.h"\n#include "hot/b.h"\n',
+            "src/hot/b.cpp": '#define HELP\n#include "hot/b.h"\n',
+            "src/hot/c.cpp": '#include "hot/c.h"\n',
+            "tests/hot/d.cpp": '#include <tools/d.h>\n',
+            "build/compile_commands.json": json.dumps(
+                [{"directory": ".", "file": f"../{name}.cpp"} for name in ("src/hot/a", "src/hot/b", "tests/hot/d")]),
+        })
+        self.addCleanup(sample.remove)
+        proved = tidy.proved_by_build(sample.root, sample.root / "build")
+        for header, by_build in (("src/hot/a", 1), ("src/hot/b", 0), ("src/hot/c", 0), ("tools/d", 1)):
+            with self.subTest(header=header):
+                self.assertEqual(Path(header + ".h") in proved, bool(by_build))
+        self.assertEqual(tidy.proved_by_build(sample.root, sample.root), set())
 
     def test_readme_shows_what_compiles(self):
         for shown, bad in (("a;\nc;\n", []), ("c;\na;\n", [6]), ("d;\n", [5])):
