@@ -5,6 +5,7 @@ from mutation import room
 REBUILD = ["tools/rebuild_test"]
 MEANS = ["tools/check_means_test"]
 ANSWERS = ["tools/answers_test"]
+BITS = ["tools/bit_mending_test"]
 
 CHECKS = [
     *room(
@@ -81,8 +82,6 @@ CHECKS = [
     ),
     *room(
         "tools/fsck/second_look.cpp",
-        ("second-look-checksum-bit", "a bit of a checksum is never the one", MEANS,
-         ("        if (std::has_single_bit(wrong)) {", "        if (false) {")),
         ("second-look-foreign", "a header of another segment counts as whole", MEANS,
          ("        if (piece_.header) return std::memcmp(bytes.data(), &header_, sizeof(header_)) == 0;\n", "")),
         ("second-look-differs", "other bytes are taken for the same", MEANS,
@@ -104,5 +103,38 @@ CHECKS = [
          ("        keep_checked(false);\n", "        keep_checked(true);\n")),
         ("stopped-late", "who is stopped behind the blocks is not told so", MEANS,
          ("    report_.cancelled = report_.cancelled || audit_.stopped();\n", "")),
+    ),
+    *room(
+        "cold/flipped_bit.h",
+        ("bit-left", "bits that were tried stay as they were tried", BITS,
+         ("            bytes[byte] ^= mask;\n        }\n", "        }\n")),
+        ("bit-limit", "bits of pieces of any size are tried", BITS,
+         ("    if (bytes.size() > kTriedBytesMax) return std::nullopt;\n", "")),
+        ("bit-untold", "nobody is told which bit it was", BITS,
+         ("        if (bit) corrected(", "        if (false) corrected(")),
+        ("bit-asked", "who is to stop is not asked", BITS,
+         ("stopped && stopped()) return std::nullopt;", "stopped && false) return std::nullopt;")),
+    ),
+    *room(
+        "tools/fsck/bit_mending.cpp",
+        ("bit-unkept", "a block is mended before it was kept as it was", BITS,
+         ("    if (auto kept = keep_aside(io, store / \"lost+found\", name, piece); !kept) return kept;\n", "")),
+        ("bit-kept-unsynced", "what is kept may be lost after the block was mended", BITS,
+         ("        if (auto synced = (*file)->sync(); !synced) return synced;\n", "")),
+        ("bit-kept-unnamed", "the name of what is kept may be lost", BITS,
+         ("        return io.sync_directory(directory);\n", "        return {};\n")),
+        ("bit-unsynced", "a mended block may be lost", BITS,
+         ("    return (*file)->sync();\n", "    return {};\n")),
+        ("bit-unstable", "a bit is written that was read differently the second time", BITS,
+         ("look->second.reread == Reread::same && ", "")),
+    ),
+    *room(
+        "cold/segment_salvage.cpp",
+        ("bit-any-block", "a block that no bit explains is read all the same", BITS,
+         ("        if (!correction_ || !correction_->turn_back(block_, offset, is_right)) return "
+          "\"a block's checksum is wrong\";\n",
+          "        if (correction_) (void)correction_->turn_back(block_, offset, is_right);\n")),
+        ("bit-no-value", "values are not corrected", BITS,
+         ("(correction != nullptr && correction->", "(false && correction->")),
     ),
 ]

@@ -40,7 +40,7 @@ RECOVERIES = [
         ("salvage-found-all", "not all that the header counts was found, and nobody says so", FLIPS,
          ("    if (taken >= header_->records) return {};\n", "    if (taken > 0) return {};\n")),
         ("salvage-value-unchecked", "a value outside of its block is believed without its checksum", FLIPS,
-         ("        if (piece_checksum(buffer, seed, place.offset) == place.checksum) {", "        if (seed != 1) {")),
+         ("        if (is_right() || ", "        if (seed != 1 || is_right() || ")),
     ),
     *room(
         "tools/recover/gathering.cpp",

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
@@ -184,11 +185,20 @@ LostPiece SegmentSalvage::all_lost(std::string what) const {
     return piece;
 }
 
+bool SegmentSalvage::is_checksum_right(std::uint64_t offset) const {
+    std::uint64_t checksum = 0;
+    static_assert(offsetof(BlockHeader, checksum) == 0);
+    std::memcpy(&checksum, block_.data(), sizeof(checksum));
+    return checksum == piece_checksum(std::span<const std::byte>(block_).subspan(sizeof(checksum)), seed_, offset);
+}
+
 const char* SegmentSalvage::check_block(std::uint64_t offset) {
+    if (!is_checksum_right(offset)) {
+        const auto is_right = [&] { return is_checksum_right(offset); };
+        if (!correction_ || !correction_->turn_back(block_, offset, is_right)) return "a block's checksum is wrong";
+    }
     BlockHeader header{};
     std::memcpy(&header, block_.data(), sizeof(header));
-    const auto covered = std::span<const std::byte>(block_).subspan(sizeof(header.checksum));
-    if (header.checksum != piece_checksum(covered, seed_, offset)) return "a block's checksum is wrong";
     if (header.bytes != block_.size() || !BlockReader::plausible(header, header.bytes)) {
         return "a block's sizes make no sense";
     }
@@ -221,13 +231,15 @@ Result<std::uint64_t> SegmentSalvage::take_records(Visitor& visitor, std::uint64
 }
 
 Result<std::string_view> read_value(platform::File& file, std::uint64_t seed, const OutsideValue& place,
-                                    std::uint64_t bytes, std::vector<std::byte>& buffer) {
+                                    std::uint64_t bytes, std::vector<std::byte>& buffer,
+                                    const BitCorrection* correction) {
     auto size = file.size();
     if (!size) return std::unexpected(std::move(size.error()));
     if (place.offset <= *size && bytes <= *size - place.offset) {
         buffer.resize(bytes);
         if (auto read = file.read_exact(buffer, place.offset); !read) return std::unexpected(std::move(read.error()));
-        if (piece_checksum(buffer, seed, place.offset) == place.checksum) {
+        const auto is_right = [&] { return piece_checksum(buffer, seed, place.offset) == place.checksum; };
+        if (is_right() || (correction != nullptr && correction->turn_back(buffer, place.offset, is_right))) {
             return std::string_view(reinterpret_cast<const char*>(buffer.data()), buffer.size());
         }
     }

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cold/block.h>
+#include <cold/flipped_bit.h>
 #include <platform/compression.h>
 #include <platform/file_io.h>
 
@@ -68,6 +69,8 @@ public:
     /// Nothing in the last part, too.
     [[nodiscard]] const std::optional<std::string>& range_end() const noexcept { return range_end_; }
 
+    /// From now on a block of which one bit is wrong is a whole one.
+    void correct_bits(BitCorrection correction) { correction_ = std::move(correction); }
     /// Everything that can be proved, in file order. Errors: those of the visitor; full (memory).
     [[nodiscard]] Result<void> visit(Visitor& visitor);
 
@@ -82,6 +85,7 @@ private:
     [[nodiscard]] Result<void> look_everywhere(Visitor& visitor);
     /// What is wrong with the block in `block_`; nothing when it is whole, and decompressed if need be.
     [[nodiscard]] const char* check_block(std::uint64_t offset);
+    [[nodiscard]] bool is_checksum_right(std::uint64_t offset) const;
     /// Of the block in `block_`, which lies at `offset`. Returns how many records were good.
     [[nodiscard]] Result<std::uint64_t> take_records(Visitor& visitor, std::uint64_t offset);
     [[nodiscard]] LostPiece all_lost(std::string what) const;
@@ -94,13 +98,16 @@ private:
     std::vector<Zone> zones_;  ///< of blocks; empty: lost
     std::optional<std::string> range_begin_, range_end_;
     std::optional<platform::Decompressor> decompressor_;
+    std::optional<BitCorrection> correction_;
     std::vector<std::byte> block_, raw_;
     const std::byte* bytes_ = nullptr;  ///< of the block, as it was before it was compressed
     std::string key_;
 };
 
-/// A value that lies outside, of a record that was visited, into `buffer`. Errors: corrupt, io, full.
+/// A value that lies outside, of a record that was visited, into `buffer`. `correction`: a value of which one bit is
+/// wrong is whole. Errors: corrupt, io, full.
 [[nodiscard]] Result<std::string_view> read_value(platform::File& file, std::uint64_t seed, const OutsideValue& place,
-                                                  std::uint64_t bytes, std::vector<std::byte>& buffer);
+                                                  std::uint64_t bytes, std::vector<std::byte>& buffer,
+                                                  const BitCorrection* correction = nullptr);
 
 }  // namespace zverse::cold

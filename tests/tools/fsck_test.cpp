@@ -210,6 +210,33 @@ TEST_F(FsckTest, PreenMakesAnIndexAgain) {
     EXPECT_EQ(difference(before, read_tree(path / "cold")), "");
 }
 
+TEST_F(FsckTest, RepairTurnsSingleBitsBackAndKeepsWhatWasThere) {
+    const FileTree before = read_tree(path / "cold");
+    damage_a_block();
+    damage_a_copy();
+    EXPECT_EQ(fsck({"-p", "-f", path.string()}).status, kExitDamaged) << "a block is no copy";
+    const json looked = json::parse(fsck({"--json", "--repeat-read", path.string()}).output);
+    EXPECT_EQ(looked.at("errors").at(1).at("fix"), "zverse-fsck -y");
+    EXPECT_TRUE(says(looked.at("advice"), "Data damage in 1 place of 1 file. In each")) << looked.at("advice");
+    EXPECT_TRUE(says(looked.at("advice"), "Run: zverse-fsck -y")) << looked.at("advice");
+    const ProgramRun mended = fsck({"-y", path.string()});
+    EXPECT_EQ(mended.status, kExitCorrected) << mended.output << mended.errors;
+    EXPECT_TRUE(says(mended.output, "bit 0 of byte 4196 alone is wrong")) << mended.output;
+    EXPECT_TRUE(says(mended.output, "in lost+found/ as they were")) << mended.output;
+    EXPECT_EQ(difference(before, read_tree(path / "cold")), "");
+    EXPECT_TRUE(fs::exists(path / "lost+found" / (first("cold", ".zseg").filename().string() + "-4096")));
+    EXPECT_EQ(fsck({"--level", "full", path.string()}).status, kExitDone);
+
+    flip_bit(first("cold", ".zseg"), (4096 + 100) * 8);
+    flip_bit(first("cold", ".zseg"), (4096 + 101) * 8);
+    const FileTree damaged = read_tree(path);
+    const ProgramRun left = fsck({"-y", "--json", path.string()});
+    EXPECT_EQ(left.status, kExitDamaged) << left.output;
+    EXPECT_EQ(json::parse(left.output).at("mode"), "repair");
+    EXPECT_EQ(difference(damaged, read_tree(path)), "");
+    for (const std::string other : {"-n", "-p"}) EXPECT_EQ(fsck({"-y", other, path.string()}).status, kExitUsage);
+}
+
 TEST_F(FsckTest, ParanoidComparesAnswers) {
     const ProgramRun run = fsck({"--level", "paranoid", path.string()});
     EXPECT_EQ(run.status, kExitDone) << run.output << run.errors;

@@ -95,6 +95,25 @@ TEST_F(RecoverToolTest, LossesAreReported) {
     EXPECT_FALSE(fs::exists(directory / "three"));
 }
 
+TEST_F(RecoverToolTest, ABitThatIsWrongAloneIsTurnedBackWhereThatIsAskedFor) {
+    damage_a_block();
+    const ProgramRun run = recover({"--level", "desperate", path.string(), target.string()});
+    EXPECT_EQ(run.status, kExitDifferent) << "it is told, although nothing is lost: " << run.output;
+    EXPECT_TRUE(says(run.output, "1 bit of pieces")) << run.output;
+    EXPECT_TRUE(says(run.output, "byte 4196, bit 0")) << run.output;
+    EXPECT_TRUE(says(run.output, "Nothing is lost: complete up to version ")) << run.output;
+    const json report =
+        json::parse(recover({"--level", "desperate", "--json", path.string(), (directory / "second").string()}).output);
+    EXPECT_EQ(report.at("level"), "desperate");
+    EXPECT_EQ(report.at("corrected_bits").at(0).at("byte"), 4196);
+    const ProgramRun strict = recover({"--level", "strict", path.string(), (directory / "third").string()});
+    EXPECT_TRUE(says(strict.output, "1 place could not be read")) << strict.output;
+    for (const std::string bytes : {"-1", "99999999999999999999"}) {
+        EXPECT_EQ(recover({"--max-mem", bytes, path.string(), (directory / "fourth").string()}).status, kExitUsage);
+        EXPECT_EQ(recover({"--ring-bytes", bytes, path.string(), (directory / "fourth").string()}).status, kExitUsage);
+    }
+}
+
 TEST_F(RecoverToolTest, WhatStandsInItsWayIsSaid) {
     const ProgramRun absent = recover({(directory / "absent").string(), target.string()});
     EXPECT_EQ(absent.status, kExitFailed);

@@ -1,6 +1,7 @@
 #include <tools/fsck/finding_kinds.h>
 
 #include <platform/audit.h>
+#include <tools/fsck/bit_mending.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +12,7 @@ namespace {
 
 namespace codes = platform::codes;
 constexpr std::string_view kPreen = "zverse-fsck -p";
+constexpr std::string_view kRepair = "zverse-fsck -y";
 constexpr std::string_view kRecover = "zverse-recover";
 constexpr std::string_view kReport = "check again, and report it";
 
@@ -31,6 +33,7 @@ FindingKind kind_of(const CheckReport& report, const Finding& finding) {
     const std::string_view code = finding.code;
     if (std::ranges::find(kMendable, code) != kMendable.end()) return {code, Severity::derived, kPreen};
     if (spares_blocks(code) && report.rebuildable.contains(finding.file)) return {code, Severity::derived, kPreen};
+    if (is_one_bit(report, finding)) return {code, Severity::data, kRepair};
     if (code == codes::kAnswer) return {code, Severity::data, kReport};
     return {code, code == codes::kReadFailed ? Severity::hardware : Severity::data, kRecover};
 }

@@ -2,6 +2,7 @@
 
 #include <tools/common/exit_status.h>
 #include <tools/common/text.h>
+#include <tools/fsck/bit_mending.h>
 #include <tools/fsck/finding_kinds.h>
 
 #include <nlohmann/json.hpp>
@@ -39,7 +40,9 @@ std::string advice(const FsckOutcome& outcome) {
     if (report.cancelled) return "Stopped before the end: what was not looked at may be damaged.";
     if (report.clean()) {
         if (!outcome.corrected.empty())
-            return "All damage was to copies and to what is made from data that is whole; it is mended.";
+            return outcome.mode == FsckMode::repair
+                       ? "All damage is mended; blocks of which a bit was wrong are in lost+found/ as they were."
+                       : "All damage was to copies and to what is made from data that is whole; it is mended.";
         if (outcome.recovered) return "No damage. The store was recovered.";
         if (report.load_unfinished) {
             return "No damage. A load was not finished: go on with it by zverse load --resume; until then the store "
@@ -51,7 +54,9 @@ std::string advice(const FsckOutcome& outcome) {
     }
     if (report.answers) return "The store answers something else than its files hold. Check again; then report it.";
     std::set<std::string> files;
-    for (const Finding& finding : report.seen.findings) files.insert(finding.file);
+    for (const Finding& finding : report.seen.findings) {
+        if (kind_of(report, finding).severity != Severity::derived) files.insert(finding.file);
+    }
     const std::uint64_t lost = count_of(outcome, Severity::data), unread = count_of(outcome, Severity::hardware);
     if (lost + unread == 0)
         return "Nothing is lost: what is damaged can be made again. Run: zverse-fsck -p " +
@@ -59,7 +64,22 @@ std::string advice(const FsckOutcome& outcome) {
     std::string text = lost == 0 ? "What the medium did not give" : "Data damage";
     text += " in " + counted(lost + unread, "place") + " of " + counted(files.size(), "file") + ". ";
     if (unread != 0) text += "The medium fails: copy the store away first. ";
+    const auto repairable = [&](const Finding& finding) {
+        return is_one_bit(report, finding) || kind_of(report, finding).severity == Severity::derived;
+    };
+    if (std::ranges::all_of(report.seen.findings, repairable)) {
+        return text + "In each place one bit alone is wrong. Run: zverse-fsck -y " + printable(outcome.store.string());
+    }
     return text + "Restore from a backup, or run: zverse-recover " + printable(outcome.store.string()) + " NEW";
+}
+
+const char* to_string(FsckMode mode) noexcept {
+    switch (mode) {
+        case FsckMode::check: return "check";
+        case FsckMode::preen: return "preen";
+        case FsckMode::repair: return "repair";
+    }
+    return "unknown";
 }
 
 const char* to_string(Reread reread) noexcept {
@@ -184,7 +204,7 @@ Json json_summary(const FsckOutcome& outcome) {
         {"store", outcome.store.string()},
         {"uuid", report.uuid},
         {"format", kFormat},
-        {"mode", outcome.mode == FsckMode::check ? "check" : "preen"},
+        {"mode", to_string(outcome.mode)},
         {"level", to_string(outcome.level)},
         {"result", result_of(outcome)},
         {"exit", outcome.exit},

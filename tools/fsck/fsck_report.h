@@ -11,7 +11,7 @@
 namespace zverse::tools {
 
 /// What was done about the findings.
-enum class FsckMode { check, preen };
+enum class FsckMode { check, preen, repair };
 
 struct FsckOutcome {
     std::filesystem::path store;

@@ -1,12 +1,15 @@
 // zverse-fsck: is this store good, and can what is derived be made again? Changes nothing unless told to.
 //
 // Exit status: bits, as of fsck(8); see exit_status.h.
+#include <platform/audit.h>
 #include <tools/common/exit_status.h>
 #include <tools/common/interrupt.h>
+#include <tools/common/number_option.h>
 #include <tools/common/output.h>
 #include <tools/common/pass_progress.h>
 #include <tools/common/rate_limited_io.h>
 #include <tools/common/standard_streams.h>
+#include <tools/fsck/bit_mending.h>
 #include <tools/fsck/fsck_report.h>
 #include <tools/fsck/pass_teller.h>
 #include <tools/fsck/preen.h>
@@ -18,6 +21,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <iterator>
 #include <map>
 #include <string>
 #include <thread>
@@ -31,7 +35,7 @@ constexpr unsigned kThreadsUsual = 4, kThreadsMax = 64;
 
 struct Arguments {
     CheckRequest request;
-    bool check_only = false, preen = false, force = false;
+    bool check_only = false, preen = false, repair = false, force = false;
     bool json = false, json_lines = false, quiet = false, redact = false;
     int progress_fd = -1;
     std::uint64_t rate = 0;  ///< bytes a second; 0: as fast as it goes
@@ -43,6 +47,8 @@ int failed(const Error& error) {
     std::fprintf(stderr, "zverse-fsck: %s: %s\n", to_string(error.code()), error.message().c_str());
     return error.code() == ErrorCode::incompatible ? kExitIncompatible : kExitFailed;
 }
+
+bool mends(const Arguments& arguments) noexcept { return arguments.preen || arguments.repair; }
 
 /// At boot, which is what -p is for, a store that was closed cleanly is looked at quickly.
 Result<CheckReport> first_look(platform::FileIo& io, const Arguments& arguments, FsckOutcome& outcome) {
@@ -57,17 +63,17 @@ Result<CheckReport> first_look(platform::FileIo& io, const Arguments& arguments,
     }
     // Blocks may be damaged: nothing is mended before they were looked at.
     CheckRequest request = arguments.request;
-    if (arguments.preen && request.level == CheckLevel::quick) request.level = outcome.level = CheckLevel::normal;
+    if (mends(arguments) && request.level == CheckLevel::quick) request.level = outcome.level = CheckLevel::normal;
     return check_store(io, request);
 }
 
-/// Mends what the report tells of, and looks again. What could not be mended is told, and what was found all the same.
-CheckReport mend(platform::FileIo& io, const Arguments& arguments, CheckReport before, FsckOutcome& outcome) {
-    if (const auto mended = preen(arguments.request, before); !mended) {
+/// Looks again when what the report tells of was mended. What could not be is told, and what was found all the same.
+CheckReport look_behind(platform::FileIo& io, const Arguments& arguments, const Result<void>& mended,
+                        CheckReport before, FsckOutcome& outcome) {
+    if (!mended) {
         outcome.exit |= failed(mended.error());
         return before;
     }
-    outcome.recovered = before.needs_recovery;
     CheckRequest request = arguments.request;
     request.level = outcome.level;
     auto after = check_store(io, request);
@@ -81,14 +87,29 @@ CheckReport mend(platform::FileIo& io, const Arguments& arguments, CheckReport b
         });
     };
     std::erase_if(before.seen.findings, is_there_still);
-    outcome.corrected = std::move(before.seen.findings);
+    std::ranges::move(before.seen.findings, std::back_inserter(outcome.corrected));
     // What was mended is told with how bad it was, and what a second look showed.
     after->rebuildable.merge(before.rebuildable);
     after->second_looks.merge(before.second_looks);
     return std::move(*after);
 }
 
-/// Looks, mends if asked to and if there is nothing else, and looks again.
+/// -y: single flipped bits. -p and -y: copies and what is derived, if there is nothing else.
+CheckReport mend(platform::FileIo& io, const Arguments& arguments, CheckReport report, FsckOutcome& outcome) {
+    const CheckRequest& request = arguments.request;
+    const auto one_bit = [&](const Finding& finding) { return is_one_bit(report, finding); };
+    if (arguments.repair && std::ranges::any_of(report.seen.findings, one_bit) && !interrupted()) {
+        const auto turned = turn_bits_back(io, request, report);
+        report = look_behind(io, arguments, turned, std::move(report), outcome);
+    }
+    const bool to_do = !report.clean() || report.needs_recovery;
+    if (!mends(arguments) || !to_do || !can_preen(report) || interrupted()) return report;
+    const auto preened = preen(request, report);
+    outcome.recovered = preened && report.needs_recovery;
+    return look_behind(io, arguments, preened, std::move(report), outcome);
+}
+
+/// Looks, mends if asked to, and looks again.
 Result<FsckOutcome> check_and_mend(const Arguments& arguments) {
     auto files = platform::make_posix_file_io();
     if (arguments.rate != 0) files = limit_rate(std::move(files), arguments.rate, interrupted);
@@ -96,13 +117,11 @@ Result<FsckOutcome> check_and_mend(const Arguments& arguments) {
     FsckOutcome outcome;
     outcome.store = arguments.request.store;
     outcome.mode = arguments.preen ? FsckMode::preen : FsckMode::check;
+    if (arguments.repair) outcome.mode = FsckMode::repair;
     outcome.level = arguments.request.level;
     auto report = first_look(io, arguments, outcome);
     if (!report) return std::unexpected(std::move(report.error()));
-    const bool to_do = !report->clean() || report->needs_recovery;
-    outcome.report = arguments.preen && to_do && can_preen(*report) && !interrupted()
-                         ? mend(io, arguments, std::move(*report), outcome)
-                         : std::move(*report);
+    outcome.report = mend(io, arguments, std::move(*report), outcome);
     for (const Error& each : outcome.report.failures) outcome.exit |= failed(each);
     outcome.exit |= (outcome.corrected.empty() ? kExitDone : kExitCorrected) |
                     (outcome.report.clean() ? kExitDone : kExitDamaged) |
@@ -126,6 +145,10 @@ int check(Arguments& arguments) {
         if (tells) teller(progress);
     };
     arguments.request.stopped = interrupted;
+    if (arguments.repair) {
+        arguments.request.look_twice = true;
+        arguments.request.second_looks_max = platform::Audit::kFindingsMax;
+    }
     const auto outcome = check_and_mend(arguments);
     meter.clear_bar();
     if (!outcome) return failed(outcome.error());
@@ -138,14 +161,6 @@ int check(Arguments& arguments) {
     // Who was stopped may have been stopped while the report was written.
     return outcome->exit | (told || interrupted() ? kExitDone : failed(told.error()));
 }
-
-/// A number of bytes or of things, which CLI11 would take with a sign and beyond 64 bits.
-const CLI::Validator kNoSignNorOverflow(
-    [](const std::string& text) {
-        const auto digits = std::ranges::count_if(text, [](char c) { return c >= '0' && c <= '9'; });
-        return text.starts_with('-') || digits > 15 ? "must be a number from 0 to 10^15" : std::string();
-    },
-    "");
 
 /// What the check may take, and how it goes on.
 void add_means(CLI::App& app, Arguments& arguments) {
@@ -166,7 +181,8 @@ void add_means(CLI::App& app, Arguments& arguments) {
         ->check(kNoSignNorOverflow);
     app.add_option("--resume", request.resume,
                    "Note in this file which segments were whole, and pass over those that it has; removed at the end")
-        ->excludes(app.get_option("-p"));
+        ->excludes(app.get_option("-p"))
+        ->excludes(app.get_option("-y"));
     app.add_flag("--repeat-read", request.look_twice,
                  "Read damaged pieces of segments again, and tell whether one flipped bit explains them");
 }
@@ -178,6 +194,11 @@ void add_options(CLI::App& app, Arguments& arguments) {
                  "Changes the store: recover it, and mend copies where the other one is whole; nothing where data is "
                  "damaged")
         ->excludes(only_check);
+    app.add_flag("-y", arguments.repair,
+                 "As -p, but all of the level, and damaged blocks of which a single bit is wrong get it back; as they "
+                 "were they are kept in lost+found/ of the store")
+        ->excludes(only_check)
+        ->excludes(app.get_option("-p"));
     app.add_flag("-f", arguments.force,
                  "With -p: all of the level, although the store was closed cleanly; else quick is enough");
     const std::map<std::string, CheckLevel> levels = {{"quick", CheckLevel::quick},
@@ -195,7 +216,8 @@ void add_options(CLI::App& app, Arguments& arguments) {
         {"ring", CheckPart::rings}, {"catalog", CheckPart::catalog}, {"segments", CheckPart::segments}};
     app.add_option("--only", arguments.request.only, "Only rings, the manifest (catalog), or segments and it")
         ->transform(CLI::CheckedTransformer(parts, CLI::ignore_case))
-        ->excludes(preen);
+        ->excludes(preen)
+        ->excludes(app.get_option("-y"));
     app.add_option("--hot-path", arguments.request.hot_paths, "Where the rings lie now, if not where they were made")
         ->allow_extra_args(false);
     app.add_option(

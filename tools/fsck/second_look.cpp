@@ -1,9 +1,9 @@
 #include <tools/fsck/second_look.h>
 
+#include <cold/flipped_bit.h>
 #include <cold/segment_checksum.h>
 #include <platform/audit.h>
 
-#include <bit>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -14,10 +14,8 @@ namespace zverse::tools {
 namespace {
 
 namespace codes = platform::codes;
-constexpr std::size_t kSecondLooksMax = 16;
-constexpr std::uint64_t kTriedBytesMax = std::uint64_t{64} << 10;
 
-/// Bytes of a file with a checksum in front of them, or, of a header, behind them.
+/// Bytes of a file with a checksum in front of them, or, of a header, one that is known in full.
 struct Piece {
     std::uint64_t offset = 0, bytes = 0;
     bool header = false;
@@ -53,48 +51,20 @@ public:
     /// A header may be whole, and another segment's.
     [[nodiscard]] bool good(std::span<const std::byte> bytes) const {
         if (piece_.header) return std::memcmp(bytes.data(), &header_, sizeof(header_)) == 0;
-        return wrong_bits(bytes) == 0;
+        std::uint64_t expected = 0;
+        std::memcpy(&expected, bytes.data(), sizeof(expected));
+        return expected == cold::piece_checksum(bytes.subspan(sizeof(expected)), seed_, piece_.offset);
     }
 
     /// The one bit that, flipped, makes the checksum right.
     [[nodiscard]] std::optional<FileBit> flipped(std::span<std::byte> bytes,
                                                  const std::function<bool()>& stopped) const {
-        if (bytes.size() > kTriedBytesMax) return std::nullopt;
-        const std::uint64_t wrong = wrong_bits(bytes);
-        if (std::has_single_bit(wrong)) {
-            const auto bit = static_cast<unsigned>(std::countr_zero(wrong));
-            return FileBit{piece_.offset + checksum_at() + bit / 8, bit % 8};
-        }
-        for (std::size_t byte = covered_from(); byte < covered_from() + covered_bytes(); ++byte) {
-            if (byte % 512 == 0 && stopped()) return std::nullopt;
-            for (unsigned bit = 0; bit < 8; ++bit) {
-                const std::byte mask{static_cast<unsigned char>(1U << bit)};
-                bytes[byte] ^= mask;
-                const bool right = wrong_bits(bytes) == 0;
-                bytes[byte] ^= mask;
-                if (right) return FileBit{piece_.offset + byte, bit};
-            }
-        }
-        return std::nullopt;
+        const auto bit = cold::turn_bit_back(bytes, stopped, [&] { return good(bytes); });
+        if (!bit) return std::nullopt;
+        return FileBit{piece_.offset + *bit / 8, static_cast<unsigned>(*bit % 8)};
     }
 
 private:
-    [[nodiscard]] std::size_t covered_bytes() const noexcept { return piece_.bytes - sizeof(std::uint64_t); }
-    [[nodiscard]] std::size_t covered_from() const noexcept { return piece_.header ? 0 : sizeof(std::uint64_t); }
-    [[nodiscard]] std::size_t checksum_at() const noexcept { return piece_.header ? covered_bytes() : 0; }
-    /// Where the checksum that the bytes have and the one that they must have differ.
-    [[nodiscard]] std::uint64_t wrong_bits(std::span<const std::byte> bytes) const {
-        std::uint64_t expected = 0;
-        std::memcpy(&expected, bytes.data() + checksum_at(), sizeof(expected));
-        if (piece_.header) {
-            cold::SegmentHeader header;
-            std::memcpy(&header, bytes.data(), sizeof(header));
-            return expected ^ cold::header_checksum(header);
-        }
-        const auto covered = bytes.subspan(covered_from(), covered_bytes());
-        return expected ^ cold::piece_checksum(covered, seed_, piece_.offset);
-    }
-
     const Piece& piece_;
     const std::uint64_t seed_;
     const cold::SegmentHeader& header_;
@@ -131,7 +101,7 @@ std::optional<SecondLook> look_again(platform::FileIo& io, const SeenSegment& se
 }
 
 SecondLooks look_twice_at(platform::FileIo& io, const std::map<std::uint64_t, std::vector<SeenSegment>>& seen,
-                          const std::uint64_t (&store)[2], const std::vector<Finding>& findings,
+                          const std::uint64_t (&store)[2], const std::vector<Finding>& findings, std::size_t looks_max,
                           const std::function<bool()>& stopped) {
     std::map<std::string, const SeenSegment*> by_file;
     for (const auto& [id, parts] : seen) {
@@ -139,7 +109,7 @@ SecondLooks look_twice_at(platform::FileIo& io, const std::map<std::uint64_t, st
     }
     SecondLooks looks;
     for (const Finding& finding : findings) {
-        if (stopped() || looks.size() == kSecondLooksMax) break;
+        if (stopped() || looks.size() == looks_max) break;
         const auto part = by_file.find(finding.file);
         if (part == by_file.end()) continue;
         const auto look = look_again(io, *part->second, store, finding, stopped);

@@ -7,6 +7,7 @@
 #include <tools/fsck/seen_segment.h>
 #include <zverse/verification.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -43,13 +44,16 @@ struct SecondLook {
                                                    const std::uint64_t (&store)[2], const Finding& finding,
                                                    const std::function<bool()>& stopped);
 
+/// So many are enough to tell what is the matter with the machine.
+constexpr std::size_t kSecondLooksUsual = 16;
+
 /// By file and offset of a finding.
 using SecondLooks = std::map<std::pair<std::string, std::uint64_t>, SecondLook>;
 
-/// The same of the first 16 findings for which there is one: a device that fails has thousands. `seen`: by component.
+/// The same of the first findings for which there is one: a device that fails has thousands. `seen`: by component.
 [[nodiscard]] SecondLooks look_twice_at(platform::FileIo& io,
                                         const std::map<std::uint64_t, std::vector<SeenSegment>>& seen,
                                         const std::uint64_t (&store)[2], const std::vector<Finding>& findings,
-                                        const std::function<bool()>& stopped);
+                                        std::size_t looks_max, const std::function<bool()>& stopped);
 
 }  // namespace zverse::tools

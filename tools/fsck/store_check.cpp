@@ -365,7 +365,8 @@ void StoreCheck::look_twice() {
     if (!request_.look_twice && request_.level != CheckLevel::paranoid) return;
     if (!identity_) return;
     const std::uint64_t store[2] = {(*identity_)[0], (*identity_)[1]};
-    report_.second_looks = look_twice_at(io_, components_, store, report_.seen.findings, request_.stopped);
+    report_.second_looks =
+        look_twice_at(io_, components_, store, report_.seen.findings, request_.second_looks_max, request_.stopped);
 }
 
 /// Nothing is asked of a store that is damaged, or that must be recovered first.

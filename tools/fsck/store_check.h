@@ -22,6 +22,7 @@
 #include <zverse/types.h>
 #include <zverse/verification.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -52,6 +53,7 @@ struct CheckRequest {
     unsigned threads = 1;  ///< that look at segments; `stopped` is asked by all of them
     std::uint64_t memory_bytes = std::uint64_t{512} << 20;  ///< of indexes of segments, and of frames' versions
     bool look_twice = false;  ///< at damaged pieces of segments, see second_look.h; always so at level paranoid
+    std::size_t second_looks_max = kSecondLooksUsual;
     std::filesystem::path
         resume;  ///< goes on behind what an earlier check found whole, see checked_segments.h; or empty
     PassListener progress = [](const PassProgress&) {};

@@ -17,6 +17,19 @@ constexpr unsigned kPassSegments = 2, kPassRings = 3;
 
 }  // namespace
 
+namespace {
+
+/// Nothing unless it is asked for.
+std::optional<cold::BitCorrection> correction_of(const RecoverRequest& request, const fs::path& path,
+                                                 RecoverReport& report) {
+    if (request.level != RecoverLevel::desperate) return std::nullopt;
+    return cold::BitCorrection{request.stopped, [&report, path](std::uint64_t byte, unsigned bit) {
+                                   report.corrected.insert({path.string(), byte, bit});
+                               }};
+}
+
+}  // namespace
+
 // ---- Values that stay where they are.
 
 std::uint32_t ValueFiles::add(const fs::path& path, std::uint64_t seed) {
@@ -33,7 +46,9 @@ Result<std::string_view> ValueFiles::read(const cold::SortedRecord& record) {
         open_ = std::move(*file);
         open_number_ = record.segment;
     }
-    return cold::read_value(*open_, source.seed, record.outside, record.value_bytes, buffer_);
+    const auto correction = correction_of(request_, source.path, report_);
+    return cold::read_value(*open_, source.seed, record.outside, record.value_bytes, buffer_,
+                            correction ? &*correction : nullptr);
 }
 
 Loss ValueFiles::loss_of(const cold::SortedRecord& record) const {
@@ -184,6 +199,7 @@ Result<std::optional<Gathering::PartSeen>> Gathering::take_part(const DamagedCom
         return std::nullopt;
     }
     ++report_.segments;
+    if (auto correction = correction_of(request_, file.path, report_)) segment->correct_bits(std::move(*correction));
     SegmentVisitor visitor(*this, component, file, *segment);
     if (auto visited = segment->visit(visitor); !visited) return pass_on(visited);
     const cold::SegmentHeader& header = segment->header();

@@ -34,7 +34,8 @@ enum class SortMark : std::uint8_t { record = 0, suspect = 1, ending = 2, versio
 /// The files that large values stay in until they are written.
 class ValueFiles {
 public:
-    explicit ValueFiles(platform::FileIo& io) : io_(io) {}
+    ValueFiles(platform::FileIo& io, const RecoverRequest& request, RecoverReport& report)
+        : io_(io), request_(request), report_(report) {}
     /// Returns the number that a sorted record has it by.
     [[nodiscard]] std::uint32_t add(const std::filesystem::path& path, std::uint64_t seed);
     /// Valid until the next call. Errors: corrupt, io, full.
@@ -48,6 +49,8 @@ private:
         std::uint64_t seed;
     };
     platform::FileIo& io_;
+    const RecoverRequest& request_;
+    RecoverReport& report_;
     std::vector<Source> files_;
     std::unique_ptr<platform::File> open_;  ///< of the last value
     std::optional<std::uint32_t> open_number_;

@@ -1,6 +1,7 @@
 // zverse-recover: everything that can be proved of a damaged store, into a new one, and a report of what can't.
 #include <tools/common/exit_status.h>
 #include <tools/common/interrupt.h>
+#include <tools/common/number_option.h>
 #include <tools/common/output.h>
 #include <tools/common/pass_progress.h>
 #include <tools/common/result.h>
@@ -58,7 +59,7 @@ int exit_of(const RecoverReport& report) {
     if (report.cancelled) return kExitCancelled;
     const bool whole = report.lossless() && !report.catalog_lost && report.complete_up_to() == report.newest;
     if (report.found == 0 && !whole) return kExitDamaged;
-    return whole ? kExitDone : kExitDifferent;
+    return whole && report.corrected.empty() ? kExitDone : kExitDifferent;
 }
 
 Result<void> tell(const Arguments& arguments, const RecoverReport& report, int exit) {
@@ -106,6 +107,14 @@ void add_choices(CLI::App& app, Arguments& arguments) {
                    "lost+found/")
         ->transform(CLI::CheckedTransformer(policies, CLI::ignore_case))
         ->default_str("quarantine");
+    const std::map<std::string, RecoverLevel> levels = {{"strict", RecoverLevel::checksum},
+                                                        {"checksum", RecoverLevel::checksum},
+                                                        {"desperate", RecoverLevel::desperate}};
+    app.add_option("--level", request.level,
+                   "checksum (strict is the same): only what has a right checksum; desperate: and blocks and values "
+                   "of which a single bit is wrong, which is found by trying all")
+        ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case))
+        ->default_str("checksum");
     auto* segments = app.add_flag("--segments-only", arguments.segments_only, "Leave the rings out");
     app.add_flag("--ring-only", arguments.rings_only, "Leave the segments out")->excludes(segments);
     app.add_option("--floor", request.floor,
@@ -123,9 +132,11 @@ void add_options(CLI::App& app, Arguments& arguments) {
     app.add_flag("--resume", request.resume, "Go on with a recovery that was stopped, with the same options");
     app.add_option("--ring-bytes", request.ring_bytes, "Of the new store; 0: as the old one")
         ->transform(CLI::AsSizeValue(false))
+        ->check(kNoSignNorOverflow)
         ->default_str("0");
     app.add_option("--max-mem", request.memory_bytes, "Memory for sorting, such as 256MiB")
         ->transform(CLI::AsSizeValue(false))
+        ->check(kNoSignNorOverflow)
         ->default_str("256MiB");
     app.add_flag("--no-verify", arguments.no_verify, "Don't check the new store when it is written");
     app.add_option("--report", arguments.report, "The report as JSON, schema zverse.recover/1, into this file");

@@ -46,7 +46,8 @@ std::string loss_line(const RecoverRequest& request, const Loss& loss, bool reda
 template <class List, class Line>
 std::string shown(const List& list, std::uint64_t count, const Line& line) {
     std::string text;
-    for (std::size_t i = 0; i < list.size() && i < kShown; ++i) text += "  " + line(list[i]);
+    std::size_t lines = 0;
+    for (auto each = list.begin(); each != list.end() && lines < kShown; ++each, ++lines) text += "  " + line(*each);
     const std::uint64_t told = std::min<std::uint64_t>(list.size(), kShown);
     if (count > told) text += "  and " + counted(count - told, "more") + "\n";
     return text;
@@ -87,6 +88,14 @@ std::string losses_text(const RecoverReport& report, const RecoverRequest& reque
                     count_text(report.floor) + "; --floor says so where retention never forgot anything.";
         }
         text += "\n";
+    }
+    if (!report.corrected.empty()) {
+        text += counted(report.corrected.size(), "bit") + " of pieces that are damaged in no other " +
+                (report.corrected.size() == 1 ? "was" : "were") + " read turned back, as the checksums say:\n";
+        text += shown(report.corrected, report.corrected.size(), [&](const CorrectedBit& each) {
+            return inside(request, each.file) + ": byte " + std::to_string(each.byte) + ", bit " +
+                   std::to_string(each.bit) + "\n";
+        });
     }
     if (report.losses.size() != 0) {
         text += counted(report.losses.size(), "place") + " could not be read:\n";
@@ -140,7 +149,10 @@ Json json_of(const RecoverRequest& request, const Loss& loss, bool redact) {
 }
 
 std::string json_report(const RecoverReport& report, const RecoverRequest& request, int exit, bool redact) {
-    Json losses = Json::array(), records = Json::array(), uncertain = Json::array();
+    Json losses = Json::array(), records = Json::array(), uncertain = Json::array(), corrected = Json::array();
+    for (const CorrectedBit& each : report.corrected) {
+        corrected.push_back({{"file", inside(request, each.file)}, {"byte", each.byte}, {"bit", each.bit}});
+    }
     for (const Loss& loss : report.losses) losses.push_back(json_of(request, loss, redact));
     for (const LostRecord& record : report.lost_records) {
         Json each = {{"version", record.version}};
@@ -167,6 +179,8 @@ std::string json_report(const RecoverReport& report, const RecoverRequest& reque
         {"written", {{"records", report.written}, {"pins", report.pins}, {"from_older_copies", report.older_copies}}},
         {"left_out", {{"expired", report.expired}, {"newer", report.left_out}}},
         {"torn_frames", report.torn_frames},
+        {"level", request.level == RecoverLevel::desperate ? "desperate" : "checksum"},
+        {"corrected_bits", std::move(corrected)},
         {"lost_count", report.losses.size()},
         {"lost", std::move(losses)},
         {"lost_records_count", report.lost_records_count},

@@ -7,10 +7,12 @@
 #include <zverse/types.h>
 
 #include <algorithm>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,6 +30,14 @@ struct Loss {
 struct LostRecord {
     std::string key;
     Version version = 0;
+};
+
+/// A bit of the source that was wrong, and was read turned back.
+struct CorrectedBit {
+    std::string file;
+    std::uint64_t byte = 0;
+    unsigned bit = 0;
+    auto operator<=>(const CorrectedBit&) const = default;
 };
 
 struct RecoverReport {
@@ -54,6 +64,7 @@ struct RecoverReport {
     /// They tell where an older record may pass for a newer one, so none is left out; but behind many those of a file
     /// become one.
     std::vector<Loss> losses;
+    std::set<CorrectedBit> corrected;  ///< a piece may be read more than once
     std::vector<LostRecord> lost_records;
     std::uint64_t lost_records_count = 0;
     std::vector<std::string> uncertain;

@@ -19,6 +19,12 @@ enum class UncertainPolicy : std::uint8_t {
     quarantine,  ///< that, and its record is put under "lost+found/"
 };
 
+/// What counts as proved.
+enum class RecoverLevel : std::uint8_t {
+    checksum,  ///< what has a right checksum
+    desperate,  ///< and blocks and values that have one when a single bit is turned back: 64 bits say which
+};
+
 enum class RecoverFrom : std::uint8_t { all, segments, rings };
 
 struct RecoverRequest {
@@ -26,6 +32,7 @@ struct RecoverRequest {
     std::vector<std::filesystem::path>
         hot_paths;  ///< where the rings lie now; empty: where the store has them recorded
     RecoverFrom from = RecoverFrom::all;
+    RecoverLevel level = RecoverLevel::checksum;
     UncertainPolicy uncertain = UncertainPolicy::quarantine;
     std::optional<Version> rewind;  ///< nothing newer
     std::optional<Version> as_of;  ///< nothing newer, and nothing that was over by then

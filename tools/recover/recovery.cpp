@@ -59,7 +59,7 @@ Result<void> recover(platform::FileIo& io, const RecoverRequest& request, Recove
     const auto posix = platform::make_posix_file_io();
     cold::SpillSpace space(*posix, sorting_directory(*posix, request));
     cold::SpillSort sort(&space, false, std::max<std::uint64_t>(request.memory_bytes / 2, std::uint64_t{1} << 20));
-    ValueFiles values(io);
+    ValueFiles values(io, request, report);
     Gathering gathering(io, request, *store, sort, values, report);
     if (auto gathered = gathering.run(); !gathered) return gathered;
     const auto interrupt = [&]() -> Result<void> {
