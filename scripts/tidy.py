@@ -268,21 +268,31 @@ INCLUDE_FOLDERS = ("include", "src", "tests", ".")
 FIRST_INCLUDE = re.compile(r'\s*#[ \t]*include[ \t]*[<"]([^>"]+)[>"]')
 
 
+def is_compiled(entry, build, source):
+    """Whether its object is there, and newer than the file: the build compiled what is here now."""
+    built = build / entry["directory"] / entry["output"]
+    return built.is_file() and built.stat().st_mtime >= source.stat().st_mtime
+
+
 def proved_by_build(root, build):
-    """Headers that are the first line of a file which the build compiles: were one not whole, the build would fail."""
+    """Headers that are the first line of a file which the build compiled: were one not whole, it would have failed."""
     commands = build / "compile_commands.json"
     if not commands.is_file():
         return set()
-    compiled = {(build / entry["directory"] / entry["file"]).resolve() for entry in json.loads(commands.read_text())}
     proved = set()
-    for path in compiled:
+    for entry in json.loads(commands.read_text()):
+        path = (build / entry["directory"] / entry["file"]).resolve()
         if path.suffix != ".cpp" or not path.is_file() or not path.is_relative_to(root):
+            continue
+        if "-include" in entry.get("command", "") or not is_compiled(entry, build, path):
             continue
         source = Source(root, path.relative_to(root))
         # The comments are blanks; the include's name is one too, so it is read from the text behind the same offset.
         at = len(source.code) - len(source.code.lstrip())
         if first := FIRST_INCLUDE.match(source.text, at):
-            proved |= {Path(folder) / first.group(1) for folder in INCLUDE_FOLDERS}
+            headers = [Path(folder) / first.group(1) for folder in INCLUDE_FOLDERS]
+            proved |= {header for header in headers
+                       if (root / header).is_file() and is_compiled(entry, build, root / header)}
     return proved
 
 

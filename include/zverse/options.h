@@ -56,8 +56,6 @@ enum class ColdReads {
     copied,
 };
 
-/// Options of Store::open(). Fields marked "fixed at creation" are remembered by the store; opening with
-/// another non-zero value is invalid_argument.
 /// Something that happened in an open store, since it was last told of.
 struct Event {
     enum class Kind {
@@ -73,6 +71,8 @@ struct Event {
     std::string_view what;  ///< a sentence, with the reason where there is one; valid during the call
 };
 
+/// Options of Store::open(). Fields marked "fixed at creation" are remembered by the store; opening with
+/// another non-zero value is invalid_argument.
 struct Options {
     /// Create the store when the directory is missing or empty.
     bool create_if_missing = true;

@@ -18,7 +18,7 @@ constexpr std::uint64_t kTriedBytesMax = std::uint64_t{64} << 10;
 
 /// Flips each bit of `bytes` in turn until `right()` says so, and leaves it flipped. Returns its number, counted from
 /// the lowest bit of the first byte; nothing, and `bytes` as they were: no single bit explains it, there are too many,
-/// or `stopped`, which is asked now and then.
+/// or `stopped`, which is asked now and then: who asked to be stopped must not take that for damage.
 template <class Right>
 [[nodiscard]] std::optional<std::uint64_t> turn_bit_back(std::span<std::byte> bytes,
                                                          const std::function<bool()>& stopped, const Right& right) {

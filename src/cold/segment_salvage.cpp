@@ -123,7 +123,8 @@ Result<void> SegmentSalvage::visit_zones(Visitor& visitor) {
             problem = "the file ends before a block";
         } else {
             block_.resize(zone.bytes);
-            problem = file_->read_exact(block_, offset) ? check_block(offset) : "a block can't be read";
+            const BitCorrection* const correction = correction_ ? &*correction_ : nullptr;
+            problem = file_->read_exact(block_, offset) ? check_block(offset, correction) : "a block can't be read";
         }
         if (problem == nullptr) {
             auto records = take_records(visitor, offset);
@@ -158,7 +159,7 @@ Result<void> SegmentSalvage::look_everywhere(Visitor& visitor) {
                           file_->read_exact(std::as_writable_bytes(std::span(&header, 1)), at).has_value();
         if (read && BlockReader::plausible(header, std::min(kBlockBytesMax, file_bytes_ - at))) {
             block_.resize(header.bytes);
-            if (file_->read_exact(block_, at) && check_block(at) == nullptr) {
+            if (file_->read_exact(block_, at) && check_block(at, nullptr) == nullptr) {
                 auto records = take_records(visitor, at);
                 if (!records) return std::unexpected(std::move(records.error()));
                 taken += *records;
@@ -192,10 +193,11 @@ bool SegmentSalvage::is_checksum_right(std::uint64_t offset) const {
     return checksum == piece_checksum(std::span<const std::byte>(block_).subspan(sizeof(checksum)), seed_, offset);
 }
 
-const char* SegmentSalvage::check_block(std::uint64_t offset) {
+const char* SegmentSalvage::check_block(std::uint64_t offset, const BitCorrection* correction) {
     if (!is_checksum_right(offset)) {
         const auto is_right = [&] { return is_checksum_right(offset); };
-        if (!correction_ || !correction_->turn_back(block_, offset, is_right)) return "a block's checksum is wrong";
+        if (correction == nullptr || !correction->turn_back(block_, offset, is_right))
+            return "a block's checksum is wrong";
     }
     BlockHeader header{};
     std::memcpy(&header, block_.data(), sizeof(header));

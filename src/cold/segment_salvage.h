@@ -69,7 +69,8 @@ public:
     /// Nothing in the last part, too.
     [[nodiscard]] const std::optional<std::string>& range_end() const noexcept { return range_end_; }
 
-    /// From now on a block of which one bit is wrong is a whole one.
+    /// From now on a block of which one bit is wrong is a whole one, where zones tell where blocks lie: not every place
+    /// that looks like one is worth as long. A visit that is stopped goes on, and loses what it did not try.
     void correct_bits(BitCorrection correction) { correction_ = std::move(correction); }
     /// Everything that can be proved, in file order. Errors: those of the visitor; full (memory).
     [[nodiscard]] Result<void> visit(Visitor& visitor);
@@ -84,7 +85,7 @@ private:
     [[nodiscard]] Result<void> visit_zones(Visitor& visitor);
     [[nodiscard]] Result<void> look_everywhere(Visitor& visitor);
     /// What is wrong with the block in `block_`; nothing when it is whole, and decompressed if need be.
-    [[nodiscard]] const char* check_block(std::uint64_t offset);
+    [[nodiscard]] const char* check_block(std::uint64_t offset, const BitCorrection* correction);
     [[nodiscard]] bool is_checksum_right(std::uint64_t offset) const;
     /// Of the block in `block_`, which lies at `offset`. Returns how many records were good.
     [[nodiscard]] Result<std::uint64_t> take_records(Visitor& visitor, std::uint64_t offset);

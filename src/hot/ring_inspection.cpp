@@ -68,6 +68,7 @@ public:
             position = walk_frames(ring_, {position, end, limit}, asked_.secret, *this);
             release(kept, position);
             kept = position;
+            if (asked_.progress) asked_.progress(position - marks_.head);
         }
         if (!audit_.stopped()) miss(marks_.settled);
     }

@@ -21,6 +21,7 @@ struct InspectedRing {
     std::uint64_t bytes = 0;  ///< of the circular area; checked by the caller: a power of two
     Secret secret;
     Version clock_limit = 0;  ///< no version above it was ever handed out
+    std::function<void(std::uint64_t)> progress = {};  ///< how many bytes of the area were looked at
 };
 
 /// Bytes of the file below `settled` that belong to no whole frame.

@@ -9,11 +9,14 @@
 
 #include <cold/flipped_bit.h>
 #include <cold/layout.h>
+#include <tools/common/exit_status.h>
 #include <tools/fsck/bit_mending.h>
 #include <tools/fsck/finding_kinds.h>
+#include <tools/fsck/mending.h>
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -36,7 +39,32 @@ protected:
         return asked;
     }
     [[nodiscard]] CheckReport check_twice() const { return must(tools::check_store(*io, twice())); }
-    void turn_back(const CheckReport& report) { must(tools::turn_bits_back(*io, twice(), report)); }
+    tools::BitsTurned turn_back(const CheckReport& report) {
+        tools::BitsTurned turned = tools::turn_bits_back(*io, twice(), report);
+        EXPECT_FALSE(turned.failure) << turned.failure->message();
+        return turned;
+    }
+    /// As zverse-fsck -y.
+    [[nodiscard]] tools::FsckOutcome repair(platform::FileIo& files, const CheckRequest& check) const {
+        tools::MendRequest asked;
+        asked.check = check;
+        asked.mode = tools::FsckMode::repair;
+        return must(tools::check_and_mend(files, asked));
+    }
+    /// Flips a bit in the first block of every segment that begins with one.
+    std::vector<fs::path> damage_blocks() {
+        std::vector<fs::path> damaged;
+        for (const fs::path& file : segments()) {
+            flip_bit(file, kBitOfABlock);
+            if (codes_of(check()).contains(std::string(codes::kValueChecksum))) {
+                flip_bit(file, kBitOfABlock);  // it begins with a value
+            } else {
+                damaged.push_back(file);
+            }
+        }
+        return damaged;
+    }
+    static constexpr std::uint64_t kBitOfABlock = 8 * (cold::kSegmentHeaderBytes + 60) + 2;
     /// Where blocks and values lie.
     [[nodiscard]] std::uint64_t random_bit(const fs::path& segment) {
         cold::SegmentHeader header;
@@ -52,7 +80,9 @@ protected:
         truth->expect_recovered(open_to_read(target), report, what);
         return report;
     }
-    [[nodiscard]] std::vector<fs::path> kept() const { return files("lost+found", ""); }
+    [[nodiscard]] std::vector<fs::path> kept() const {
+        return fs::exists(path / "lost+found") ? files("lost+found", "") : std::vector<fs::path>();
+    }
 };
 
 TEST_F(BitMendingTest, EveryFlippedBitOfABlockComesBackInPlace) {
@@ -99,19 +129,12 @@ TEST_F(BitMendingTest, EveryFlippedBitOfABlockComesBackInPlace) {
 TEST_F(BitMendingTest, ManyBlocksOneBitEachAndNothingIsWrittenOver) {
     const FileTree before = read_tree(path / "cold");
     fs::create_directory(path / "lost+found");
-    std::vector<fs::path> damaged;
-    for (const fs::path& file : segments()) {
-        const std::uint64_t bit = 8 * (cold::kSegmentHeaderBytes + 60) + 2;
-        flip_bit(file, bit);
-        if (codes_of(check()).contains(std::string(codes::kValueChecksum))) {
-            flip_bit(file, bit);  // it begins with a value
-            continue;
-        }
-        write_file(path / "lost+found" / (file.filename().string() + "-4096"), "of an earlier time");
-        damaged.push_back(file);
-    }
+    const std::vector<fs::path> damaged = damage_blocks();
     ASSERT_GT(damaged.size(), 1U);
-    turn_back(check_twice());
+    for (const fs::path& file : damaged) {
+        write_file(path / "lost+found" / (file.filename().string() + "-4096"), "of an earlier time");
+    }
+    EXPECT_EQ(turn_back(check_twice()).places.size(), damaged.size());
     EXPECT_EQ(difference(before, read_tree(path / "cold")), "");
     expect_clean(check(), "mended");
     EXPECT_TRUE(read() == contents);
@@ -167,13 +190,14 @@ TEST_F(BitMendingTest, AFailureOrAPowerCutLeavesTheBlockAsItWasOrAsItMustBe) {
         disk.fail_call(nth, EIO, true);
         const auto done = tools::turn_bits_back(disk, twice(), report);
         disk.fail_no_more();
-        EXPECT_EQ(done.has_value(), disk.failures() == failures) << nth;
+        EXPECT_EQ(!done.failure, disk.failures() == failures) << nth;
+        EXPECT_EQ(done.places.size(), done.failure ? 0U : 1U);
         for (int state = 0; state < 20; ++state, ++cuts) {
             const auto after = disk.crash(random.below(1'000'000));
             const auto again = must(after->open(file, platform::OpenMode::read));
             std::string bytes(image.size(), '\0');
             must(again->read_exact(std::as_writable_bytes(std::span(bytes)), 0));
-            EXPECT_TRUE(bytes == image || (!done && bytes == damaged)) << "behind call " << nth;
+            EXPECT_TRUE(bytes == image || (done.failure && bytes == damaged)) << "behind call " << nth;
             if (bytes != image) continue;
             ++whole;
             const fs::path aside =
@@ -189,6 +213,118 @@ TEST_F(BitMendingTest, AFailureOrAPowerCutLeavesTheBlockAsItWasOrAsItMustBe) {
     }
     EXPECT_GT(cuts, 100U);
     EXPECT_GT(whole, 20U);
+}
+
+TEST_F(BitMendingTest, WhatIsNotTheBlockAnyMoreThatWasLookedAtIsLeftAlone) {
+    const fs::path file = damage_blocks().at(0);
+    const CheckReport report = check_twice();
+    flip_bit(file, kBitOfABlock);  // somebody else mended it
+    const std::string image = read_file(file);
+    EXPECT_FALSE(turn_back(report).places.contains({file.string(), cold::kSegmentHeaderBytes}));
+    EXPECT_TRUE(read_file(file) == image);
+    flip_bit(file, kBitOfABlock);
+    flip_bit(file, kBitOfABlock + 1);  // it has gone on
+    const std::string worse = read_file(file);
+    (void)turn_back(report);
+    EXPECT_TRUE(read_file(file) == worse);
+}
+
+TEST_F(BitMendingTest, WhoeverIsStoppedTellsNothingMendedThatIsNot) {
+    const std::vector<fs::path> damaged = damage_blocks();
+    const fs::path hopeless = damaged.at(0);
+    flip_bit(hopeless, kBitOfABlock + 1);
+    const std::string two_bits = read_file(hopeless);
+    const std::uint64_t findings = check().seen.findings.size();
+    // As soon as something was kept, at the latest when the second check begins.
+    CheckRequest asked = twice();
+    asked.stopped = [this] { return fs::exists(path / "lost+found"); };
+    const tools::FsckOutcome outcome = repair(*io, asked);
+    EXPECT_TRUE(outcome.report.cancelled);
+    EXPECT_EQ(outcome.exit, tools::kExitCorrected | tools::kExitDamaged | tools::kExitCancelled);
+    ASSERT_EQ(outcome.corrected.size(), 1U) << "the one that was mended before it was stopped";
+    EXPECT_EQ(outcome.report.seen.findings.size(), findings - 1);
+    for (const Finding& finding : outcome.corrected) EXPECT_NE(finding.file, hopeless.string());
+    EXPECT_TRUE(read_file(hopeless) == two_bits);
+    // And goes on.
+    const tools::FsckOutcome again = repair(*io, twice());
+    EXPECT_EQ(again.exit, tools::kExitCorrected | tools::kExitDamaged);
+    for (const Finding& finding : again.report.seen.findings) EXPECT_EQ(finding.file, hopeless.string());
+}
+
+TEST_F(BitMendingTest, AFullDiskInTheMiddleEndsItAndWhatIsMendedIsTold) {
+    const FileTree before = read_tree(path / "cold");
+    std::uint64_t partly = 0;
+    for (std::uint64_t nth = 1;; ++nth) {
+        fs::remove_all(path / "lost+found");
+        const std::vector<fs::path> damaged = damage_blocks();
+        ASSERT_GT(damaged.size(), 1U);
+        const auto failures = std::make_shared<Failures>();
+        failures->only = "lost+found";
+        failures->removes_fail = false;
+        failures->fail_call(nth, ENOSPC, false);
+        FailingFileIo failing(platform::make_posix_file_io(), failures);
+        const tools::FsckOutcome outcome = repair(failing, twice());
+        if (failures->failed == 0) {
+            EXPECT_EQ(outcome.exit, tools::kExitCorrected);
+            break;
+        }
+        ASSERT_EQ(outcome.failures.size(), 1U) << nth;
+        EXPECT_EQ(outcome.failures[0].code(), ErrorCode::full);
+        const std::uint64_t mended = outcome.corrected.size();
+        partly += mended != 0 ? 1 : 0;
+        EXPECT_EQ(outcome.exit, (mended != 0 ? tools::kExitCorrected : 0) | tools::kExitDamaged) << nth;
+        EXPECT_EQ(kept().size(), mended) << "no part of a block is left for one, at call " << nth;
+        EXPECT_EQ(repair(*io, twice()).exit, tools::kExitCorrected) << nth;
+        EXPECT_EQ(difference(before, read_tree(path / "cold")), "");
+    }
+    EXPECT_GT(partly, 2U);
+    EXPECT_TRUE(read() == contents);
+}
+
+TEST_F(BitMendingTest, ARecoveryThatIsStoppedWhileItTriesBitsLosesNothingAndGoesOn) {
+    // In the middle of the large value.
+    bool found = false;
+    for (const fs::path& file : segments()) {
+        flip_bit(file, 8 * (cold::kSegmentHeaderBytes + 3'000) + 1);
+        found = codes_of(check()).contains(std::string(codes::kValueChecksum));
+        if (found) break;
+        flip_bit(file, 8 * (cold::kSegmentHeaderBytes + 3'000) + 1);
+    }
+    ASSERT_TRUE(found) << "no segment begins with a value";
+    std::uint64_t stopped_runs = 0;
+    for (std::uint64_t questions = 0;; ++questions) {
+        RecoverRequest asked = RecoverTest::request();
+        asked.level = tools::RecoverLevel::desperate;
+        std::uint64_t asked_times = 0;
+        asked.stopped = [&] { return ++asked_times > questions; };
+        RecoverReport report;
+        fs::remove_all(target);
+        const auto done = tools::recover_store(*io, asked, report);
+        asked.stopped = [] { return false; };
+        if (!done) {
+            ++stopped_runs;
+            EXPECT_TRUE(report.cancelled) << questions;
+            EXPECT_EQ(report.lost_records_count, 0U) << "stopped at question " << questions;
+            EXPECT_TRUE(report.losses.empty()) << "stopped at question " << questions;
+            asked.resume = fs::exists(target / "SUPERBLOCK");
+            report = {};
+            must(tools::recover_store(*io, asked, report));
+        }
+        EXPECT_TRUE(report.lossless()) << "stopped at question " << questions;
+        truth->expect_recovered(open_to_read(target), report, "stopped at question " + std::to_string(questions));
+        if (done || HasFailure()) break;
+    }
+    EXPECT_GT(stopped_runs, 10U);
+}
+
+TEST_F(BitMendingTest, WithoutZonesNoBitsAreTried) {
+    const fs::path file = damage_blocks().at(0);
+    cold::SegmentHeader header;
+    std::memcpy(&header, read_file(file).data(), sizeof(header));
+    flip_bit(file, 8 * header.zones.offset + 3);
+    const RecoverReport report = recover_desperately("no zones");
+    for (const tools::CorrectedBit& bit : report.corrected) EXPECT_NE(bit.file, file.string());
+    EXPECT_FALSE(report.lossless());
 }
 
 TEST_F(BitMendingTest, ARecoveryReadsThemTurnedBackOnlyWhenAsked) {

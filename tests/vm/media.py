@@ -13,7 +13,7 @@ import machine
 from serial_lines import Line
 
 CPUS = 4  # two on each node, so that a node has more than one ring
-SECONDS_MAX = 600
+SECONDS_MAX = 900
 # medium: granularity, MAP_SYNC, what the reason for nothing better says
 EXPECTED = {
     "raw-ext4": ("page", False, "no DAX"),
@@ -56,7 +56,7 @@ class Medium:
         elif line.voice == "guest" and words[0] == "mapping":
             self.mappings[int(words[1])] = (words[2] == "sync", [int(node) for node in words[3:]])
         elif line.voice == "guest" and words[0] == "thread":
-            self.threads.append((words[1], cpus_of(words[2])))
+            self.threads.append((words[1], cpus_of(words[2]), words[3]))
         elif line.voice == "guest" and words[0] == "writer":
             self.writers[int(words[1])] = [int(ring) for ring in words[3:]]
         elif line.voice == "guest":
@@ -93,9 +93,10 @@ class Medium:
                 yield f"a writer on CPU {cpu} of node {own} wrote to rings {rings} on nodes {sorted(nodes)}"
         if set(self.writers) != set(range(CPUS)):
             yield f"writers were to run on {CPUS} CPUs: {self.writers}"
-        workers = sorted(cpus for name, cpus in self.threads if name.startswith("zverse-work"))
-        if workers != sorted({cpu for cpu in range(CPUS) if node_of_cpu(cpu) == node} for node in (0, 1)):
-            yield f"one worker on each node, bound to its CPUs, was expected: {self.threads}"
+        workers = [(sorted(cpus), policy) for name, cpus, policy in self.threads if name.startswith("zverse-work")]
+        wanted = [([cpu for cpu in range(CPUS) if node_of_cpu(cpu) == node], f"prefer:{node}") for node in (0, 1)]
+        if sorted(workers) != wanted:
+            yield f"a worker for each node, bound to its CPUs and preferring its memory, was expected: {self.threads}"
 
 
 def boot(images, names, tests, seed, log):

@@ -1,5 +1,6 @@
 #include <tools/fsck/bit_mending.h>
 
+#include <cold/segment_checksum.h>
 #include <engine/creation.h>
 #include <platform/audit.h>
 #include <platform/lock_file.h>
@@ -7,9 +8,9 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstring>
 #include <filesystem>
 #include <span>
-#include <string>
 #include <vector>
 
 namespace zverse::tools {
@@ -18,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Never in the place of a file that is there already.
+/// Never in the place of a file that is there already; on failure nothing is left behind.
 Result<void> keep_aside(platform::FileIo& io, const fs::path& directory, const std::string& name,
                         std::span<const std::byte> bytes) {
     if (auto made = io.create_directories(directory); !made) return made;
@@ -27,24 +28,38 @@ Result<void> keep_aside(platform::FileIo& io, const fs::path& directory, const s
         auto file = io.open(path, platform::OpenMode::create);
         if (!file && file.error().os_errno() == EEXIST) continue;
         if (!file) return pass_on(file);
-        if (auto written = (*file)->write(bytes, 0); !written) return written;
-        if (auto synced = (*file)->sync(); !synced) return synced;
-        return io.sync_directory(directory);
+        auto written = (*file)->write(bytes, 0);
+        if (written) written = (*file)->sync();
+        if (written) written = io.sync_directory(directory);
+        if (!written) (void)io.remove(path);
+        return written;
     }
 }
 
-Result<void> turn_back(platform::FileIo& io, const fs::path& store, const Finding& finding, const SecondLook& look) {
+bool is_block_right(std::span<const std::byte> piece, std::uint64_t seed, std::uint64_t offset) {
+    std::uint64_t checksum = 0;
+    if (piece.size() <= sizeof(checksum)) return false;
+    std::memcpy(&checksum, piece.data(), sizeof(checksum));
+    return checksum == cold::piece_checksum(piece.subspan(sizeof(checksum)), seed, offset);
+}
+
+/// False: it is not the block any more that was looked at.
+Result<bool> turn_back(platform::FileIo& io, const fs::path& store, const Finding& finding, const SecondLook& look) {
     const fs::path path = finding.file;
     auto file = io.open(path, platform::OpenMode::read_write);
     if (!file) return pass_on(file);
     std::vector<std::byte> piece(look.bytes);
-    if (auto read = (*file)->read_exact(piece, finding.offset); !read) return read;
-    const std::string name = path.filename().string() + "-" + std::to_string(finding.offset);
-    if (auto kept = keep_aside(io, store / "lost+found", name, piece); !kept) return kept;
+    if (auto read = (*file)->read_exact(piece, finding.offset); !read) return pass_on(read);
+    const std::vector<std::byte> as_it_was = piece;
     const std::uint64_t at = look.flipped->byte - finding.offset;
-    piece[at] ^= std::byte{static_cast<unsigned char>(1U << look.flipped->bit)};
-    if (auto written = (*file)->write(std::span(piece).subspan(at, 1), look.flipped->byte); !written) return written;
-    return (*file)->sync();
+    piece.at(at) ^= std::byte{static_cast<unsigned char>(1U << look.flipped->bit)};
+    if (!is_block_right(piece, look.seed, finding.offset)) return false;
+    const std::string name = path.filename().string() + "-" + std::to_string(finding.offset);
+    if (auto kept = keep_aside(io, store / "lost+found", name, as_it_was); !kept) return pass_on(kept);
+    auto written = (*file)->write(std::span(piece).subspan(at, 1), look.flipped->byte);
+    if (written) written = (*file)->sync();
+    if (!written) return pass_on(written);
+    return true;
 }
 
 }  // namespace
@@ -55,15 +70,25 @@ bool is_one_bit(const CheckReport& report, const Finding& finding) noexcept {
     return look != report.second_looks.end() && look->second.reread == Reread::same && look->second.flipped;
 }
 
-Result<void> turn_bits_back(platform::FileIo& io, const CheckRequest& request, const CheckReport& report) {
+BitsTurned turn_bits_back(platform::FileIo& io, const CheckRequest& request, const CheckReport& report) {
+    BitsTurned turned;
     const auto lock = platform::LockFile::acquire(request.store / engine::kLockName, false);
-    if (!lock) return std::unexpected(lock.error());
+    if (!lock) {
+        turned.failure = lock.error();
+        return turned;
+    }
     for (const Finding& finding : report.seen.findings) {
         if (!is_one_bit(report, finding)) continue;
+        if (request.stopped()) break;
         const SecondLook& look = report.second_looks.at({finding.file, finding.offset});
-        if (auto turned = turn_back(io, request.store, finding, look); !turned) return turned;
+        auto done = turn_back(io, request.store, finding, look);
+        if (!done) {
+            turned.failure = std::move(done.error());
+            break;
+        }
+        if (*done) turned.places.emplace(finding.file, finding.offset);
     }
-    return {};
+    return turned;
 }
 
 }  // namespace zverse::tools

@@ -1,5 +1,6 @@
 #include <tools/fsck/fsck_report.h>
 
+#include <platform/audit.h>
 #include <tools/common/exit_status.h>
 #include <tools/common/text.h>
 #include <tools/fsck/bit_mending.h>
@@ -34,43 +35,67 @@ std::string result_of(const FsckOutcome& outcome) {
     return outcome.corrected.empty() ? "clean" : "corrected";
 }
 
-/// The one sentence that says what to do.
+constexpr const char* kGoOnWithLoad =
+    " A load was not finished: go on with it by zverse load --resume; until then the store can only be read.";
+
+/// Of a store in which nothing is damaged, or nothing any more.
+std::string advice_when_clean(const FsckOutcome& outcome) {
+    const CheckReport& report = outcome.report;
+    const char* const load = report.load_unfinished ? kGoOnWithLoad : "";
+    if (!outcome.corrected.empty()) {
+        const auto is_block = [](const Finding& finding) { return finding.code == platform::codes::kBlockChecksum; };
+        const std::string all = std::ranges::any_of(outcome.corrected, is_block)
+                                    ? "All damage is mended; blocks of which a bit was wrong are in lost+found/ as "
+                                      "they were."
+                                    : "All damage was to copies and to what is made from data that is whole; it is "
+                                      "mended.";
+        return all + load;
+    }
+    if (outcome.recovered) return "No damage. The store was recovered.";
+    if (report.load_unfinished) return std::string("No damage.") + load;
+    if (report.needs_recovery) return "No damage. The next opening for writing recovers what a crash left.";
+    if (report.segments_passed_over != 0) return "No damage in what was looked at this time.";
+    if (outcome.level == CheckLevel::quick) return "No damage in what was looked at: no blocks of segments.";
+    return "No damage.";
+}
+
+/// What -y can do about it, or could not; nothing where that is not known to help.
+std::string advice_on_bits(const FsckOutcome& outcome) {
+    if (outcome.mode == FsckMode::repair) return "";
+    const CheckReport& report = outcome.report;
+    std::uint64_t one_bit = 0, not_tried = 0;
+    for (const Finding& finding : report.seen.findings) {
+        const bool tried = report.second_looks.contains({finding.file, finding.offset});
+        one_bit += is_one_bit(report, finding) ? 1 : 0;
+        not_tried += finding.code == platform::codes::kBlockChecksum && !tried ? 1 : 0;
+    }
+    const std::string run = "zverse-fsck -y " + printable(outcome.store.string());
+    if (one_bit != 0) {
+        return "In " + counted(one_bit, "place") + " one bit alone is wrong. Run: " + run + ". For what it leaves: ";
+    }
+    if (not_tried == 0) return "";
+    return "Where one bit of a block is wrong, which --repeat-read tells, " + run + " mends it. Else: ";
+}
+
+/// The sentence that says what to do.
 std::string advice(const FsckOutcome& outcome) {
     const CheckReport& report = outcome.report;
     if (report.cancelled) return "Stopped before the end: what was not looked at may be damaged.";
-    if (report.clean()) {
-        if (!outcome.corrected.empty())
-            return outcome.mode == FsckMode::repair
-                       ? "All damage is mended; blocks of which a bit was wrong are in lost+found/ as they were."
-                       : "All damage was to copies and to what is made from data that is whole; it is mended.";
-        if (outcome.recovered) return "No damage. The store was recovered.";
-        if (report.load_unfinished) {
-            return "No damage. A load was not finished: go on with it by zverse load --resume; until then the store "
-                   "can only be read.";
-        }
-        if (report.needs_recovery) return "No damage. The next opening for writing recovers what a crash left.";
-        if (report.segments_passed_over != 0) return "No damage in what was looked at this time.";
-        return "No damage.";
-    }
+    if (report.clean()) return advice_when_clean(outcome);
     if (report.answers) return "The store answers something else than its files hold. Check again; then report it.";
-    std::set<std::string> files;
-    for (const Finding& finding : report.seen.findings) {
-        if (kind_of(report, finding).severity != Severity::derived) files.insert(finding.file);
-    }
     const std::uint64_t lost = count_of(outcome, Severity::data), unread = count_of(outcome, Severity::hardware);
     if (lost + unread == 0)
         return "Nothing is lost: what is damaged can be made again. Run: zverse-fsck -p " +
                printable(outcome.store.string());
+    std::set<std::string> files;
+    for (const Finding& finding : report.seen.findings) {
+        if (kind_of(report, finding).severity != Severity::derived) files.insert(finding.file);
+    }
     std::string text = lost == 0 ? "What the medium did not give" : "Data damage";
     text += " in " + counted(lost + unread, "place") + " of " + counted(files.size(), "file") + ". ";
     if (unread != 0) text += "The medium fails: copy the store away first. ";
-    const auto repairable = [&](const Finding& finding) {
-        return is_one_bit(report, finding) || kind_of(report, finding).severity == Severity::derived;
-    };
-    if (std::ranges::all_of(report.seen.findings, repairable)) {
-        return text + "In each place one bit alone is wrong. Run: zverse-fsck -y " + printable(outcome.store.string());
-    }
-    return text + "Restore from a backup, or run: zverse-recover " + printable(outcome.store.string()) + " NEW";
+    text += advice_on_bits(outcome) + "Restore from a backup, or run: zverse-recover ";
+    return text + printable(outcome.store.string()) + " NEW";
 }
 
 const char* to_string(FsckMode mode) noexcept {
@@ -136,6 +161,11 @@ std::string answers_line(const FsckOutcome& outcome) {
            " were compared with the files\n";
 }
 
+const char* shutdown_text(const CheckReport& report) noexcept {
+    if (!report.shutdown_known) return "whether it was closed was not looked at";
+    return report.clean_shutdown ? "closed cleanly" : "not closed cleanly";
+}
+
 std::string text_report(const FsckOutcome& outcome, bool redact, std::uint64_t errors_max) {
     const CheckReport& report = outcome.report;
     std::string text;
@@ -153,8 +183,8 @@ std::string text_report(const FsckOutcome& outcome, bool redact, std::uint64_t e
     text += printable(outcome.store.string()) + ": " + counted(report.seen.segments, "segment") + ", " +
             counted(report.seen.records, "record") + ", " + bytes_text(report.seen.bytes) + " read in " +
             seconds_text(report.seconds) + "; versions from " + count_text(report.floor) + " to " +
-            count_text(report.max_seen) + ", durable to " + count_text(report.durable) + "; " +
-            (report.clean_shutdown ? "closed cleanly" : "not closed cleanly") + "\n";
+            count_text(report.max_seen) + ", durable to " + count_text(report.durable) + "; " + shutdown_text(report) +
+            "\n";
     if (report.segments_passed_over != 0) {
         text +=
             counted(report.segments_passed_over, "segment") + " had been found whole before, and were passed over\n";

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace zverse::tools {
 
@@ -19,6 +20,7 @@ struct FsckOutcome {
     CheckLevel level = CheckLevel::normal;
     CheckReport report;    ///< of the last look
     std::vector<Finding> corrected;  ///< found by an earlier one, and mended since
+    std::vector<Error> failures;  ///< what could not be done, beside the check or to mend something
     bool recovered = false;  ///< the store was opened for writing once, which recovers it
     int exit = 0;
 };

@@ -4,15 +4,14 @@
 #include <platform/audit.h>
 #include <tools/common/exit_status.h>
 #include <tools/common/interrupt.h>
-#include <tools/common/number_option.h>
+#include <tools/common/option_checks.h>
 #include <tools/common/output.h>
 #include <tools/common/pass_progress.h>
 #include <tools/common/rate_limited_io.h>
 #include <tools/common/standard_streams.h>
-#include <tools/fsck/bit_mending.h>
 #include <tools/fsck/fsck_report.h>
+#include <tools/fsck/mending.h>
 #include <tools/fsck/pass_teller.h>
-#include <tools/fsck/preen.h>
 #include <tools/fsck/store_check.h>
 #include <zverse_config.h>
 
@@ -21,7 +20,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <iterator>
 #include <map>
 #include <string>
 #include <thread>
@@ -36,6 +34,7 @@ constexpr unsigned kThreadsUsual = 4, kThreadsMax = 64;
 struct Arguments {
     CheckRequest request;
     bool check_only = false, preen = false, repair = false, force = false;
+    bool level_asked = false;
     bool json = false, json_lines = false, quiet = false, redact = false;
     int progress_fd = -1;
     std::uint64_t rate = 0;  ///< bytes a second; 0: as fast as it goes
@@ -48,90 +47,22 @@ int failed(const Error& error) {
     return error.code() == ErrorCode::incompatible ? kExitIncompatible : kExitFailed;
 }
 
-bool mends(const Arguments& arguments) noexcept { return arguments.preen || arguments.repair; }
-
-/// At boot, which is what -p is for, a store that was closed cleanly is looked at quickly.
-Result<CheckReport> first_look(platform::FileIo& io, const Arguments& arguments, FsckOutcome& outcome) {
-    if (arguments.preen && !arguments.force) {
-        CheckRequest quick = arguments.request;
-        quick.level = CheckLevel::quick;
-        auto report = check_store(io, quick);
-        if (!report || (report->clean() && !report->needs_recovery)) {
-            outcome.level = quick.level;
-            return report;
-        }
-    }
-    // Blocks may be damaged: nothing is mended before they were looked at.
-    CheckRequest request = arguments.request;
-    if (mends(arguments) && request.level == CheckLevel::quick) request.level = outcome.level = CheckLevel::normal;
-    return check_store(io, request);
-}
-
-/// Looks again when what the report tells of was mended. What could not be is told, and what was found all the same.
-CheckReport look_behind(platform::FileIo& io, const Arguments& arguments, const Result<void>& mended,
-                        CheckReport before, FsckOutcome& outcome) {
-    if (!mended) {
-        outcome.exit |= failed(mended.error());
-        return before;
-    }
-    CheckRequest request = arguments.request;
-    request.level = outcome.level;
-    auto after = check_store(io, request);
-    if (!after) {
-        outcome.exit |= failed(after.error()) | kExitCorrected;
-        return before;
-    }
-    const auto is_there_still = [&](const Finding& finding) {
-        return std::ranges::any_of(after->seen.findings, [&](const Finding& each) {
-            return each.code == finding.code && each.file == finding.file && each.offset == finding.offset;
-        });
-    };
-    std::erase_if(before.seen.findings, is_there_still);
-    std::ranges::move(before.seen.findings, std::back_inserter(outcome.corrected));
-    // What was mended is told with how bad it was, and what a second look showed.
-    after->rebuildable.merge(before.rebuildable);
-    after->second_looks.merge(before.second_looks);
-    return std::move(*after);
-}
-
-/// -y: single flipped bits. -p and -y: copies and what is derived, if there is nothing else.
-CheckReport mend(platform::FileIo& io, const Arguments& arguments, CheckReport report, FsckOutcome& outcome) {
-    const CheckRequest& request = arguments.request;
-    const auto one_bit = [&](const Finding& finding) { return is_one_bit(report, finding); };
-    if (arguments.repair && std::ranges::any_of(report.seen.findings, one_bit) && !interrupted()) {
-        const auto turned = turn_bits_back(io, request, report);
-        report = look_behind(io, arguments, turned, std::move(report), outcome);
-    }
-    const bool to_do = !report.clean() || report.needs_recovery;
-    if (!mends(arguments) || !to_do || !can_preen(report) || interrupted()) return report;
-    const auto preened = preen(request, report);
-    outcome.recovered = preened && report.needs_recovery;
-    return look_behind(io, arguments, preened, std::move(report), outcome);
-}
-
-/// Looks, mends if asked to, and looks again.
-Result<FsckOutcome> check_and_mend(const Arguments& arguments) {
-    auto files = platform::make_posix_file_io();
-    if (arguments.rate != 0) files = limit_rate(std::move(files), arguments.rate, interrupted);
-    platform::FileIo& io = *files;
-    FsckOutcome outcome;
-    outcome.store = arguments.request.store;
-    outcome.mode = arguments.preen ? FsckMode::preen : FsckMode::check;
-    if (arguments.repair) outcome.mode = FsckMode::repair;
-    outcome.level = arguments.request.level;
-    auto report = first_look(io, arguments, outcome);
-    if (!report) return std::unexpected(std::move(report.error()));
-    outcome.report = mend(io, arguments, std::move(*report), outcome);
-    for (const Error& each : outcome.report.failures) outcome.exit |= failed(each);
-    outcome.exit |= (outcome.corrected.empty() ? kExitDone : kExitCorrected) |
-                    (outcome.report.clean() ? kExitDone : kExitDamaged) |
-                    (outcome.report.cancelled ? kExitCancelled : kExitDone);
-    return outcome;
-}
-
 ReportStyle report_style(const Arguments& arguments) noexcept {
     if (arguments.json) return ReportStyle::json;
     return arguments.json_lines ? ReportStyle::json_lines : ReportStyle::text;
+}
+
+MendRequest mend_request(const Arguments& arguments) {
+    MendRequest request;
+    request.check = arguments.request;
+    if (arguments.preen) request.mode = FsckMode::preen;
+    request.quick_when_closed = !arguments.force && !arguments.level_asked;
+    if (arguments.repair) {
+        request.mode = FsckMode::repair;
+        request.check.look_twice = true;
+        request.check.second_looks_max = platform::Audit::kFindingsMax;
+    }
+    return request;
 }
 
 int check(Arguments& arguments) {
@@ -145,13 +76,12 @@ int check(Arguments& arguments) {
         if (tells) teller(progress);
     };
     arguments.request.stopped = interrupted;
-    if (arguments.repair) {
-        arguments.request.look_twice = true;
-        arguments.request.second_looks_max = platform::Audit::kFindingsMax;
-    }
-    const auto outcome = check_and_mend(arguments);
+    auto files = platform::make_posix_file_io();
+    if (arguments.rate != 0) files = limit_rate(std::move(files), arguments.rate, interrupted);
+    auto outcome = check_and_mend(*files, mend_request(arguments));
     meter.clear_bar();
     if (!outcome) return failed(outcome.error());
+    for (const Error& each : outcome->failures) outcome->exit |= failed(each);
     Result<void> told;
     if (!arguments.quiet || outcome->exit != kExitDone) {
         teller.begin();
@@ -189,7 +119,7 @@ void add_means(CLI::App& app, Arguments& arguments) {
 
 void add_options(CLI::App& app, Arguments& arguments) {
     app.add_option("store", arguments.request.store, "Directory of the store")->required();
-    auto* only_check = app.add_flag("-n", arguments.check_only, "Check only, change nothing; so it is without -p");
+    auto* only_check = app.add_flag("-n", arguments.check_only, "Check only, change nothing; the default");
     app.add_flag("-p", arguments.preen,
                  "Changes the store: recover it, and mend copies where the other one is whole; nothing where data is "
                  "damaged")
@@ -200,7 +130,8 @@ void add_options(CLI::App& app, Arguments& arguments) {
         ->excludes(only_check)
         ->excludes(app.get_option("-p"));
     app.add_flag("-f", arguments.force,
-                 "With -p: all of the level, although the store was closed cleanly; else quick is enough");
+                 "With -p: all of the level, although the store was closed cleanly; without it and --level quick is "
+                 "enough then");
     const std::map<std::string, CheckLevel> levels = {{"quick", CheckLevel::quick},
                                                       {"normal", CheckLevel::normal},
                                                       {"full", CheckLevel::full},
@@ -209,13 +140,13 @@ void add_options(CLI::App& app, Arguments& arguments) {
            "--level", arguments.request.level,
            "quick: no blocks of segments; normal: blocks, records and indexes; full: large values too; paranoid: "
            "what the store answers, and damage is looked at twice")
-        ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case))
+        ->transform(one_of(levels))
         ->default_str("normal");
     auto* preen = app.get_option("-p");
     const std::map<std::string, CheckPart> parts = {
         {"ring", CheckPart::rings}, {"catalog", CheckPart::catalog}, {"segments", CheckPart::segments}};
     app.add_option("--only", arguments.request.only, "Only rings, the manifest (catalog), or segments and it")
-        ->transform(CLI::CheckedTransformer(parts, CLI::ignore_case))
+        ->transform(one_of(parts))
         ->excludes(preen)
         ->excludes(app.get_option("-y"));
     app.add_option("--hot-path", arguments.request.hot_paths, "Where the rings lie now, if not where they were made")
@@ -254,6 +185,7 @@ int run(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? kExitDone : kExitUsage;
     }
+    arguments.level_asked = app.count("--level") != 0;
     return check(arguments);
 }
 

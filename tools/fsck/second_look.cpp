@@ -79,8 +79,9 @@ std::optional<SecondLook> look_again(platform::FileIo& io, const SeenSegment& se
         piece->bytes > segment.header.file_bytes - piece->offset || piece->bytes <= sizeof(std::uint64_t)) {
         return std::nullopt;
     }
-    const PieceLook look(*piece, cold::segment_seed(store, segment.header.segment), segment.header);
     SecondLook second;
+    second.seed = cold::segment_seed(store, segment.header.segment);
+    const PieceLook look(*piece, second.seed, segment.header);
     second.bytes = piece->bytes;
     std::vector<std::byte> first(piece->bytes), again(piece->bytes);
     auto file = io.open(segment.path, platform::OpenMode::read);

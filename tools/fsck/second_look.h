@@ -33,6 +33,7 @@ struct FileBit {
 
 struct SecondLook {
     std::uint64_t bytes = 0;  ///< of the piece
+    std::uint64_t seed = 0;  ///< of the segment's checksums
     Reread reread = Reread::same;
     std::optional<FileBit> flipped;  ///< to flip it back makes the checksum right
 };

@@ -101,7 +101,10 @@ Result<void> StoreCheck::find_store() const {
     // Rings without one are damage; a manifest alone is a checkpoint that was not finished.
     auto empty = engine::Creation::check_directory(io_, request_.store);
     if (!empty && empty.error().code() == ErrorCode::corrupt) return {};
-    if (!empty) return std::unexpected(std::move(empty.error()));
+    // Of a checkpoint that was not finished it says so; of other files, that no store is created beside them.
+    const auto begun = io_.exists(request_.store / engine::kCreatingName);
+    if (!empty && (empty.error().code() != ErrorCode::not_found || (begun && *begun)))
+        return std::unexpected(std::move(empty.error()));
     return std::unexpected(Error(ErrorCode::not_found, "no store in " + request_.store.string()));
 }
 
@@ -130,11 +133,14 @@ void StoreCheck::check_rings() {
     if (!fields_ || !wants(CheckPart::rings)) return;
     hot::InspectedRing asked;
     asked.bytes = fields_->ring_bytes;
+    const std::uint64_t all_bytes = fields_->shards * fields_->ring_bytes;
     asked.secret = fields_->secret;
     asked.clock_limit = fields_->clock_limit;
     for (unsigned shard = 0; shard < fields_->shards && go_on(); ++shard) {
         const fs::path path = engine::ring_path(request_.store, hot_paths(), shard);
-        tell(2, shard, fields_->shards, path.string());
+        const std::uint64_t before = shard * fields_->ring_bytes;
+        asked.progress = [&, before](std::uint64_t bytes) { tell(2, before + bytes, all_bytes, path.string()); };
+        asked.progress(0);
         asked.identity = {{fields_->store[0], fields_->store[1]}, shard, path.string()};
         const auto note_version = [this](const hot::Ring&, std::uint64_t, const hot::FrameHeader&, Version version) {
             if (frame_versions_.size() < versions_remembered()) frame_versions_.push_back(version);
@@ -144,7 +150,7 @@ void StoreCheck::check_rings() {
         newest_frame_ = std::max(newest_frame_, found.newest);
         if (found.marks) durable_mark_ = std::max(durable_mark_, found.marks->durable);
     }
-    tell(2, fields_->shards, fields_->shards, "");
+    tell(2, all_bytes, all_bytes, "");
 }
 
 Result<void> StoreCheck::check_catalog() {
@@ -409,6 +415,7 @@ bool StoreCheck::is_torn_copy(const Finding& finding, bool closed) const {
 
 void StoreCheck::judge_shutdown() {
     const bool rings_seen = fields_ && wants(CheckPart::rings);
+    report_.shutdown_known = rings_seen;
     report_.clean_shutdown = was_closed();
     const bool frames_are_durable = report_.clean_shutdown || (fields_ && fields_->durability == Durability::power);
     if (frames_are_durable) report_.durable = report_.max_seen;

@@ -74,6 +74,7 @@ struct CheckReport {
     std::vector<Finding> left_by_crash;
     std::string uuid;  ///< empty when nothing tells it
     bool clean_shutdown = false;  ///< false, too, where rings were not looked at
+    bool shutdown_known = false;  ///< rings were looked at
     /// The next opening for writing has something to recover or to remove. No error.
     bool needs_recovery = false;
     bool load_unfinished = false;  ///< only who goes on with it may open the store for writing

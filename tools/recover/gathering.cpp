@@ -130,6 +130,7 @@ public:
 
     void lose(cold::LostPiece piece) override {
         if (all_.standing_in_) return;  // what counts is elsewhere
+        if (all_.request_.stopped()) return;  // not every bit of it was tried
         // Keys below are answered by others.
         if (piece.keys.last && *piece.keys.last < component_.begin) return;
         if (piece.keys.first < component_.begin) piece.keys.first = component_.begin;
@@ -140,6 +141,7 @@ private:
     /// The record was there, at least.
     [[nodiscard]] Result<void> lose_value(cold::SortedRecord record, const Error& error) {
         if (!is_damage(error)) return std::unexpected(error);
+        if (auto go_on = all_.check_stopped(); !go_on) return go_on;
         if (!all_.standing_in_) all_.lose(all_.values_.loss_of(record));
         record.is_outside = false;
         record.value = {};
@@ -202,6 +204,7 @@ Result<std::optional<Gathering::PartSeen>> Gathering::take_part(const DamagedCom
     if (auto correction = correction_of(request_, file.path, report_)) segment->correct_bits(std::move(*correction));
     SegmentVisitor visitor(*this, component, file, *segment);
     if (auto visited = segment->visit(visitor); !visited) return pass_on(visited);
+    if (auto go_on = check_stopped(); !go_on) return pass_on(go_on);
     const cold::SegmentHeader& header = segment->header();
     PartSeen seen;
     seen.begin = segment->range_begin();

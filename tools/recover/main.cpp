@@ -1,7 +1,7 @@
 // zverse-recover: everything that can be proved of a damaged store, into a new one, and a report of what can't.
 #include <tools/common/exit_status.h>
 #include <tools/common/interrupt.h>
-#include <tools/common/number_option.h>
+#include <tools/common/option_checks.h>
 #include <tools/common/output.h>
 #include <tools/common/pass_progress.h>
 #include <tools/common/result.h>
@@ -105,7 +105,7 @@ void add_choices(CLI::App& app, Arguments& arguments) {
     app.add_option("--uncertain", request.uncertain,
                    "Keys whose newest record may be lost: keep the one found, drop the key, or quarantine it under "
                    "lost+found/")
-        ->transform(CLI::CheckedTransformer(policies, CLI::ignore_case))
+        ->transform(one_of(policies))
         ->default_str("quarantine");
     const std::map<std::string, RecoverLevel> levels = {{"strict", RecoverLevel::checksum},
                                                         {"checksum", RecoverLevel::checksum},
@@ -113,7 +113,7 @@ void add_choices(CLI::App& app, Arguments& arguments) {
     app.add_option("--level", request.level,
                    "checksum (strict is the same): only what has a right checksum; desperate: and blocks and values "
                    "of which a single bit is wrong, which is found by trying all")
-        ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case))
+        ->transform(one_of(levels))
         ->default_str("checksum");
     auto* segments = app.add_flag("--segments-only", arguments.segments_only, "Leave the rings out");
     app.add_flag("--ring-only", arguments.rings_only, "Leave the segments out")->excludes(segments);
@@ -149,8 +149,9 @@ void add_options(CLI::App& app, Arguments& arguments) {
         "standard error from now on, and no more");
     app.set_version_flag("-V,--version", "zverse-recover " ZVERSE_VERSION);
     app.footer(
-        "Exit status, bits: 0 all recovered, 1 with losses that are reported, 4 nothing usable, 8 failed, 16 usage, "
-        "32 stopped, 128 incompatible");
+        "Exit status, bits: 0 all recovered, 1 with losses or turned bits that are reported, 4 nothing usable, 8 "
+        "failed, 16 "
+        "usage, 32 stopped, 128 incompatible");
 }
 
 int run(int argc, char** argv) {

@@ -131,6 +131,8 @@ Result<void> Rebuilding::write(const Chosen& chosen) {
     auto value = values_.read(record);
     if (value) return add(DumpRecordKind::put, record.key, *value, record.version);
     if (!is_damage(value.error())) return pass_on(value);
+    // Where bits are tried, who is stopped has not tried all.
+    if (request_.stopped()) return stopped();
     report_.lose(values_.loss_of(record));
     return end_key(chosen);
 }

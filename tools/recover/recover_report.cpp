@@ -127,7 +127,12 @@ std::string text_report(const RecoverReport& report, const RecoverRequest& reque
                              : counted(report.written, "record") + " and " + counted(report.pins, "pin") +
                                    " written to " + printable(request.target.string())) +
             ", readable from version " + count_text(report.floor) + " on\n";
-    text += report.lossless() && report.complete_up_to() == report.newest ? "Nothing is lost: complete" : "Complete";
+    if (request.from == RecoverFrom::rings) text += "Only rings were read; of what they hold: ";
+    if (request.from == RecoverFrom::segments) text += "Only segments were read; of what they hold: ";
+    const bool lossless = report.lossless() && report.complete_up_to() == report.newest;
+    text += !lossless             ? "Complete"
+            : report.catalog_lost ? "Nothing else is missed: complete"
+                                  : "Nothing is lost: complete";
     return text + " up to version " + count_text(report.complete_up_to()) +
            (report.complete_up_to() == report.newest ? "" : "; the newest found is " + count_text(report.newest)) +
            ".\n";

@@ -30,6 +30,12 @@ fs::path sorting_directory(platform::FileIo& io, const RecoverRequest& request) 
 
 Result<void> check_target(platform::FileIo& io, const RecoverRequest& request) {
     if (request.dry_run || request.resume) return {};
+    auto content = platform::find_content(request.target, engine::kLockName);
+    if (!content) return pass_on(content);
+    if (*content) {
+        return fail(ErrorCode::exists, request.target.string() + " holds " + **content +
+                                           ": a recovery makes a new store, in a directory that is empty or not there");
+    }
     return engine::Creation::check_directory(io, request.target);
 }
 

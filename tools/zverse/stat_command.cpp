@@ -78,7 +78,7 @@ Run set_up_stat(CLI::App& command) {
     command.add_flag("--platform", stat->platform, "What was wanted, found and used of this machine, and why not more");
     command
         .add_option("--section", stat->sections,
-                    "These of: health versions space hot warm cold readers integrity platform")
+                    "These of: health versions space hot warm latency cold readers integrity platform")
         ->delimiter(',')
         ->allow_extra_args(false)
         ->check(CLI::IsMember(stat_sections()))

@@ -2,7 +2,7 @@
 //
 //   ring RING FOUND | USED | WHY_NOT       the store's own platform report
 //   mapping RING SYNC NODE NODE NODE       MAP_SYNC as of smaps, and the node of its first, middle and last page
-//   thread NAME CPUS                       the store's threads, and the CPUs that each may run on
+//   thread NAME CPUS POLICY                the store's threads, the CPUs that each may run on, and its memory policy
 //   writer CPU NODE RING...                a thread bound to a CPU wrote, and these rings grew
 //   probed                                 that was all
 #include <vm/guest/programs.h>
@@ -73,6 +73,14 @@ void tell_rings(Report& report, const Store& store, unsigned rings) {
     }
 }
 
+/// What a thread asks of memory that nothing else is said about: the second word of each such line.
+std::string policy_of(const fs::path& task) {
+    std::ifstream maps(task / "numa_maps");
+    std::string address, policy;
+    maps >> address >> policy;
+    return policy.empty() ? "unknown" : policy;
+}
+
 void tell_threads(Report& report) {
     for (const auto& task : fs::directory_iterator("/proc/self/task")) {
         std::ifstream status(task.path() / "status");
@@ -81,7 +89,7 @@ void tell_threads(Report& report) {
             if (line.starts_with("Name:")) name = line.substr(line.find('\t') + 1);
             if (line.starts_with("Cpus_allowed_list:")) cpus = line.substr(line.find('\t') + 1);
         }
-        report.say("thread " + name + ' ' + cpus);
+        report.say("thread " + name + ' ' + cpus + ' ' + policy_of(task.path()));
     }
 }
 
