@@ -10,16 +10,9 @@ BITS = ["tools/bit_mending_test"]
 CHECKS = [
     *room(
         "cold/segment_rebuild.cpp",
-        ("rebuild-lost-block", "an index is made without a block that is damaged", REBUILD,
-         ("    if (!builder_.lost().empty()) return hopeless(builder_.lost());\n", ""),
-         ("    if (builder_.records() != header_.records || builder_.zones().blocks() != header_.blocks ||\n"
-          "        builder_.index().size() != header_.postings) {", "    if (false) {")),
         ("rebuild-section-unproved", "a section is given back that the header has another checksum of", REBUILD,
          ("    if (bytes.size() != section.bytes || piece_checksum(bytes, segment_.seed(), section.offset) != section.checksum) {",
           "    if (bytes.size() != section.bytes) {")),
-        ("rebuild-page-unproved", "a page is changed although its checksum is right", REBUILD,
-         ("            if (read && stored->checksum == piece_checksum(covered, segment_.seed(), offset)) {",
-          "            (void)covered;\n            if (false) {")),
         ("rebuild-no-hints", "parts don't tell each other where their keys end", REBUILD,
          ("segment_.range_end() : hints_.end;", "segment_.range_end() : segment_.range_end();")),
         ("rebuild-columns", "columns are other keys", REBUILD,

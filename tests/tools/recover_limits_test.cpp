@@ -69,6 +69,22 @@ TEST_F(RecoverLimitsTest, ABadSectorAboveTheSettledMarkIsALoss) {
     EXPECT_LT(report.complete_up_to(), version_of("later5"));
 }
 
+TEST_F(RecoverLimitsTest, AValueThatTheMediumGivesOnceAndNoMoreIsLost) {
+    // Read while records are gathered, and again when they are written.
+    const auto failures = std::make_shared<Failures>();
+    std::uint64_t reads = 0;
+    failures->is_bad = [&](const fs::path& file, std::uint64_t, std::uint64_t bytes) {
+        return file.extension() == ".zseg" && bytes == 6'000 && ++reads > 5;
+    };
+    FailingFileIo failing(platform::make_posix_file_io(), failures);
+    RecoverReport report;
+    fs::remove_all(target);
+    must(tools::recover_store(failing, request(), report));
+    ASSERT_GT(reads, 5U) << "the fixture settles five such values";
+    EXPECT_GT(report.lost_records_count, 0U);
+    truth->expect_recovered(open_to_read(target), report, "values that are gone");
+}
+
 TEST_F(RecoverLimitsTest, ARingThatWasCutOffGivesWhatIsLeft) {
     fs::resize_file(ring(), kill_with_frames("later5"));
     const RecoverReport report = recover("cut off");
