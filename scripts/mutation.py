@@ -46,6 +46,7 @@ EXPLAINED = {
     "walk-by-lines": "the same frames are met: slower",
     "index-earlier-wins-not": "still at most one is confirmed; but two may clear each other again and again",
     "whole-with-gaps": "implied: below settled a gap is either corruption or, not accepted, a stray",
+    "resume-deep": "the same answers; a deep one ends the program only where stacks are small, or watched",
     "rebuild-merge": "the same chains: an operation that comes late is put in its place; merging makes that rare",
 }
 

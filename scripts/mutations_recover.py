@@ -4,6 +4,7 @@ from mutation import room
 
 SECTOR = ["engine/bad_sector_test"]
 STATES = ["tools/recover_states_test", "tools/recover_test"]
+LIMITS = ["tools/recover_limits_test"]
 FLIPS = ["tools/recover_test", "tools/recover_states_test"]
 
 RECOVERIES = [
@@ -92,7 +93,7 @@ RECOVERIES = [
          ("            if (leap.after < from && from <= leap.upto + 1) from = leap.upto + 2;\n", "")),
         ("rebuild-reuse", "versions of the old store are handed out again", FLIPS,
          ("    if (store_.superblock()) header_.until = std::max(header_.until, store_.superblock()->clock_limit);\n", "")),
-        ("rebuild-lost-value", "a record whose value is lost is passed without a word", FLIPS,
+        ("rebuild-lost-value", "a record whose value is lost is passed without a word", LIMITS,
          ("    report_.lose(values_.loss_of(record));\n    return end_key(chosen);\n", "    return {};\n")),
         ("rebuild-mark-order", "of a record and what only tells of it, the latter is taken", FLIPS,
          ("            if (sort_.record().mark < chosen.record.mark) chosen.take(sort_.record());",

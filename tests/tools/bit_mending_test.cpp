@@ -282,7 +282,8 @@ TEST_F(BitMendingTest, AFullDiskInTheMiddleEndsItAndWhatIsMendedIsTold) {
 }
 
 TEST_F(BitMendingTest, ARecoveryThatIsStoppedWhileItTriesBitsLosesNothingAndGoesOn) {
-    // In the middle of the large value.
+    ASSERT_FALSE(damage_blocks().empty());
+    // And in the middle of a large value.
     bool found = false;
     for (const fs::path& file : segments()) {
         flip_bit(file, 8 * (cold::kSegmentHeaderBytes + 3'000) + 1);

@@ -62,7 +62,6 @@ private:
         const auto one_bit = [&](const Finding& finding) { return is_one_bit(outcome_.report, finding); };
         if (std::ranges::none_of(outcome_.report.seen.findings, one_bit) || stopped_before_mending()) return;
         BitsTurned turned = tools::turn_bits_back(io_, request_.check, outcome_.report);
-        failed_ = turned.failure.has_value();
         if (turned.failure) outcome_.failures.push_back(std::move(*turned.failure));
         if (turned.places.empty()) return;
         look_behind([&](const Finding& finding) { return turned.places.contains({finding.file, finding.offset}); });
@@ -71,7 +70,7 @@ private:
     void preen() {
         const CheckReport& report = outcome_.report;
         const bool to_do = !report.clean() || report.needs_recovery;
-        if (failed_ || !to_do || !can_preen(report) || stopped_before_mending()) return;
+        if (!to_do || !can_preen(report) || stopped_before_mending()) return;
         if (auto preened = tools::preen(request_.check, report); !preened) {
             outcome_.failures.push_back(std::move(preened.error()));
             return;
@@ -120,7 +119,6 @@ private:
     platform::FileIo& io_;
     const MendRequest& request_;
     FsckOutcome outcome_;
-    bool failed_ = false;
 };
 
 }  // namespace
