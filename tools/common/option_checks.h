@@ -1,7 +1,7 @@
 // What CLI11 leaves open about values on a command line.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 
 #include <algorithm>
 #include <map>

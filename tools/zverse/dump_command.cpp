@@ -5,7 +5,7 @@
 #include <tools/dump/dump.h>
 #include <tools/zverse/command.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 
 #include <cstdio>
 #include <map>

@@ -8,7 +8,7 @@
 #include <tools/git/verify_git.h>
 #include <tools/zverse/command.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 
 #include <cstdio>
 #include <map>

@@ -6,7 +6,7 @@
 #include <tools/dump/load.h>
 #include <tools/zverse/command.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <nlohmann/json.hpp>
 
 #include <cstdio>

@@ -3,7 +3,7 @@
 #include <tools/common/result.h>
 #include <tools/zverse/command.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <nlohmann/json.hpp>
 
 #include <memory>

@@ -5,7 +5,7 @@
 #include <tools/zverse/command.h>
 #include <tools/zverse/stat_view.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 
 #include <chrono>
 #include <cstdio>

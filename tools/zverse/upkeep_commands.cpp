@@ -5,7 +5,7 @@
 #include <tools/zverse/command.h>
 #include <tools/zverse/info.h>
 
-#include <CLI/CLI.hpp>
+#include <CLI/App.hpp>
 #include <nlohmann/json.hpp>
 
 #include <memory>
