@@ -84,7 +84,7 @@ CURSORS = [
         ("settled-get-keeps-the-value", "a get of what is not there leaves the value", [API],
          ("        } else {\n            value.clear();\n        }\n        if (version", "        }\n        if (version")),
         ("rings-hint-forgets-the-rings", "a key that came back into the rings is looked for in the segments", [API],
-         ("    slot.rings_missed = false;\n    return get_now(key, value, kLatest, version);",
+         ("    slot.rings_missed = false;\n    return get_now(key, value, version);",
           "    tier_->epochs().pin_outermost(slot);\n    return get_settled(key, value, version);")),
     ),
     *room(

@@ -58,6 +58,8 @@ LOADS = [
     ),
     *room(
         "engine/maintenance.cpp",
+        ("full-superblock-is-final", "a superblock that finds no space turns the store read-only", "engine/workers_test",
+         ("    if (error.code() == ErrorCode::full) return std::unexpected(std::move(error));\n", "")),
         ("load-notes-its-end", "closing a store that is loaded takes a version", LOAD,
          ("options_.read_only || internals_.load != Load::none || tier_->clock()", "options_.read_only || tier_->clock()")),
         ("load-notes-times", "upkeep of a store that is loaded takes a version", LOAD,

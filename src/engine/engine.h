@@ -95,11 +95,11 @@ public:
     /// get_into() for Store::get_into(), which inlines it, and what it leaves to others.
     [[nodiscard]] inline Result<bool> get_usual(std::string_view key, std::string& value, Version as_of,
                                                 Version* version);
-    [[nodiscard]] inline Result<bool> get_now(std::string_view key, std::string& value, Version as_of,
-                                              Version* version);
+    [[nodiscard]] inline Result<bool> get_now(std::string_view key, std::string& value, Version* version);
+    [[nodiscard]] Result<bool> get_special(std::string_view key, std::string& value, Version* version);
     [[nodiscard]] Result<bool> get_unusual(std::string_view key, std::string& value, Version as_of, Version* version);
-    [[nodiscard]] Result<bool> get_timed(std::string_view key, std::string& value, Version as_of, Version* version);
-    [[nodiscard]] Result<bool> get_expecting_settled(std::string_view key, std::string& value, Version* version);
+    [[nodiscard]] Result<bool> get_timed(std::string_view key, std::string& value, Version* version);
+    [[nodiscard]] Result<bool> get_expected(std::string_view key, std::string& value, Version* version);
     [[nodiscard]] Result<bool> get_settled(std::string_view key, std::string& value, Version* version);
     [[nodiscard]] Result<bool> get_long(std::string_view stored, std::string& value);
     [[nodiscard]] Result<bool> get_into(std::string_view key, std::string& value, Version as_of, Version* version);
@@ -265,7 +265,7 @@ private:
 
     std::mutex upkeep_mutex_;  ///< guards what upkeep remembers
     UpkeepState::Clock::time_point last_sync_{}, last_time_frame_{}, last_settle_{}, last_publication_{};
-    UpkeepState::Clock::time_point last_telling_{};
+    UpkeepState::Clock::time_point last_telling_{}, last_failed_limit_{};
     Version last_time_version_ = 0;
     Version last_settled_version_ = 0;
     std::uint64_t recovered_records_ = 0;

@@ -22,11 +22,13 @@ Result<void> Engine::extend_limit(Version wanted) {
     return {};
 }
 
-/// Under superblock_mutex_. After a failure nothing is written any more.
+/// Under superblock_mutex_. Where there was no space, the last one stands and this one can be written later; after any
+/// other failure nothing is written any more.
 Result<void> Engine::write_superblock(const SuperblockFields& fields, const char* what) {
     auto written = superblock_->write(fields);
     if (written) return {};
     Error error = std::move(written.error()).during(what);
+    if (error.code() == ErrorCode::full) return std::unexpected(std::move(error));
     tier_->refuse_writes(
         Error(ErrorCode::read_only,
               "the store is read-only since its superblock could not be written (" + error.message() + ")",
@@ -69,6 +71,7 @@ UpkeepState Engine::upkeep_state() {
     state.last_sync = last_sync_;
     state.last_time_frame = last_time_frame_;
     state.last_settle = last_settle_;
+    state.last_failed_limit = last_failed_limit_;
     state.last_publication = last_publication_;
     state.last_telling = last_telling_;
     state.tells = events_.has_listener();
@@ -100,8 +103,9 @@ Result<bool> Engine::do_upkeep(UpkeepTask task) {
         case UpkeepTask::none: return false;
         case UpkeepTask::extend_limit: {
             auto extended = extend_limit(tier_->clock() + internals_.clock_block);
-            if (!extended) return std::unexpected(std::move(extended.error()));
-            return true;
+            if (extended) return true;
+            note(last_failed_limit_);
+            return std::unexpected(std::move(extended.error()));
         }
         case UpkeepTask::sync: {
             note(last_sync_);

@@ -74,10 +74,9 @@ Result<Version> Engine::resolve_version(Version as_of, const warm::View& view) c
 }
 
 /// A get whose turn it is; the thread's slot was used last.
-[[gnu::noinline]] Result<bool> Engine::get_timed(std::string_view key, std::string& value, Version as_of,
-                                                 Version* version) {
+[[gnu::noinline]] Result<bool> Engine::get_timed(std::string_view key, std::string& value, Version* version) {
     const hot::LatencyTimer timer(hot::WriterSlots::last().latencies, hot::Timed::get);
-    return get_now(key, value, as_of, version);
+    return get_expected(key, value, version);
 }
 
 /// A value of the rings that is not short; `value` has room for it. Ends the pin.
@@ -96,6 +95,7 @@ Result<Version> Engine::resolve_version(Version as_of, const warm::View& view) c
     const warm::View& view = views_->current();
     slot.count(hot::Counter::gets);
     slot.rings_missed = view.tree != nullptr;
+    slot.prepare_next_get();
     return platform::answer("the read", [&]() -> Result<bool> {
         cold::Tree::Hit hit;
         auto settled = find_settled(view, key, view.tree != nullptr ? view.tree->hash(key) : 0, kVersionMax, hit);
@@ -110,11 +110,11 @@ Result<Version> Engine::resolve_version(Version as_of, const warm::View& view) c
     });
 }
 
-/// The rings did not have what was asked for last: the cold tier's lines are on their way while they are asked. Where
-/// they have it, that was a waste that costs as much as the get itself, so the next one expects it there again.
-[[gnu::noinline]] Result<bool> Engine::get_expecting_settled(std::string_view key, std::string& value,
-                                                             Version* version) {
+/// Where the rings did not have what was asked for last, the cold tier's lines are on their way while they are asked.
+/// If they have it now, that was a waste that costs as much as the get itself, so the next one expects it there again.
+[[gnu::noinline]] Result<bool> Engine::get_expected(std::string_view key, std::string& value, Version* version) {
     hot::WriterSlot& slot = hot::WriterSlots::last();
+    if (!slot.rings_missed) return get_now(key, value, version);
     tier_->prefetch_chain(tier_->hash(key));
     {
         const hot::PinGuard pin(tier_->epochs(), slot);
@@ -122,7 +122,15 @@ Result<Version> Engine::resolve_version(Version as_of, const warm::View& view) c
         if (tree != nullptr) tree->prefetch(key, tree->hash(key));
     }
     slot.rings_missed = false;
-    return get_now(key, value, kLatest, version);
+    return get_now(key, value, version);
+}
+
+/// A get that is timed or does not expect its key in the rings; the thread's slot was used last.
+[[gnu::noinline]] Result<bool> Engine::get_special(std::string_view key, std::string& value, Version* version) {
+    hot::WriterSlot& slot = hot::WriterSlots::last();
+    auto got = slot.times_next(hot::Counter::gets) ? get_timed(key, value, version) : get_expected(key, value, version);
+    slot.prepare_next_get();
+    return got;
 }
 
 [[gnu::always_inline]] inline Result<bool> Engine::get_usual(std::string_view key, std::string& value, Version as_of,
@@ -132,23 +140,21 @@ Result<Version> Engine::resolve_version(Version as_of, const warm::View& view) c
     const hot::WriterSlot& slot = hot::WriterSlots::last();
     if (slot.pinned()) [[unlikely]]
         return get_unusual(key, value, as_of, version);
-    if (slot.times_next(hot::Counter::gets)) [[unlikely]]
-        return get_timed(key, value, as_of, version);
-    return get_now(key, value, as_of, version);
+    if (slot.next_get_is_special()) [[unlikely]]
+        return get_special(key, value, version);
+    return get_now(key, value, version);
 }
 
 /// Of a usual key and the latest version, by a thread whose slot was used last and is not pinned.
-[[gnu::always_inline]] inline Result<bool> Engine::get_now(std::string_view key, std::string& value, Version as_of,
-                                                           Version* version) {
+[[gnu::always_inline]] inline Result<bool> Engine::get_now(std::string_view key, std::string& value, Version* version) {
     const hot::Tier& tier = *tier_;
     hot::WriterSlot& slot = hot::WriterSlots::last();
-    if (slot.rings_missed) return get_expecting_settled(key, value, version);
     const std::uint64_t hash = tier.hash(key);
     tier.epochs().pin_outermost(slot);
     if (closed()) [[unlikely]] {
         // There are no rings any more.
         tier.epochs().unpin(slot, 0);
-        return get_unusual(key, value, as_of, version);
+        return get_unusual(key, value, kLatest, version);
     }
     bool unusual = false;
     const hot::Found found = tier.find_usual(key, hash, tier.latest(), views_->current().cut, unusual);
@@ -168,7 +174,7 @@ Result<Version> Engine::resolve_version(Version as_of, const warm::View& view) c
         }
     }
     tier.epochs().unpin(slot, 0);
-    return get_unusual(key, value, as_of, version);
+    return get_unusual(key, value, kLatest, version);
 }
 
 Result<bool> Engine::get_into(std::string_view key, std::string& value, Version as_of, Version* version) {

@@ -277,9 +277,9 @@ void add_latencies(hot::Tier& tier, std::vector<Stats::Metric>& metrics) {
             of, Histogram::kBuckets, [&](unsigned bucket) { return counts[bucket]; }, Histogram::bound_nanoseconds,
             static_cast<double>(sum), metrics);
     };
-    add_timed({"zverse_put_seconds", "Of every 64th put of a thread: how long it took.", durability}, hot::Timed::put);
+    add_timed({"zverse_put_seconds", "Of every 256th put of a thread: how long it took.", durability}, hot::Timed::put);
     add_timed({"zverse_write_seconds", "How long writes of batches took.", durability}, hot::Timed::write);
-    add_timed({"zverse_get_seconds", "Of every 64th get of a thread: how long it took.", ""}, hot::Timed::get);
+    add_timed({"zverse_get_seconds", "Of every 256th get of a thread: how long it took.", ""}, hot::Timed::get);
     const Histogram& syncs = tier.sync_latencies();
     add_histogram(
         {"zverse_sync_seconds", "How long syncs and group commits of the rings took.", durability}, Histogram::kBuckets,

@@ -11,7 +11,9 @@ UpkeepTask decide_durability(const UpkeepState& state) noexcept {
     const bool tells = state.tells && state.now - state.last_telling >= 1s;
     const UpkeepTask least = publishes ? UpkeepTask::publish : tells ? UpkeepTask::tell : UpkeepTask::none;
     if (state.stopped_by_error) return least;
-    if (state.versions_left < state.limit_block / 2) return UpkeepTask::extend_limit;
+    // A full disk is not to keep syncs waiting for a longer limit.
+    const bool limit_due = state.versions_left < state.limit_block / 2;
+    if (limit_due && state.now - state.last_failed_limit >= 100ms) return UpkeepTask::extend_limit;
     if (state.process_class && state.unsynced_versions > 0) {
         const bool due = state.sync_every.count() > 0 && state.now - state.last_sync >= state.sync_every;
         const bool many = state.sync_every_writes > 0 && state.unsynced_versions >= state.sync_every_writes;

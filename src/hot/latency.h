@@ -1,7 +1,7 @@
 // Latencies: how long operations took, in histograms whose bounds double.
 //
-// Two looks at the clock are a tenth of a put and a third of a get, so of both only every 64th of a thread is timed, in
-// the thread's own slot; batches and syncs are timed each.
+// Two looks at the clock are a tenth of a put and a third of a get, so of both only every 256th of a thread is timed,
+// in the thread's own slot; batches and syncs are timed each.
 //
 // Orders: relaxed throughout, these are figures. A histogram of a slot has one writer.
 #pragma once
@@ -61,7 +61,7 @@ private:
 enum class Timed : std::uint8_t { put, get, write, count };
 
 /// Of puts and gets.
-inline constexpr std::uint64_t kTimedEvery = 64;
+inline constexpr std::uint64_t kTimedEvery = 256;
 
 /// Of one thread.
 using ThreadLatencies = std::array<LatencyHistogram, std::size_t(Timed::count)>;

@@ -53,11 +53,14 @@ struct alignas(64) WriterSlot : platform::EpochSlot {
     std::atomic<std::uint32_t> active{0};
     std::uint32_t callbacks = 0;  // owner only: visit() callbacks this thread is inside of
     std::uint32_t admissions = 0; // owner only: writes it may begin before it looks at the clock limit again
-    bool rings_missed = false;    // owner only: they did not have what it last looked for
+    bool rings_missed = false;    // owner only: they did not have what it last looked for; see special_get
+    /// Owner only: when so many gets were done, the next one is more than a look into the rings, being timed or
+    /// expecting its key in segments; 0 while rings_missed. One comparison for both: a get feels each instruction.
+    std::uint64_t special_get = kTimedEvery - 1;
     std::uint64_t paced_bytes = 0;  // owner only: reserved since it was last held back
-    std::int64_t credits = 0;     // owner only: index entries it may still create
-    std::uint32_t puts_without_jump = 0;      // owner only: how many of its last puts have an unknown jump
-    std::array<Address, 16> without_jump{};   // owner only: which; enough that completing them is cheap
+    std::int64_t credits = 0;  // owner only: index entries it may still create
+    std::uint32_t puts_without_jump = 0;  // owner only: how many of its last puts have an unknown jump
+    std::array<Address, 16> without_jump{};  // owner only: which; enough that completing them is cheap
 
     alignas(64) std::array<std::atomic<std::uint64_t>, std::size_t(Counter::count)> counters{};
 
@@ -69,10 +72,20 @@ struct alignas(64) WriterSlot : platform::EpochSlot {
         // relaxed: a statistic with one writer, so load and store need not be one step.
         value.store(value.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
     }
+    /// Owner only.
+    [[nodiscard]] std::uint64_t counted(Counter counter) const noexcept {
+        // relaxed: as count().
+        return counters[std::size_t(counter)].load(std::memory_order_relaxed);
+    }
     /// Owner only. Whether the next one is to be timed.
     [[nodiscard]] bool times_next(Counter counter) const noexcept {
-        // relaxed: as count().
-        return counters[std::size_t(counter)].load(std::memory_order_relaxed) % kTimedEvery == kTimedEvery - 1;
+        return counted(counter) % kTimedEvery == kTimedEvery - 1;
+    }
+    /// Owner only. Whether the next get is not simply looked up; prepare_next_get() says when that is so again.
+    [[nodiscard]] bool next_get_is_special() const noexcept { return counted(Counter::gets) >= special_get; }
+    /// Owner only. After a special get, and whenever rings_missed changes.
+    void prepare_next_get() noexcept {
+        special_get = rings_missed ? 0 : counted(Counter::gets) / kTimedEvery * kTimedEvery + kTimedEvery - 1;
     }
 };
 

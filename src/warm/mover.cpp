@@ -55,8 +55,9 @@ FlushState Mover::flush_state(Clock::time_point now) {
     for (const auto& ring : at_.tier.rings()) {
         // relaxed, all: figures to decide by.
         const std::uint64_t end = at_.tier.stamped_end(*ring);
-        const std::uint64_t dead = ring->dead_head.load(std::memory_order_relaxed);
-        state.flushable_bytes = std::max(state.flushable_bytes, end > dead ? end - dead : 0);
+        // Not the dead head: what a flush buried and found no space to free, the next one frees.
+        const std::uint64_t head = ring->free_head.load(std::memory_order_relaxed);
+        state.flushable_bytes = std::max(state.flushable_bytes, end > head ? end - head : 0);
         state.used_bytes = std::max(state.used_bytes, at_.tier.used_bytes_of(*ring));
         state.writers_wait = state.writers_wait || !ring->queue.empty();
     }
@@ -329,8 +330,8 @@ void Mover::end(unsigned number, Result<Progress> result) {
     const auto now = Clock::now();
     if (!result) {
         ++figures_.failures;
-        // A store that refuses writes for good has said why.
-        if (place.job->committed() && !at_.tier.refuses()) {
+        // A store that refuses writes for good has said why, and who waits is told of a full disk.
+        if (place.job->committed() && result.error().code() != ErrorCode::full && !at_.tier.refuses()) {
             // relaxed: see steppable().
             place.not_before.store((now + kAgain).time_since_epoch().count(), std::memory_order_relaxed);
             ready_.post(number);

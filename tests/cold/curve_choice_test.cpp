@@ -109,8 +109,8 @@ protected:
 };
 
 TEST_P(CurveWorld, TheModelIsAboutRight) {
-    // So many that the few keys of a Zipf distribution that have most versions do not make the mean: of 100 queries, one
-    // test in some hundreds met one key too often.
+    // So many that the few keys of a Zipf distribution that have most versions do not make the mean: of 100 queries,
+    // one test in some hundreds met one key too often.
     constexpr int kCounted = test::kSanitized ? 400 : 1000;
     std::vector<double> factors;
     for (std::size_t rule = 0; rule < kCurveRules.size(); ++rule) {

@@ -78,6 +78,10 @@ TEST(UpkeepDecision, EachIsDueExactlyWhenItIs) {
     const std::vector<Row> rows{
         {"half of the block left", [](UpkeepState& s) { s.versions_left = 500; }, UpkeepTask::none},
         {"less than half left", [](UpkeepState& s) { s.versions_left = 499; }, UpkeepTask::extend_limit},
+        {"less than half left, and no space for more a moment ago",
+         [](UpkeepState& s) { s.versions_left = 499, s.last_failed_limit = s.now - 99ms; }, UpkeepTask::none},
+        {"less than half left, and no space for more a while ago",
+         [](UpkeepState& s) { s.versions_left = 499, s.last_failed_limit = s.now - 100ms; }, UpkeepTask::extend_limit},
         {"just before the interval", [](UpkeepState& s) { s.last_sync = s.now - 99ms; }, UpkeepTask::none},
         {"at the interval", [](UpkeepState& s) { s.last_sync = s.now - 100ms; }, UpkeepTask::sync},
         {"interval over, nothing written", [](UpkeepState& s) { s.last_sync = s.now - 1s, s.unsynced_versions = 0; },

@@ -281,6 +281,38 @@ TEST_F(WorkersTest, AFullDiskIsOverWhenThereIsSpaceAgain) {
     for (int i = 0; i < written; ++i) ASSERT_EQ(must(store.get("key" + std::to_string(i))), value);
 }
 
+TEST_F(WorkersTest, ASuperblockThatFindsNoSpaceIsWrittenWhenThereIsSome) {
+    options.write_timeout = 300ms;
+    failures->only = "SUPERBLOCK";
+    put_faults_in();
+    Store store = open();
+    const std::string value(1000, 'v');
+    int written = 0;
+    const auto write_some = [&] {
+        Result<Version> put = 0;
+        for (int i = 0; i < 3000 && put; ++i) {
+            put = store.put("key" + std::to_string(written), value);
+            if (put) ++written;
+        }
+        return put;
+    };
+    must(write_some());
+    failures->fail_call(1, ENOSPC, true);
+    expect_error(store.flush(), ErrorCode::full, "noting what has settled");
+    expect_error(write_some(), ErrorCode::full, "the last flush failed");
+    // Now all that is in the rings is in segments, too, and only its space is not free.
+    expect_error(store.flush(), ErrorCode::full);
+    failures->fail_no_more();
+    Result<Version> last = store.put("last", value);
+    for (int i = 0; i < 40 && !last; ++i) last = store.put("last", value);
+    must(last);
+    must(store.flush());
+    must(store.close());
+    store = open();
+    for (int i = 0; i < written; ++i) ASSERT_EQ(must(store.get("key" + std::to_string(i))), value);
+    EXPECT_EQ(must(store.get("last")), value);
+}
+
 /// What a flush and the merges after it do, once for each of their calls that fails.
 class FailingCallTest : public WorkersTest, public ::testing::WithParamInterface<int> {};
 

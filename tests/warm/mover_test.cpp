@@ -255,7 +255,7 @@ TEST_F(MoverTest, AFlushThatHasCommittedComesToItsEnd) {
     warm::Workplace at = parts.workplace();
     int notes = 0;
     at.note_settled = [&](Version) -> Result<void> {
-        if (++notes < 3) return std::unexpected(platform::os_error("a superblock", ENOSPC));
+        if (++notes < 3) return std::unexpected(platform::os_error("a superblock", ENOMEM));
         return {};
     };
     mover = std::make_unique<Mover>(std::move(at), MoverOptions{});
@@ -265,6 +265,26 @@ TEST_F(MoverTest, AFlushThatHasCommittedComesToItsEnd) {
     EXPECT_EQ(*flushed, 1);
     EXPECT_EQ(mover->figures().failures, 2U);
     EXPECT_EQ(mover->figures().flushes, 1U);
+    EXPECT_EQ(parts.ring().free_head.load(), parts.ring().tail.load());
+    EXPECT_EQ(parts.records_on_disk(), 1U);
+}
+
+/// Who waits for it is told at once; the space of what it buried is freed by a later one, though nothing new is there.
+TEST_F(MoverTest, AFullDiskAtTheEndOfAFlushIsTold) {
+    warm::Workplace at = parts.workplace();
+    bool is_full = true;
+    at.note_settled = [&](Version) -> Result<void> {
+        if (is_full) return std::unexpected(platform::os_error("a superblock", ENOSPC));
+        return {};
+    };
+    mover = std::make_unique<Mover>(std::move(at), MoverOptions{.flush_age = 1ms});
+    parts.put("key", "value");
+    const Answer flushed = ask([&] { return mover->flush(true); });
+    work_until([&] { return *flushed != 0; });
+    EXPECT_EQ(*flushed, failed(ErrorCode::full));
+    EXPECT_LT(parts.ring().free_head.load(), parts.ring().tail.load());
+    is_full = false;
+    work_until([&] { return mover->figures().flushes == 1; });
     EXPECT_EQ(parts.ring().free_head.load(), parts.ring().tail.load());
     EXPECT_EQ(parts.records_on_disk(), 1U);
 }
