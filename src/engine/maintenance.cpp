@@ -22,7 +22,7 @@ Result<void> Engine::extend_limit(Version wanted) {
     return {};
 }
 
-/// Under superblock_mutex_. Where there was no space, the last one stands and this one can be written later; after any
+/// Under superblock_mutex_. Without space or memory the last one stands and this one can be written later; after any
 /// other failure nothing is written any more.
 Result<void> Engine::write_superblock(const SuperblockFields& fields, const char* what) {
     auto written = superblock_->write(fields);

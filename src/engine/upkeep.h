@@ -34,7 +34,7 @@ struct UpkeepState {
     using Clock = std::chrono::steady_clock;
     Clock::time_point now{};
     Clock::time_point last_sync{}, last_time_frame{}, last_settle{}, last_publication{}, last_telling{};
-    Clock::time_point last_failed_limit{};  ///< when the limit was to be extended last and was not, on a full disk
+    Clock::time_point last_failed_limit{};  ///< when the limit was to be extended last and was not, for want of space
     std::uint64_t versions_left = 0;  ///< of the clock limit
     std::uint64_t limit_block = 1;
     bool process_class = false;

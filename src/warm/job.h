@@ -65,8 +65,8 @@ public:
     /// A step of some milliseconds. After an error the job is over and leaves nothing behind, unless it says
     /// committed().
     [[nodiscard]] virtual Result<Progress> step() = 0;
-    /// What it changed counts, and the rest must be done whatever happens: a failed step is tried again. On a full disk
-    /// that may take long, so there the job ends, and the next one of its kind does the rest.
+    /// What it changed counts, and the rest must be done whatever happens: a failed step is tried again. Without
+    /// space or memory that may take long, so there the job ends, and the next one of its kind does the rest.
     [[nodiscard]] virtual bool committed() const noexcept { return false; }
     /// Written to files so far.
     [[nodiscard]] virtual std::uint64_t bytes_written() const noexcept = 0;

@@ -330,7 +330,7 @@ void Mover::end(unsigned number, Result<Progress> result) {
     const auto now = Clock::now();
     if (!result) {
         ++figures_.failures;
-        // A store that refuses writes for good has said why, and who waits is told of a full disk.
+        // A store that refuses writes for good has said why, and who waits is told of a lack of space.
         if (place.job->committed() && result.error().code() != ErrorCode::full && !at_.tier.refuses()) {
             // relaxed: see steppable().
             place.not_before.store((now + kAgain).time_since_epoch().count(), std::memory_order_relaxed);
